@@ -1,0 +1,122 @@
+"""The view of a transport's socket that ``get_extra_info("socket")`` gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, overload
+
+if TYPE_CHECKING:
+    import socket
+
+__all__ = ()
+
+
+class TransportSocket:
+    """A socket without the methods that would steal it from its transport.
+
+    Options, addresses and ``shutdown()`` are passed on; receiving, sending, connecting and
+    closing are not there, because a second reader or an early close would break the
+    transport that owns the descriptor. Added in Python 3.8.
+    """
+
+    __slots__ = ("_sock",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    @property
+    def family(self) -> int:
+        """The address family, a :class:`socket.AddressFamily`."""
+        return self._sock.family
+
+    @property
+    def type(self) -> int:
+        """The kind of socket, a :class:`socket.SocketKind`."""
+        return self._sock.type
+
+    @property
+    def proto(self) -> int:
+        """The protocol number within the family."""
+        return self._sock.proto
+
+    def __repr__(self) -> str:
+        facts = [f"fd={self.fileno()}"]
+        facts += (f"{name}={getattr(self, name)!s}" for name in ("family", "type", "proto"))
+        if self.fileno() != -1:
+            facts += self._end_points()
+        return f"<asyncio.TransportSocket {', '.join(facts)}>"
+
+    def _end_points(self) -> list[str]:
+        """The local and remote address, each only where the socket has one to tell."""
+        found = []
+        for label, ask in (("laddr", self.getsockname), ("raddr", self.getpeername)):
+            try:
+                address = ask()
+            except OSError:
+                continue
+            if address:
+                found.append(f"{label}={address}")
+        return found
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} cannot be pickled")
+
+    def fileno(self) -> int:
+        """Give the descriptor's number, -1 after the transport closed it."""
+        return self._sock.fileno()
+
+    def dup(self) -> socket.socket:
+        """Give a socket of the caller's own over the same connection."""
+        return self._sock.dup()
+
+    def get_inheritable(self) -> bool:
+        """Tell whether child processes inherit the descriptor."""
+        return self._sock.get_inheritable()
+
+    def shutdown(self, how: int) -> None:
+        """Shut down one or both halves, as :meth:`socket.socket.shutdown` does.
+
+        asyncio does not do it by itself, but leaves it open to the application.
+        """
+        self._sock.shutdown(how)
+
+    @overload
+    def getsockopt(self, level: int, optname: int) -> int: ...
+    @overload
+    def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
+
+    def getsockopt(self, *args: int) -> int | bytes:
+        """Read a socket option; arguments as for :meth:`socket.socket.getsockopt`."""
+        return self._sock.getsockopt(*args)
+
+    def setsockopt(self, *args: Any) -> None:
+        """Set a socket option; arguments as for :meth:`socket.socket.setsockopt`."""
+        self._sock.setsockopt(*args)
+
+    def getpeername(self) -> Any:
+        """Give the remote address; raises :exc:`OSError` where there is none."""
+        return self._sock.getpeername()
+
+    def getsockname(self) -> Any:
+        """Give the local address."""
+        return self._sock.getsockname()
+
+    def getsockbyname(self) -> Any:
+        """Pass on to a method that no socket has; kept because the standard class has it."""
+        return self._sock.getsockbyname()  # type: ignore[attr-defined]
+
+    def settimeout(self, value: float | None) -> None:
+        """Accept 0 seconds, which is what a transport's socket is set to.
+
+        Raises :exc:`ValueError` for anything else.
+        """
+        if value != 0:
+            raise ValueError(f"a transport's socket does not block, timeout {value!r} refused")
+
+    def gettimeout(self) -> float | None:
+        """Give 0 seconds: the socket never blocks."""
+        return 0
+
+    def setblocking(self, flag: bool) -> None:
+        """Accept ``False``; raises :exc:`ValueError` for a true *flag*."""
+        if flag:
+            raise ValueError("a transport's socket cannot be made blocking")
