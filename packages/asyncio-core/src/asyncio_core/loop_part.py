@@ -1,0 +1,306 @@
+"""What the parts of an event loop know of each other.
+
+`BaseEventLoop` is composed of parts that each read alone: scheduling, executors, connecting, serving
+and so on. This class declares the state and the helpers that more than one of them uses, and the
+hooks that a loop distribution fills in. It holds no behaviour of its own except to say, where a hook
+is missing, what to install.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.abstract_loop import AbstractEventLoop
+
+if TYPE_CHECKING:
+    import weakref
+    from collections import deque
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from concurrent.futures import Executor
+    from contextvars import Context
+    from socket import socket
+    from typing import IO, NoReturn
+
+    from asyncio_core.abstract_loop import Address, ExceptionHandler, SSLArgument, TaskFactory
+    from asyncio_core.futures import Future
+    from asyncio_core.handles import Handle, TimerHandle
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.serving import Server
+    from asyncio_core.transports import (
+        DatagramTransport,
+        ReadTransport,
+        SubprocessTransport,
+        Transport,
+        WriteTransport,
+    )
+
+_IO_DISTRIBUTIONS = (
+    "asyncio-iocp or asyncio-selectors" if sys.platform == "win32" else "asyncio-selectors"
+)
+
+
+def io_not_installed(loop: AbstractEventLoop, what: str) -> NotImplementedError:
+    """Return the error for a call that needs a loop which can do `what`, such as "sockets"."""
+    return NotImplementedError(
+        f"{type(loop).__name__} does not do {what}: install {_IO_DISTRIBUTIONS} for a loop that does"
+    )
+
+
+class LoopPart(AbstractEventLoop):
+    """Base of the parts: shared state, helpers and hooks, declared once."""
+
+    # State, made by BaseEventLoop.
+
+    _ready: deque[Handle]
+    _closed: bool
+    _stopping: bool
+    _debug: bool
+    # Identifier of the thread that runs the loop, None while it does not run.
+    _thread_id: int | None
+    # Anything with select(timeout) -> list of events; loops with a poller set it.
+    _selector: Any
+    # In seconds: what time() can tell apart, and what debug mode calls a slow callback.
+    _clock_resolution: float
+    slow_callback_duration: float
+    # The handle that runs now, for reports; set in debug mode only.
+    _current_handle: Handle | None
+    _default_executor: Executor | None
+    _exception_handler: ExceptionHandler | None
+    _task_factory: TaskFactory | None
+    _asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]]
+
+    # Helpers, defined by BaseEventLoop.
+
+    if TYPE_CHECKING:
+
+        def _check_closed(self) -> None:
+            """Raise RuntimeError where the loop is closed."""
+
+        def _check_running(self) -> None:
+            """Raise RuntimeError where this loop, or another in this thread, runs."""
+
+        def _check_thread(self) -> None:
+            """Raise RuntimeError where the loop runs in another thread than this one."""
+
+        def _check_callback(self, callback: Any, method_name: str) -> None:
+            """Raise TypeError where `callback` cannot be called or is a coroutine (function)."""
+
+        def _call_soon(
+            self, callback: Callable[..., object], args: Sequence[Any], context: Context | None
+        ) -> Handle:
+            """Queue a callback without any check."""
+
+        def _add_callback(self, handle: Handle) -> None:
+            """Queue a handle unless it was cancelled."""
+
+        def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+            """Count a cancelled timer, so that the heap is cleaned before it grows."""
+
+    # Hooks for the turn of the loop.
+
+    def _process_events(self, event_list: Any) -> None:
+        """Queue the callbacks for what the poller reported."""
+        raise io_not_installed(self, "input and output")
+
+    def _write_to_self(self) -> None:
+        """Wake the loop where it waits; called from any thread, and from signal handlers."""
+        raise io_not_installed(self, "waking up")
+
+    def _poll(self, timeout: float | None) -> None:
+        """Wait up to `timeout` seconds (None: without limit) and queue what became ready."""
+        self._process_events(self._selector.select(timeout))
+
+    # Hooks for transports. Each transport takes one context for its life when it is made, and
+    # registers its readers and writers with it.
+
+    def _make_socket_transport(
+        self,
+        sock: socket,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        *,
+        extra: dict[str, Any] | None = None,
+        server: Server | None = None,
+    ) -> Transport:
+        """Make a stream transport over a connected, not blocking socket."""
+        raise io_not_installed(self, "sockets")
+
+    def _make_ssl_transport(
+        self,
+        rawsock: socket,
+        protocol: BaseProtocol,
+        sslcontext: SSLArgument,
+        waiter: Future[Any] | None = None,
+        *,
+        server: Server | None = None,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: dict[str, Any] | None = None,
+        call_connection_made: bool = True,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> Transport:
+        """Make a stream transport with TLS over a connected, not blocking socket."""
+        raise io_not_installed(self, "sockets")
+
+    def _make_datagram_transport(
+        self,
+        sock: socket,
+        protocol: BaseProtocol,
+        address: Any = None,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> DatagramTransport:
+        """Make a datagram transport over a not blocking socket."""
+        raise io_not_installed(self, "datagrams")
+
+    def _make_read_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> ReadTransport:
+        """Make a transport that reads from a pipe and owns it."""
+        raise io_not_installed(self, "pipes")
+
+    def _make_write_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> WriteTransport:
+        """Make a transport that writes to a pipe and owns it."""
+        raise io_not_installed(self, "pipes")
+
+    async def _make_subprocess_transport(
+        self,
+        protocol: BaseProtocol,
+        args: Any,
+        shell: bool,
+        stdin: Any,
+        stdout: Any,
+        stderr: Any,
+        bufsize: int,
+        extra: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> SubprocessTransport:
+        """Start a process and make the transport for it."""
+        raise io_not_installed(self, "subprocesses")
+
+    # Hooks for servers and for sending files.
+
+    def _start_serving(
+        self,
+        protocol_factory: Callable[[], BaseProtocol],
+        sock: socket,
+        sslcontext: SSLArgument = None,
+        server: Server | None = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """Accept connections on a listening socket until `_stop_serving()`."""
+        raise io_not_installed(self, "sockets")
+
+    def _stop_serving(self, sock: socket) -> None:
+        """Accept no more connections on `sock` and close it."""
+        raise io_not_installed(self, "sockets")
+
+    async def _sock_sendfile_native(
+        self, sock: socket, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        """Send a file with the system's help, or raise SendfileNotAvailableError."""
+        from asyncio_core.exceptions import SendfileNotAvailableError
+
+        raise SendfileNotAvailableError(
+            f"sendfile is not available: {type(self).__name__} has no call of the system for it"
+        )
+
+    async def _sendfile_native(
+        self, transp: Any, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        """Send a file through a transport with the system's help."""
+        from asyncio_core.exceptions import SendfileNotAvailableError
+
+        raise SendfileNotAvailableError(
+            f"sendfile is not available: {type(self).__name__} has no call of the system for it"
+        )
+
+    # Readiness and sockets: the abstract methods, with an error that says what to install.
+
+    def _lacks(self, what: str) -> NoReturn:
+        raise io_not_installed(self, what)
+
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        """See `AbstractEventLoop.add_reader()`; needs a loop with a poller."""
+        self._lacks("file descriptors")
+
+    def remove_reader(self, fd: Any) -> bool:
+        """See `AbstractEventLoop.remove_reader()`; needs a loop with a poller."""
+        self._lacks("file descriptors")
+
+    def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        """See `AbstractEventLoop.add_writer()`; needs a loop with a poller."""
+        self._lacks("file descriptors")
+
+    def remove_writer(self, fd: Any) -> bool:
+        """See `AbstractEventLoop.remove_writer()`; needs a loop with a poller."""
+        self._lacks("file descriptors")
+
+    async def sock_recv(self, sock: socket, nbytes: int) -> bytes:
+        """See `AbstractEventLoop.sock_recv()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    async def sock_recv_into(self, sock: socket, buf: Any) -> int:
+        """See `AbstractEventLoop.sock_recv_into()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    async def sock_recvfrom(self, sock: socket, bufsize: int) -> tuple[bytes, Any]:
+        """See `AbstractEventLoop.sock_recvfrom()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    async def sock_recvfrom_into(self, sock: socket, buf: Any, nbytes: int = 0) -> tuple[int, Any]:
+        """See `AbstractEventLoop.sock_recvfrom_into()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    async def sock_sendall(self, sock: socket, data: Any) -> None:
+        """See `AbstractEventLoop.sock_sendall()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    async def sock_sendto(self, sock: socket, data: Any, address: Address) -> int:
+        """See `AbstractEventLoop.sock_sendto()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    async def sock_connect(self, sock: socket, address: Address) -> None:
+        """See `AbstractEventLoop.sock_connect()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    async def sock_accept(self, sock: socket) -> tuple[socket, Any]:
+        """See `AbstractEventLoop.sock_accept()`; needs a loop with a poller."""
+        self._lacks("sockets")
+
+    # Unix sockets and signals: likewise.
+
+    async def create_unix_connection(
+        self, protocol_factory: Any, path: Any = None, **options: Any
+    ) -> tuple[Transport, Any]:
+        """See `AbstractEventLoop.create_unix_connection()`; needs a loop with Unix sockets."""
+        self._lacks("Unix sockets")
+
+    async def create_unix_server(
+        self, protocol_factory: Any, path: Any = None, **options: Any
+    ) -> Server:
+        """See `AbstractEventLoop.create_unix_server()`; needs a loop with Unix sockets."""
+        self._lacks("Unix sockets")
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+        """See `AbstractEventLoop.add_signal_handler()`; needs a loop with signals."""
+        self._lacks("signal handlers")
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """See `AbstractEventLoop.remove_signal_handler()`; needs a loop with signals."""
+        self._lacks("signal handlers")
