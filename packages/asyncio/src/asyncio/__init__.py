@@ -1,0 +1,72 @@
+"""Asynchronous I/O: PEP 3156, PEP 492 and every public name up to Python 3.15.
+
+This package is a facade. What it offers lives in distributions that also work without it:
+
+    asyncio-core        futures, tasks, timeouts, runners, the base loop, TLS
+    asyncio-selectors   the event loop over select, poll, epoll and kqueue
+    asyncio-iocp        the event loop over completion ports (Windows)
+    asyncio-sync        locks and queues
+    asyncio-streams     StreamReader, StreamWriter and what makes them
+    asyncio-subprocess  processes and their pipes
+
+Start in `_names.py`, the table of what is where. `_aliases.py` makes `asyncio.tasks` and
+`asyncio_core.tasks` one module. `_asyncio_precedence.py`, one folder up, is why `import asyncio` finds
+this package and not the standard library's. `__main__.py` is the command line.
+
+Nothing is loaded before it is used: the first use of a name imports the module it lives in and
+binds all the public names of that module here, for good (PEP 562).
+"""
+
+import sys
+
+from asyncio._aliases import AliasFinder, load_home
+from asyncio._names import ATTRIBUTES, DEPRECATED, HOMES
+
+__version__ = "0.1.0"
+
+# Which asyncio this is. The standard library's has no such name.
+__implementation__ = "independent"
+
+__all__ = tuple(sorted(HOMES))  # noqa: PLE0605 - the table is the list
+
+# Last, so that it costs nothing to an import that succeeds. A reload finds the earlier one.
+if not any(type(finder).__module__ == AliasFinder.__module__ for finder in sys.meta_path):
+    sys.meta_path.append(AliasFinder())
+
+
+def __getattr__(name: str) -> object:
+    if name in HOMES:
+        value = getattr(load_home(HOMES[name]), name)
+        # The module's other names were bound with it; this one is bound too unless the program
+        # took it off `asyncio` before.
+        return globals().get(name, value)
+    if name in ATTRIBUTES:
+        __import__(f"asyncio.{name}")
+        return globals()[name]
+    if name in DEPRECATED:
+        return _deprecated(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *HOMES, *ATTRIBUTES} - _HIDDEN)
+
+
+def _deprecated(name: str) -> object:
+    """A name of the event loop policies: each use warns, so none is kept."""
+    import warnings
+
+    warnings.warn(
+        f"'asyncio.{name}' is deprecated and slated for removal in Python 3.16",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    home, inner_name = DEPRECATED[name]
+    return getattr(load_home(home), inner_name)
+
+
+# What the facade is made of is not what it offers.
+_HIDDEN = frozenset(
+    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names"}
+    | {"ATTRIBUTES", "AliasFinder", "DEPRECATED", "HOMES", "load_home"}
+)
