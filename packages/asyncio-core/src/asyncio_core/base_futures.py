@@ -1,0 +1,66 @@
+"""What holds for every future, whoever wrote its class: the states, the protocol, the repr."""
+
+from __future__ import annotations
+
+import reprlib
+
+from asyncio_core.format_helpers import _format_callback_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextvars import Context
+    from typing import Any, TypeGuard
+
+    from asyncio_core.futures import Future
+
+__all__ = ()
+
+# Strings, since debuggers and libraries print and compare them. All comparisons here are by
+# identity, which interning makes safe.
+_PENDING = "PENDING"
+_CANCELLED = "CANCELLED"
+_FINISHED = "FINISHED"
+
+
+def isfuture(obj: object) -> TypeGuard[Future[Any]]:
+    """Tell whether *obj* is a future, by protocol rather than by class.
+
+    A future's class has an attribute ``_asyncio_future_blocking``, and the instance's value of
+    it is not None. So futures of other libraries pass, and classes and plain mocks do not.
+    """
+    return (
+        hasattr(obj.__class__, "_asyncio_future_blocking")
+        and obj._asyncio_future_blocking is not None  # type: ignore[attr-defined]
+    )
+
+
+def _format_callbacks(callbacks: Sequence[tuple[Callable[..., object], Context]]) -> str:
+    """Return a future's callbacks as ``cb=[…]``; of many, the first and the last."""
+    shown = [_format_callback_source(callback, ()) for callback, _ in callbacks[:1]]
+    if len(callbacks) > 2:
+        shown.append(f"<{len(callbacks) - 2} more>")
+    shown += [_format_callback_source(callback, ()) for callback, _ in callbacks[1:][-1:]]
+    return f"cb=[{', '.join(shown)}]"
+
+
+def _future_repr_info(future: Future[Any]) -> list[str]:
+    """Return the words of a future's repr: state, outcome, callbacks, place of birth."""
+    words = [future._state.lower()]
+    if future._state is _FINISHED:
+        if future._exception is None:
+            words.append(f"result={reprlib.repr(future._result)}")
+        else:
+            words.append(f"exception={future._exception!r}")
+    if future._callbacks:
+        words.append(_format_callbacks(future._callbacks))
+    if future._source_traceback:
+        birth = future._source_traceback[-1]
+        words.append(f"created at {birth.filename}:{birth.lineno}")
+    return words
+
+
+@reprlib.recursive_repr()
+def _future_repr(future: Future[Any]) -> str:
+    """Return ``<Class state …>``; a future that is among its own results shows as ``...``."""
+    return f"<{type(future).__name__} {' '.join(_future_repr_info(future))}>"

@@ -1,0 +1,95 @@
+"""How callbacks, and the stacks that made them, are shown in reprs and log records."""
+
+from __future__ import annotations
+
+import functools
+import reprlib
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from traceback import StackSummary
+    from types import CodeType, FrameType
+    from typing import Any
+
+# Decorated callables point at what they wrap. An object that answers every attribute does so
+# for ever; nobody nests decorators this deep.
+_MAX_LAYERS = 64
+
+
+def _get_function_source(func: object) -> tuple[str, int] | None:
+    """Return file and first line of the Python function under *func*'s wrappers, or None."""
+    for _ in range(_MAX_LAYERS):
+        if isinstance(func, (functools.partial, functools.partialmethod)):
+            func = func.func
+        elif (wrapped := getattr(func, "__wrapped__", None)) is not None:
+            func = wrapped
+        elif (function := getattr(func, "__func__", None)) is not None:
+            func = function
+        else:
+            break
+    code: CodeType | None = getattr(func, "__code__", None)
+    if code is None or not hasattr(code, "co_firstlineno"):
+        return None
+    return code.co_filename, code.co_firstlineno
+
+
+def _format_args_and_kwargs(
+    args: Iterable[Any], kwargs: Mapping[str, Any], *, debug: bool = False
+) -> str:
+    """Return the call's argument list, in parentheses; empty ones unless *debug*.
+
+    Arguments may hold secrets, or be long: they are shown to those who asked for debug mode.
+    """
+    if not debug:
+        return "()"
+    shown = list(map(reprlib.repr, args))
+    shown += [f"{key}={reprlib.repr(value)}" for key, value in kwargs.items()]
+    return f"({', '.join(shown)})"
+
+
+def _format_callback(
+    func: object,
+    args: Iterable[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    debug: bool = False,
+    suffix: str = "",
+) -> str:
+    """Return the call of *func* as source would write it; partials become nested calls."""
+    calls = [_format_args_and_kwargs(args, kwargs, debug=debug)]
+    while isinstance(func, functools.partial):
+        calls.append(_format_args_and_kwargs(func.args, func.keywords, debug=debug))
+        func = func.func
+    named = getattr(func, "__qualname__", None) or getattr(func, "__name__", None)
+    # Mocks and the like answer with something that is no name.
+    head = named if isinstance(named, str) else repr(func)
+    return head + "".join(reversed(calls)) + suffix
+
+
+def _format_callback_source(func: object, args: Iterable[Any], *, debug: bool = False) -> str:
+    """Return the call of *func* and, where it is known, the place of its definition."""
+    call = _format_callback(func, args, {}, debug=debug)
+    place = _get_function_source(func)
+    return call if place is None else f"{call} at {place[0]}:{place[1]}"
+
+
+def extract_stack(f: FrameType | None = None, limit: int | None = None) -> StackSummary:
+    """Return the stack that ends at frame *f* (the caller's by default), oldest entry first.
+
+    *limit* is the number of entries kept, counted from the newest; by default
+    ``constants.DEBUG_STACK_DEPTH``. Source lines are read when they are first shown.
+    """
+    import traceback
+
+    if limit is None:
+        from asyncio_core.constants import DEBUG_STACK_DEPTH
+
+        limit = DEBUG_STACK_DEPTH
+    newest = sys._getframe(1) if f is None else f
+    entries = traceback.StackSummary.extract(
+        traceback.walk_stack(newest), limit=limit, lookup_lines=False
+    )
+    entries.reverse()
+    return entries

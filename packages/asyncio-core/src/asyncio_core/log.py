@@ -1,0 +1,21 @@
+"""The logger that everything here reports to: ``logging.getLogger("asyncio")``."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+
+    logger: logging.Logger
+
+
+def __getattr__(name: str) -> object:
+    # Importing logging costs more than many a program's whole start, and most programs never
+    # log: the logger comes to be when somebody first asks this module for it.
+    if name != "logger":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import logging
+
+    global logger
+    logger = logging.getLogger("asyncio")
+    return logger

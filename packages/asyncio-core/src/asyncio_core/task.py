@@ -1,0 +1,389 @@
+"""Tasks: what drives a coroutine, one step for each time that something it waited for is done.
+
+A step sends None, or throws an exception, into the coroutine. What comes back says how to go on:
+
+* a future with ``_asyncio_future_blocking`` set (what ``await`` yields): wake up when it is done;
+* None (a bare ``yield``): go on in the loop's next round;
+* an exception out of it: the task is done;
+* anything else: a mistake, thrown back into the coroutine where it was made.
+
+The step is the hottest path of the whole library. For futures and tasks of exactly our classes,
+whose methods nobody can have replaced, it therefore reads and writes their state directly.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from _weakref import ref
+from contextvars import Context, copy_context
+from itertools import count
+
+from asyncio_core.base_futures import _CANCELLED, _FINISHED, _PENDING
+from asyncio_core.base_tasks import _task_get_stack, _task_print_stack, _task_repr
+from asyncio_core.coroutines import iscoroutine
+from asyncio_core.exceptions import CancelledError, InvalidStateError
+from asyncio_core.futures import _T, Future, _get_loop, _loop_in_charge
+from asyncio_core.running_loop import _get_running_loop, get_running_loop
+from asyncio_core.task_registry import _current_tasks, _scheduled_tasks, _swap_current_task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from types import FrameType
+    from typing import Any, TextIO, TypeAlias, TypeVar
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
+
+    _TaskT = TypeVar("_TaskT", bound="Task[Any]")
+    _Driven: TypeAlias = Generator[Any, Any, _T] | Coroutine[Any, Any, _T]
+
+# Numbers for the names of tasks that got none. next() of a count is atomic.
+_next_task_number = count(1).__next__
+
+
+class Task(Future[_T]):
+    """A coroutine that a loop runs; as a future, its outcome is the coroutine's.
+
+    *coro* is what an ``async def`` function returns, or a generator-based coroutine; anything else
+    raises ``TypeError``. *name* is for people, by default "Task-N". Its steps run in *context*,
+    by default a copy of the caller's. With *eager_start*, and if *loop* is running in this very
+    thread, the first step is made at once (added in Python 3.12). A task that nothing refers
+    to any more, and that is pending, is reported when it is collected. (PEP 3156.)
+    """
+
+    _log_destroy_pending: bool = True
+    _must_cancel: bool = False
+    _fut_waiter: Future[Any] | None = None
+    _num_cancels_requested: int = 0
+    _coro: Any = None
+    _context: Context
+    # A number while nobody has asked for the name: most tasks die without having been printed.
+    _name: str | int
+
+    def __init__(
+        self,
+        coro: _Driven[_T],
+        *,
+        loop: AbstractEventLoop | None = None,
+        name: object = None,
+        context: Context | None = None,
+        eager_start: bool | None = False,
+    ) -> None:
+        if self._loop is not None:
+            raise RuntimeError(f"{self!r} is already initialized")
+        if not iscoroutine(coro):
+            raise TypeError(f"a coroutine was expected, got {coro!r}")
+        if context is None:
+            context = copy_context()
+        elif not isinstance(context, Context):
+            raise TypeError(f"a contextvars.Context was expected as context, got {context!r}")
+        if loop is None:
+            loop = _loop_in_charge()
+        # The same as Future.__init__ does, without the call.
+        self._loop = loop
+        self._state = _PENDING
+        self._exception = None
+        self._callbacks = None
+        self._asyncio_future_blocking = False
+        self._must_cancel = False
+        self._fut_waiter = None
+        self._coro = coro
+        self._context = context
+        self._name = _next_task_number() if name is None else str(name)
+        if loop.get_debug():
+            self._remember_birth(sys._getframe(1))
+        if eager_start and _get_running_loop() is loop:
+            self._start_eagerly(loop)
+        else:
+            loop.call_soon(self._step, context=context)
+            _scheduled_tasks[id(self)] = ref(self)
+
+    def __repr__(self) -> str:
+        return _task_repr(self)
+
+    def __del__(self) -> None:
+        if self._state is _PENDING:
+            self._abandon()
+        elif self._unretrieved:
+            self._report_unretrieved()
+
+    def _abandon(self) -> None:
+        """Report a task that is collected before it is done, and take it off the registry."""
+        if self._loop is None:
+            return
+        try:
+            if self._log_destroy_pending:
+                context: dict[str, Any] = {
+                    "task": self,
+                    "message": "Task was destroyed but it is pending!",
+                }
+                if self._source_traceback:
+                    context["source_traceback"] = self._source_traceback
+                self._loop.call_exception_handler(context)
+        finally:
+            _scheduled_tasks.pop(id(self), None)
+
+    def get_coro(self) -> _Driven[_T] | None:
+        """Return the coroutine; None if the task was started eagerly and done at once."""
+        return self._coro  # type: ignore[no-any-return]
+
+    def get_context(self) -> Context:
+        """Return the context its steps run in. Added in Python 3.12."""
+        return self._context
+
+    def get_name(self) -> str:
+        """Return the name. Added in Python 3.8."""
+        if (name := self._name).__class__ is int:
+            name = self._name = f"Task-{name}"
+        return name  # type: ignore[return-value]
+
+    def set_name(self, value: object, /) -> None:
+        """Set the name to ``str(value)``. Added in Python 3.8."""
+        self._name = str(value)
+
+    def set_result(self, result: _T, /) -> None:
+        """Raise ``RuntimeError``: the coroutine alone decides on the outcome."""
+        raise RuntimeError("Task does not support set_result(): its coroutine returns the result")
+
+    def set_exception(self, exception: type[BaseException] | BaseException, /) -> None:
+        """Raise ``RuntimeError``: the coroutine alone decides on the outcome."""
+        raise RuntimeError("Task does not support set_exception(): its coroutine raises it")
+
+    def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
+        """Return the frames of the coroutine, oldest first.
+
+        A suspended coroutine has one; a running one all that lead to it. Of a task that failed,
+        the frames of the traceback are returned; of one that ended otherwise, none. *limit* keeps
+        that many: the newest of a stack, the oldest of a traceback.
+        """
+        return _task_get_stack(self, limit)
+
+    def print_stack(self, *, limit: int | None = None, file: TextIO | None = None) -> None:
+        """Print the stack or the traceback, with source lines, to *file* (standard output)."""
+        _task_print_stack(self, limit, file)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Ask the task to cancel itself; return False if it is done.
+
+        A ``CancelledError`` with *msg* is thrown into the coroutine when it runs next, where it
+        can be caught for cleaning up, or be ignored. Each call counts, see ``cancelling()``.
+        """
+        self._unretrieved = False
+        if self._state is not _PENDING:
+            return False
+        self._num_cancels_requested += 1
+        waiter = self._fut_waiter
+        # What it waits for is cancelled first: its end is what wakes the task up. A future that
+        # refuses, being done or shielded, leaves the throwing to the next step.
+        if waiter is None or not waiter.cancel(msg=msg):
+            self._must_cancel = True
+            self._cancel_message = msg
+        return True
+
+    def cancelling(self) -> int:
+        """Return how many calls of ``cancel()`` no ``uncancel()`` answered. Added in Python 3.11."""
+        return self._num_cancels_requested
+
+    def uncancel(self) -> int:
+        """Take back one call of ``cancel()``; return how many remain. Added in Python 3.11.
+
+        For code that cancels its own task and must tell this from a cancellation from outside, as
+        ``timeout()`` and ``TaskGroup`` do. With the last one, a cancellation that has not reached
+        the coroutine yet is dropped.
+        """
+        if self._num_cancels_requested > 0:
+            self._num_cancels_requested -= 1
+            if self._num_cancels_requested == 0:
+                self._must_cancel = False
+        return self._num_cancels_requested
+
+    def _start_eagerly(self, loop: AbstractEventLoop) -> None:
+        """Make the first step now, inside whichever task runs, which goes on afterwards."""
+        _scheduled_tasks[id(self)] = ref(self)
+        interrupted = _swap_current_task(loop, None)
+        try:
+            self._context.run(self._step)
+        except BaseException:
+            if self._state is _PENDING:
+                # The context could not be entered: nothing has run, nothing ever will.
+                self._log_destroy_pending = False
+                _scheduled_tasks.pop(id(self), None)
+            raise
+        finally:
+            _swap_current_task(loop, interrupted)
+        if self._state is not _PENDING:
+            self._coro = None
+
+    def _step(self, exc: BaseException | None = None) -> None:
+        """Run the coroutine up to its next suspension or its end."""
+        if self._state is not _PENDING:
+            # Somebody went around set_result() above; the registry has not heard of it.
+            _scheduled_tasks.pop(id(self), None)
+            raise InvalidStateError(f"_step(): already done: {self!r}, {exc!r}")
+        if self._must_cancel:
+            self._must_cancel = False
+            if not isinstance(exc, CancelledError):
+                exc = self._make_cancelled_error()
+        self._fut_waiter = None
+        loop: AbstractEventLoop = self._loop  # type: ignore[assignment]
+        if loop in _current_tasks:
+            raise RuntimeError(
+                f"cannot enter {self!r} while {_current_tasks[loop]!r} is being executed"
+            )
+        _current_tasks[loop] = self
+        try:
+            if exc is None:
+                waiter = self._coro.send(None)
+            else:
+                waiter = self._coro.throw(exc)
+        except StopIteration as stop:
+            if self._must_cancel:
+                # It cancelled itself on the way to its end.
+                self._must_cancel = False
+                self._conclude_cancelled(None)
+            else:
+                self._result = stop.value
+                self._conclude(_FINISHED)
+        except CancelledError as error:
+            self._conclude_cancelled(error)
+        except BaseException as error:
+            Future.set_exception(self, error)
+            _scheduled_tasks.pop(id(self), None)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+        else:
+            kind = type(waiter)
+            if (
+                (kind is Future or kind is Task)
+                and waiter._asyncio_future_blocking
+                and waiter._state is _PENDING
+                and waiter._loop is loop
+                and waiter is not self
+            ):
+                waiter._asyncio_future_blocking = False
+                if waiter._callbacks is None:
+                    waiter._callbacks = [(self._wakeup, self._context)]
+                else:
+                    waiter._callbacks.append((self._wakeup, self._context))
+                self._fut_waiter = waiter
+                if self._must_cancel and waiter.cancel(msg=self._cancel_message):
+                    self._must_cancel = False
+            elif waiter is None:
+                loop.call_soon(self._step, context=self._context)
+            else:
+                self._wait_for(waiter, loop)
+        finally:
+            if _current_tasks.pop(loop, None) is not self:
+                raise RuntimeError(f"{self!r} is not the current task at the end of its step")
+            # This frame is part of the traceback of what the coroutine raised. Were it to keep
+            # task and exception, they would form a cycle with it.
+            del self, exc
+
+    def _wakeup(self, future: Any) -> None:
+        """Go on after *future*, which the coroutine waited for, is done."""
+        kind = type(future)
+        if kind is Future or kind is Task:
+            self._step(future._failure())
+            return
+        failure = None
+        try:
+            future.result()
+        except BaseException as error:
+            failure = error
+        # Outside of the handler, lest the error be the context of whatever the coroutine raises.
+        try:
+            self._step(failure)
+        finally:
+            del self, failure
+
+    # Futures tell by this who waits for them, see Future._asyncio_awaited_by.
+    _wakeup._resumes_its_task = True  # type: ignore[attr-defined]
+
+    def _wait_for(self, waiter: Any, loop: AbstractEventLoop) -> None:
+        """Deal with what the coroutine yielded, apart from the two common cases."""
+        blocking = getattr(waiter, "_asyncio_future_blocking", None)
+        if blocking is None:
+            if isinstance(waiter, types.GeneratorType):
+                mistake = f"yielded a generator, {waiter!r}: use 'yield from' or 'await'"
+            else:
+                mistake = f"got bad yield: {waiter!r}"
+        elif not blocking:
+            mistake = f"yielded {waiter!r}: use 'yield from' or 'await', yield was used instead"
+        elif waiter is self:
+            self._throw_soon(RuntimeError(f"Task cannot await on itself: {self!r}"))
+            return
+        elif _get_loop(waiter) is not loop:
+            mistake = f"got Future {waiter!r} attached to a different loop"
+        else:
+            waiter._asyncio_future_blocking = False
+            waiter.add_done_callback(self._wakeup, context=self._context)
+            self._fut_waiter = waiter
+            if self._must_cancel and waiter.cancel(msg=self._cancel_message):
+                self._must_cancel = False
+            return
+        self._throw_soon(RuntimeError(f"Task {self!r} {mistake}"))
+
+    def _throw_soon(self, error: BaseException) -> None:
+        self.get_loop().call_soon(self._step, error, context=self._context)
+
+    def _conclude_cancelled(self, error: CancelledError | None) -> None:
+        # Whoever asks first gets the very exception that left the coroutine.
+        self._cancelled_exc = error
+        self._conclude(_CANCELLED)
+
+    def _conclude(self, state: str) -> None:
+        self._state = state
+        if self._callbacks:
+            self._schedule_callbacks()
+        _scheduled_tasks.pop(id(self), None)
+
+
+_PyTask = Task
+
+
+def create_task(
+    coro: _Driven[_T], *, name: str | None = None, context: Context | None = None, **kwargs: Any
+) -> Task[_T]:
+    """Have the running loop run *coro* as a task, and return it.
+
+    *name* and *context* are as for ``Task``; further arguments, such as *eager_start* (Python
+    3.14), go to the loop's task factory. Keep a reference: the loop itself holds tasks only
+    weakly. Raises ``RuntimeError`` without a running loop. Added in Python 3.7.
+    """
+    # Factories written for older Pythons know none of these: what was not given is not passed.
+    if name is not None:
+        kwargs["name"] = name
+    if context is not None:
+        kwargs["context"] = context
+    return get_running_loop().create_task(coro, **kwargs)
+
+
+def create_eager_task_factory(
+    custom_task_constructor: Callable[..., _TaskT],
+) -> Callable[..., _TaskT]:
+    """Return a task factory that makes tasks with *custom_task_constructor* and starts them at once.
+
+    The constructor is called as ``Task`` is, with ``eager_start=True``. Added in Python 3.12.
+    """
+
+    def factory(
+        loop: AbstractEventLoop, coro: _Driven[Any], *, eager_start: bool = True, **kwargs: Any
+    ) -> _TaskT:
+        return custom_task_constructor(coro, loop=loop, eager_start=eager_start, **kwargs)
+
+    return factory
+
+
+eager_task_factory = create_eager_task_factory(Task)
+"""A task factory that runs each coroutine at once, up to where it first has to wait.
+
+A coroutine that never waits, as one that finds its answer in a cache, costs no round of the loop.
+Set with ``loop.set_task_factory(asyncio.eager_task_factory)``. Added in Python 3.12.
+"""
+
+
+def _set_task_name(task: Any, name: object) -> None:
+    """Name *task* if a name was given; tasks of other classes need not have names."""
+    if name is not None and (set_name := getattr(task, "set_name", None)) is not None:
+        set_name(name)
