@@ -84,9 +84,9 @@ class TransportSocket:
     @overload
     def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
 
-    def getsockopt(self, *args: int) -> int | bytes:
+    def getsockopt(self, *args: Any, **kwargs: Any) -> int | bytes:
         """Read a socket option; arguments as for :meth:`socket.socket.getsockopt`."""
-        return self._sock.getsockopt(*args)
+        return self._sock.getsockopt(*args, **kwargs)
 
     def setsockopt(self, *args: Any) -> None:
         """Set a socket option; arguments as for :meth:`socket.socket.setsockopt`."""

@@ -1,0 +1,288 @@
+"""The part of a loop that sends files: by the operating system, or else by reading and writing.
+
+The system's own call moves the bytes without copying them through the program, but does not
+know every kind of file, socket and transport. Where it does not apply, a file is read in an
+executor's thread, piece by piece, no faster than the peer takes it. Either way the file is left
+standing behind the last byte that was handed over, whatever it was that ended the sending.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core import constants
+from asyncio_core.exceptions import SendfileNotAvailableError
+from asyncio_core.loop_part import LoopPart
+from asyncio_core.protocols import Protocol
+from asyncio_core.socket_options import _check_ssl_socket
+from asyncio_core.transports import _FlowControlMixin
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import IO
+
+    from asyncio_core.futures import Future
+    from asyncio_core.transports import BaseTransport, WriteTransport
+
+
+class FileSendingPart(LoopPart):
+    """sendfile() and sock_sendfile()."""
+
+    async def sendfile(
+        self,
+        transport: WriteTransport,
+        file: IO[bytes],
+        offset: int = 0,
+        count: int | None = None,
+        *,
+        fallback: bool = True,
+    ) -> int:
+        """Send a file through *transport* and give the number of bytes sent.
+
+        *file* is open in binary mode; sending starts *offset* bytes into it and ends after
+        *count* bytes or, with None, at its end. What the transport has buffered goes first.
+        Where the system's call cannot be used (over TLS, for one) the loop reads and writes by
+        itself, or with *fallback* false raises :exc:`SendfileNotAvailableError`.
+
+        Raises :exc:`RuntimeError` for a transport that is closing or cannot send files, and
+        :exc:`ConnectionError` when the peer goes away. The file's position tells in every case
+        how far it got. Added in Python 3.7.
+        """
+        if transport.is_closing():
+            raise RuntimeError("Transport is closing")
+        modes = constants._SendfileMode
+        mode = getattr(transport, "_sendfile_compatible", modes.UNSUPPORTED)
+        if mode is modes.UNSUPPORTED:
+            raise RuntimeError(f"sendfile is not supported for transport {transport!r}")
+        if mode is modes.FALLBACK and not fallback:
+            raise RuntimeError(f"no native sendfile for {transport!r}, and fallback is disabled")
+        _check_file_range(file, offset, count)
+        by_hand = functools.partial(self._sendfile_fallback, transport, file, offset, count)
+        if mode is modes.FALLBACK:
+            return await by_hand()
+        native = self._sendfile_native(transport, file, offset, count)
+        return await _natively(native, by_hand if fallback else None)
+
+    async def _sendfile_native(
+        self, transp: Any, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        raise SendfileNotAvailableError("sendfile syscall is not supported")
+
+    async def _sendfile_fallback(
+        self, transp: Any, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        stand_in = _SendfileFallbackProtocol(transp)
+
+        async def write(piece: memoryview) -> None:
+            await stand_in.drain()
+            transp.write(piece)
+
+        try:
+            return await self._copy_file(file, offset, count, write)
+        finally:
+            await stand_in.restore()
+
+    async def sock_sendfile(
+        self,
+        sock: socket.socket,
+        file: IO[bytes],
+        offset: int = 0,
+        count: int | None = None,
+        *,
+        fallback: bool | None = True,
+    ) -> int:
+        """Send a file over a connected stream socket and give the number of bytes sent.
+
+        *sock* is non-blocking. Arguments and position are as for :meth:`sendfile`. Raises
+        :exc:`ValueError` and :exc:`TypeError` for arguments that do not fit,
+        :exc:`SendfileNotAvailableError` where the system cannot and *fallback* is false.
+        Added in Python 3.7.
+        """
+        self._check_sendfile_params(sock, file, offset, count)
+        by_hand = functools.partial(self._sock_sendfile_fallback, sock, file, offset, count)
+        native = self._sock_sendfile_native(sock, file, offset, count)
+        return await _natively(native, by_hand if fallback else None)
+
+    async def _sock_sendfile_fallback(
+        self, sock: socket.socket, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        return await self._copy_file(
+            file, offset, count, functools.partial(self.sock_sendall, sock)
+        )
+
+    def _check_sendfile_params(
+        self, sock: socket.socket, file: IO[bytes], offset: int, count: int | None
+    ) -> None:
+        _check_ssl_socket(sock)
+        # Asking costs a system call on some platforms, so it is for debug mode only.
+        if self._debug and sock.gettimeout() != 0:
+            raise ValueError("the socket must be non-blocking")
+        if sock.type != socket.SOCK_STREAM:
+            raise ValueError("only SOCK_STREAM type sockets are supported")
+        _check_file_range(file, offset, count)
+
+    async def _copy_file(
+        self,
+        file: IO[bytes],
+        offset: int,
+        count: int | None,
+        write: Callable[[memoryview], Awaitable[None]],
+    ) -> int:
+        """Read pieces in a thread, hand each to *write*; gives the number of bytes handed over.
+
+        A piece counts once *write* has returned.
+        """
+        size = constants.SENDFILE_FALLBACK_READBUFFER_SIZE
+        if count is not None:
+            size = min(size, count)
+        space = memoryview(bytearray(size))
+        total = 0
+        reader = _FileReader(file, offset)
+        try:
+            while count is None or total < count:
+                room = space if count is None else space[: count - total]
+                got = await self.run_in_executor(None, reader.read_into, room)
+                if not got:
+                    break
+                await write(room[:got])
+                total += got
+            return total
+        finally:
+            reader.leave_at(offset + total)
+
+
+class _FileReader:
+    """Reads a file from other threads, and leaves it where it is told to.
+
+    Cancelling the wait for a thread does not stop the thread: a read that is still on its way
+    moves the position later. So the thread looks afterwards whether it was left behind.
+    """
+
+    def __init__(self, file: IO[bytes], offset: int) -> None:
+        self._file = file
+        self._seekable = hasattr(file, "seek")
+        self._final: int | None = None
+        if self._seekable:
+            file.seek(offset)
+
+    def read_into(self, room: memoryview) -> int:
+        """Fill *room* as far as one read does; 0 at the end of the file."""
+        file = self._file
+        readinto = getattr(file, "readinto", None)
+        if readinto is not None:
+            got = readinto(room) or 0
+        else:
+            data = file.read(len(room))
+            got = len(data)
+            room[:got] = data
+        if self._final is not None and self._seekable:
+            file.seek(self._final)
+        return got
+
+    def leave_at(self, position: int) -> None:
+        """Set the file's position for good; nothing that was read later counts."""
+        # First the note, then the seek: whichever thread comes second ends up right.
+        self._final = position
+        if self._seekable:
+            self._file.seek(position)
+
+
+class _SendfileFallbackProtocol(Protocol):
+    """Stands in for a transport's protocol while a file is written through the transport.
+
+    The application's protocol must not be told to go on writing in the middle of a file, and
+    must not receive anything that could make it answer there. :meth:`restore` gives it back
+    the transport and tells it what changed meanwhile.
+    """
+
+    def __init__(self, transp: Any) -> None:
+        if not isinstance(transp, _FlowControlMixin):
+            raise TypeError("transport should be _FlowControlMixin instance")
+        self._transport = transp
+        self._proto = transp.get_protocol()
+        self._was_reading = transp.is_reading()
+        self._was_paused = transp._protocol_paused
+        self._paused = self._was_paused
+        self._writable: Future[None] | None = None
+        self._lost = False
+        self._error: Exception | None = None
+        transp.pause_reading()
+        transp.set_protocol(self)
+
+    async def drain(self) -> None:
+        """Wait until the transport wants more; raises when the connection is over."""
+        if not self._lost and not self._transport.is_closing() and self._paused:
+            self._writable = self._transport._loop.create_future()
+            try:
+                await self._writable
+            finally:
+                self._writable = None
+        if self._lost or self._transport.is_closing():
+            raise self._error or ConnectionError("Connection closed by peer")
+
+    def _wake(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    async def restore(self) -> None:
+        """Give the transport back to its protocol, in the state that it is in now."""
+        self._transport.set_protocol(self._proto)
+        if self._lost:
+            return
+        if self._was_reading:
+            self._transport.resume_reading()
+        if self._was_paused and not self._paused:
+            self._proto.resume_writing()
+        elif self._paused and not self._was_paused:
+            self._proto.pause_writing()
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        raise RuntimeError("the connection is there before a file is sent through it")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._error = exc
+        self._wake()
+        self._proto.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._wake()
+
+    def data_received(self, data: bytes) -> None:
+        raise RuntimeError("reading is paused while a file is sent")
+
+    def eof_received(self) -> bool | None:
+        raise RuntimeError("reading is paused while a file is sent")
+
+
+async def _natively(native: Awaitable[int], otherwise: Callable[[], Awaitable[int]] | None) -> int:
+    """Await *native*; where the system has no such call, take the other way if there is one."""
+    try:
+        return await native
+    except SendfileNotAvailableError:
+        if otherwise is None:
+            raise
+    return await otherwise()
+
+
+def _check_file_range(file: IO[bytes], offset: int, count: int | None) -> None:
+    """Refuse a text file, and an *offset* or *count* that is no number of bytes."""
+    if "b" not in getattr(file, "mode", "b"):
+        raise ValueError("file should be opened in binary mode")
+    numbers = [("offset", offset, 0, "a non-negative integer")]
+    if count is not None:
+        numbers.append(("count", count, 1, "a positive integer"))
+    for name, number, least, wanted in numbers:
+        if not isinstance(number, int):
+            problem: type[Exception] = TypeError
+        elif number < least:
+            problem = ValueError
+        else:
+            continue
+        raise problem(f"{name} must be {wanted} (got {number!r})")

@@ -1,0 +1,62 @@
+"""The part of a loop that joins protocols to pipes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core import log
+from asyncio_core.loop_part import LoopPart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from asyncio_core.futures import Future
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.transports import ReadTransport, WriteTransport
+
+    _PipeT = TypeVar("_PipeT", ReadTransport, WriteTransport)
+    _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
+
+
+class PipePart(LoopPart):
+    """connect_read_pipe() and connect_write_pipe()."""
+
+    async def connect_read_pipe(
+        self, protocol_factory: Callable[[], _ProtocolT], pipe: Any
+    ) -> tuple[ReadTransport, _ProtocolT]:
+        """Read from *pipe* through a new transport and protocol.
+
+        *pipe* is a file object over a pipe, a socket or a character device; it is made
+        non-blocking, and the transport closes it. Gives ``(transport, protocol)``. Raises
+        :exc:`ValueError` for other kinds of files, which stay open. Source: PEP 3156.
+        """
+        return await self._connect_pipe(self._make_read_pipe_transport, protocol_factory, pipe)
+
+    async def connect_write_pipe(
+        self, protocol_factory: Callable[[], _ProtocolT], pipe: Any
+    ) -> tuple[WriteTransport, _ProtocolT]:
+        """Write to *pipe* through a new transport and protocol.
+
+        What holds for :meth:`connect_read_pipe` holds here. Source: PEP 3156.
+        """
+        return await self._connect_pipe(self._make_write_pipe_transport, protocol_factory, pipe)
+
+    async def _connect_pipe(
+        self,
+        make_transport: Callable[[Any, BaseProtocol, Future[Any]], _PipeT],
+        protocol_factory: Callable[[], _ProtocolT],
+        pipe: Any,
+    ) -> tuple[_PipeT, _ProtocolT]:
+        """Make a pipe's transport and wait until its protocol knows of it."""
+        protocol = protocol_factory()
+        up = self.create_future()
+        transport = make_transport(pipe, protocol, up)
+        try:
+            await up
+        except BaseException:
+            transport.close()
+            raise
+        if self._debug:
+            log.logger.debug("%r is connected to pipe %r for %r", transport, pipe, protocol)
+        return transport, protocol

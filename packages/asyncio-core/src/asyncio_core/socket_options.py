@@ -1,0 +1,75 @@
+"""What the parts of the loop set on sockets, and what they check of the ones they are given."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Any
+
+
+def _set_nodelay(sock: socket.socket) -> None:
+    """Send small writes at once (``TCP_NODELAY``), where *sock* is a TCP socket.
+
+    Programs over a transport write whole messages; Nagle's algorithm would only delay them.
+    """
+    if sock.family not in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
+        return
+    if sock.type == socket.SOCK_STREAM and sock.proto in (0, socket.IPPROTO_TCP):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _set_reuseport(sock: socket.socket) -> None:
+    """Let several sockets share a port; raises :exc:`ValueError` where the system cannot."""
+    option = getattr(socket, "SO_REUSEPORT", None)
+    if option is None:
+        raise ValueError("reuse_port is not supported by this platform")
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, option, 1)
+    except OSError as exc:
+        # A kernel older than the C library knows the name and refuses the option.
+        raise ValueError(
+            "reuse_port is defined on this platform, but refused by its kernel"
+        ) from exc
+
+
+def _check_ssl_socket(sock: object) -> None:
+    """Raise :exc:`TypeError` for a socket that speaks TLS by itself.
+
+    Its reads and writes do not match what the poller says of its descriptor; TLS belongs on
+    top of a transport. ``ssl`` is not imported for this: without it there are no such sockets.
+    """
+    ssl = sys.modules.get("ssl")
+    if ssl is not None and isinstance(sock, ssl.SSLSocket):
+        raise TypeError("Socket cannot be of type SSLSocket")
+
+
+def _check_stream_socket(sock: socket.socket) -> None:
+    """Raise :exc:`ValueError` for anything but a stream socket."""
+    if sock.type != socket.SOCK_STREAM:
+        raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+
+
+def _tls_timeouts(
+    tls: object, handshake_timeout: float | None, shutdown_timeout: float | None
+) -> dict[str, Any]:
+    """Check the argument ``ssl`` and the timeouts (seconds) that go with it; give the timeouts.
+
+    Raises :exc:`TypeError` unless *tls* is a context, a bool or None, and :exc:`ValueError`
+    for a timeout that is not positive or comes without TLS.
+    """
+    if not (tls is None or isinstance(tls, bool)):
+        ssl = sys.modules.get("ssl")
+        if ssl is None or not isinstance(tls, ssl.SSLContext):
+            raise TypeError(f"ssl argument must be an SSLContext, a bool or None, got {tls!r}")
+    timeouts = {
+        "ssl_handshake_timeout": handshake_timeout,
+        "ssl_shutdown_timeout": shutdown_timeout,
+    }
+    for name, seconds in timeouts.items():
+        if seconds is None:
+            continue
+        if not tls:
+            raise ValueError(f"{name} is only meaningful with ssl")
+        if isinstance(seconds, (int, float)) and seconds <= 0:
+            raise ValueError(f"{name} should be a positive number, got {seconds}")
+    return timeouts
