@@ -1,0 +1,443 @@
+"""Waiting for awaitables: one after another, several at once, or from another thread.
+
+Everything here works through the public face of futures (``add_done_callback()``, ``done()``,
+``result()``, ...), so futures and tasks of other implementations can be waited for as well. While
+something waits, the future that is waited for knows the waiting task (``future_add_to_awaited_by()``):
+that is what the call graph is drawn from.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import types
+from collections import deque
+
+from asyncio_core.base_futures import isfuture
+from asyncio_core.coroutines import iscoroutine
+from asyncio_core.exceptions import CancelledError
+from asyncio_core.futures import (
+    _chain_future,
+    _get_loop,
+    _loop_in_charge,
+    _set_result_unless_cancelled,
+    future_add_to_awaited_by,
+    future_discard_from_awaited_by,
+)
+from asyncio_core.running_loop import _get_running_loop, get_running_loop
+from asyncio_core.task_registry import current_task
+from asyncio_core.timeouts import Timeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Coroutine,
+        Generator,
+        Iterable,
+        Iterator,
+    )
+    from typing import Any, Final, Protocol, TypeVar, overload
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.futures import Future
+    from asyncio_core.handles import TimerHandle
+    from asyncio_core.task import Task
+
+    T = TypeVar("T")
+    FutureT = TypeVar("FutureT", bound=Future[Any])
+
+    class _BothIterators(Iterator[Coroutine[Any, Any, T]], AsyncIterator[Future[T]], Protocol[T]):
+        """What `as_completed()` returns: iterable with ``for`` and with ``async for``."""
+
+
+__all__ = (
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "as_completed",
+    "ensure_future",
+    "run_coroutine_threadsafe",
+    "sleep",
+    "wait",
+    "wait_for",
+)
+
+# The same strings as in concurrent.futures, which need not be imported for them.
+FIRST_COMPLETED: Final = "FIRST_COMPLETED"
+FIRST_EXCEPTION: Final = "FIRST_EXCEPTION"
+ALL_COMPLETED: Final = "ALL_COMPLETED"
+
+
+async def _await(awaitable: Awaitable[T]) -> T:
+    """Make a coroutine of any awaitable, for tasks accept nothing else."""
+    return await awaitable
+
+
+def _asking_task() -> Task[Any] | None:
+    """Return the task that runs now, or None; unlike `current_task()` it needs no loop."""
+    loop = _get_running_loop()
+    return None if loop is None else current_task(loop)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def ensure_future(
+        coro_or_future: FutureT, *, loop: AbstractEventLoop | None = None
+    ) -> FutureT: ...
+
+    @overload
+    def ensure_future(
+        coro_or_future: Awaitable[T], *, loop: AbstractEventLoop | None = None
+    ) -> Task[T]: ...
+
+
+def ensure_future(coro_or_future: Any, *, loop: AbstractEventLoop | None = None) -> Any:
+    """Return a future for an awaitable, starting a task where it takes one.
+
+    A future (anything `isfuture()` accepts) comes back as it is. A coroutine becomes a task of
+    `loop`, by default the running loop or the thread's current one; any other awaitable is awaited
+    by such a task.
+
+    Raises TypeError for what cannot be awaited, ValueError where a future belongs to another loop
+    than `loop`, and RuntimeError where there is no loop to be found.
+    """
+    if isfuture(coro_or_future):
+        if loop is None or loop is _get_loop(coro_or_future):
+            return coro_or_future
+        raise ValueError(
+            "The future belongs to a different loop than the one specified as the loop argument"
+        )
+    native = iscoroutine(coro_or_future)
+    if not native and not isinstance(coro_or_future, collections.abc.Awaitable):
+        raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")
+    home = _loop_in_charge() if loop is None else loop
+    if native:
+        return home.create_task(coro_or_future)
+    wrapper = _await(coro_or_future)
+    try:
+        return home.create_task(wrapper)
+    except BaseException:
+        # Nobody else knows the wrapper; left alone it would be reported as never awaited.
+        wrapper.close()
+        raise
+
+
+@types.coroutine
+def __sleep0() -> Generator[None]:
+    """Let the loop turn once: a task that yields None is queued again, without a future."""
+    yield
+
+
+if TYPE_CHECKING:
+
+    @overload
+    async def sleep(delay: float) -> None: ...
+
+    @overload
+    async def sleep(delay: float, result: T) -> T: ...
+
+
+async def sleep(delay: float, result: Any = None) -> Any:
+    """Suspend the calling task for `delay` seconds, then return `result`.
+
+    With zero or less the other callbacks that are ready get one turn, and no timer is made. Raises
+    ValueError where `delay` is not a number (NaN).
+    """
+    if delay <= 0:
+        await __sleep0()
+        return result
+    if delay != delay:
+        raise ValueError("Invalid delay: NaN (not a number)")
+    loop = get_running_loop()
+    alarm = loop.create_future()
+    timer = loop.call_later(delay, _set_result_unless_cancelled, alarm, result)
+    try:
+        return await alarm
+    finally:
+        timer.cancel()
+
+
+def run_coroutine_threadsafe(
+    coro: Coroutine[Any, Any, T], loop: AbstractEventLoop
+) -> concurrent.futures.Future[T]:
+    """Run a coroutine on `loop` from another thread.
+
+    Returns a `concurrent.futures.Future`, which that thread may wait for; cancelling it cancels the
+    task. Raises TypeError where `coro` is not a coroutine, and RuntimeError where the loop is closed.
+    """
+    if not iscoroutine(coro):
+        raise TypeError("A coroutine object is required")
+    from concurrent.futures import Future as ThreadFuture
+
+    answer: ThreadFuture[T] = ThreadFuture()
+
+    def start() -> None:
+        try:
+            task = ensure_future(coro, loop=loop)
+            _chain_future(task, answer)
+        except BaseException as exc:
+            # The thread that asked learns of it, and so does the loop's exception handler. The
+            # two that end the process go to the loop alone.
+            fatal = isinstance(exc, (KeyboardInterrupt, SystemExit))
+            if not fatal and answer.set_running_or_notify_cancel():
+                answer.set_exception(exc)
+            raise
+
+    loop.call_soon_threadsafe(start)
+    return answer
+
+
+class _Gate:
+    """Opens when enough of the futures that report to it are done."""
+
+    __slots__ = ("_missing", "_rule", "opened")
+
+    def __init__(self, opened: Future[None], missing: int, rule: str) -> None:
+        self.opened = opened
+        self._missing = missing
+        self._rule = rule
+
+    def report(self, future: Future[Any]) -> None:
+        """Count a future that is done. Used as a done callback."""
+        self._missing -= 1
+        if self._missing <= 0 or self._rule == FIRST_COMPLETED or self._alarmed_by(future):
+            self.open()
+
+    def _alarmed_by(self, future: Future[Any]) -> bool:
+        return (
+            self._rule == FIRST_EXCEPTION
+            and not future.cancelled()
+            and future.exception() is not None
+        )
+
+    def open(self) -> None:
+        if not self.opened.done():
+            self.opened.set_result(None)
+
+
+async def wait(
+    fs: Iterable[FutureT], *, timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> tuple[set[FutureT], set[FutureT]]:
+    """Wait for several futures or tasks; return the sets ``(done, pending)``.
+
+    Waiting ends when all are done (ALL_COMPLETED), when one is (FIRST_COMPLETED), or when one has
+    failed or all are done (FIRST_EXCEPTION); in any case after `timeout` seconds, if given. Running
+    into the timeout is no error, and nothing is ever cancelled: not then, nor when the caller is.
+
+    Raises TypeError for a single future and for coroutines, which would come back as tasks that the
+    caller does not know; ValueError for an empty set and for another `return_when`.
+    """
+    if isfuture(fs) or iscoroutine(fs):
+        raise TypeError(f"expect a list of futures, not {type(fs).__name__}")
+    futures = set(fs)
+    if not futures:
+        raise ValueError("Set of Tasks/Futures is empty.")
+    if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
+        raise ValueError(f"Invalid return_when value: {return_when}")
+    if any(map(iscoroutine, futures)):
+        raise TypeError("Passing coroutines is forbidden, use tasks explicitly.")
+    await _wait(futures, timeout, return_when)
+    done = {future for future in futures if future.done()}
+    return done, futures - done
+
+
+async def _wait(futures: set[Any], timeout: float | None, return_when: str) -> None:
+    """Return when `return_when` holds for the futures, or after `timeout` seconds."""
+    loop = get_running_loop()
+    gate = _Gate(loop.create_future(), len(futures), return_when)
+    report = gate.report
+    asker = current_task(loop)
+    timer = None if timeout is None else loop.call_later(timeout, gate.open)
+    try:
+        # Futures that are done report in the next turn of the loop, so a program that waits for
+        # them again and again still lets others run.
+        for future in futures:
+            future_add_to_awaited_by(future, asker)
+            future.add_done_callback(report)
+        await gate.opened
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for future in futures:
+            future_discard_from_awaited_by(future, asker)
+            future.remove_done_callback(report)
+
+
+async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
+    """Await something for at most `timeout` seconds (None: without limit).
+
+    Out of time, the awaited thing is cancelled, and TimeoutError is raised once that is done; where it
+    ends with a result all the same, that result is returned. With zero or less, what is not done at
+    once is cancelled before it starts. Cancelling the caller cancels the awaited thing. To leave that
+    running, give ``shield(fut)``.
+
+    A coroutine runs in the calling task, under `timeout()` (since Python 3.12): no result can get
+    lost between two tasks. Raises TypeError for what cannot be awaited.
+    """
+    if not isinstance(fut, collections.abc.Awaitable) and not iscoroutine(fut):
+        raise TypeError(f"{type(fut).__name__!r} object can't be awaited")
+    if timeout is None:
+        return await fut
+    if timeout > 0:
+        deadline = get_running_loop().time() + timeout
+        async with Timeout(deadline):
+            return await fut
+    future = ensure_future(fut)
+    if future.done():
+        return future.result()
+    await _cancel_and_wait(future)
+    try:
+        return future.result()
+    except CancelledError as exc:
+        raise TimeoutError from exc
+
+
+async def _cancel_and_wait(future: Future[Any]) -> None:
+    """Cancel a future and return when it has taken note, however long its task takes for it."""
+    loop = get_running_loop()
+    over = loop.create_future()
+    asker = current_task(loop)
+
+    def notice(_: object) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    future.add_done_callback(notice)
+    future_add_to_awaited_by(future, asker)
+    try:
+        future.cancel()
+        await over
+    finally:
+        future_discard_from_awaited_by(future, asker)
+        future.remove_done_callback(notice)
+
+
+def as_completed(fs: Iterable[Awaitable[T]], *, timeout: float | None = None) -> _BothIterators[T]:
+    """Iterate over awaitables in the order in which they complete.
+
+    With ``async for`` the items are futures that are done: the tasks and futures that were given,
+    and tasks made for what else was given. With ``for`` they are coroutines; awaiting the first of
+    them, whichever that is, gives the first result, and so on. Iteration can be left and taken up
+    again.
+
+    When `timeout` seconds have passed before all are done, the next step of ``async for``, or
+    awaiting the next coroutine, raises TimeoutError; the awaitables go on. Raises TypeError where
+    `fs` is a single future or coroutine or holds what cannot be awaited.
+
+    The asynchronous form was added in Python 3.13.
+    """
+    if isfuture(fs) or iscoroutine(fs):
+        raise TypeError(f"expects an iterable of awaitables, not {type(fs).__name__}")
+    return _AsCompletedIterator(fs, timeout)
+
+
+class _Arrivals:
+    """Hands what comes in to those who wait for it, first come, first served.
+
+    An item goes straight into the waiter's future. A waiter that is cancelled at that moment passes it
+    on, so no item is lost.
+    """
+
+    __slots__ = ("_closed", "_items", "_waiters")
+
+    def __init__(self) -> None:
+        self._items: deque[Any] = deque()
+        self._waiters: deque[Future[Any]] = deque()
+        self._closed = False
+
+    def put(self, item: Any) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(item)
+                return
+        self._items.append(item)
+
+    def close(self) -> None:
+        """Nothing more comes: fail those who wait, and whoever asks once the items are gone."""
+        self._closed = True
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(TimeoutError())
+
+    async def get(self) -> Any:
+        """Return the next item; raise TimeoutError where none will come."""
+        if self._items:
+            return self._items.popleft()
+        if self._closed:
+            raise TimeoutError
+        waiter = get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            return await waiter
+        except CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.put(waiter.result())
+            raise
+
+
+class _AsCompletedIterator:
+    """The iterator of `as_completed()`."""
+
+    __slots__ = ("_arrivals", "_asker", "_left", "_pending", "_timer")
+
+    def __init__(self, awaitables: Iterable[Any], timeout: float | None) -> None:
+        loop = _loop_in_charge()
+        self._arrivals = _Arrivals()
+        self._asker = asker = _asking_task()
+        self._pending: set[Future[Any]] = {
+            ensure_future(awaitable, loop=loop) for awaitable in set(awaitables)
+        }
+        self._left = len(self._pending)
+        self._timer: TimerHandle | None = None
+        for future in self._pending:
+            future.add_done_callback(self._completed)
+            if asker is not None:
+                future_add_to_awaited_by(future, asker)
+        if self._pending and timeout is not None:
+            self._timer = loop.call_later(timeout, self._expire)
+
+    def __aiter__(self) -> _AsCompletedIterator:
+        return self
+
+    def __iter__(self) -> _AsCompletedIterator:
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._left:
+            raise StopAsyncIteration
+        self._left -= 1
+        return await self._arrivals.get()
+
+    def __next__(self) -> Coroutine[Any, Any, Any]:
+        if not self._left:
+            raise StopIteration
+        self._left -= 1
+        return self._wait_for_one()
+
+    async def _wait_for_one(self) -> Any:
+        future = await self._arrivals.get()
+        return future.result()
+
+    def _completed(self, future: Future[Any]) -> None:
+        if future not in self._pending:
+            return  # Too late: the time was up before this callback ran.
+        self._release(future)
+        self._arrivals.put(future)
+        if self._timer is not None and not self._pending:
+            self._timer.cancel()
+
+    def _expire(self) -> None:
+        for future in tuple(self._pending):
+            future.remove_done_callback(self._completed)
+            self._release(future)
+        self._arrivals.close()
+
+    def _release(self, future: Future[Any]) -> None:
+        self._pending.discard(future)
+        if self._asker is not None:
+            future_discard_from_awaited_by(future, self._asker)
