@@ -6,8 +6,8 @@ only has no sockets, and says so by leaving these methods as they are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl as ssl_module
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from socket import socket
     from types import TracebackType
-    from typing import IO, Protocol, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack
+    from typing import IO, Any, Protocol, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
     from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
     from asyncio_core.futures import Future

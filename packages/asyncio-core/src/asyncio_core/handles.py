@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 from contextvars import copy_context
 from threading import RLock
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
     from collections.abc import Callable, Sequence
     from contextvars import Context
+    from typing import Any
 
     from asyncio_core.abstract_loop import AbstractEventLoop
 
@@ -196,18 +197,18 @@ class TimerHandle(Handle):
             == (other._when, other._callback, other._args, other._cancelled)
         )
 
-    def __lt__(self, other: TimerHandle) -> bool:
+    def __lt__(self, other: object) -> bool:
         return self._when < other._when if isinstance(other, TimerHandle) else NotImplemented
 
-    def __gt__(self, other: TimerHandle) -> bool:
+    def __gt__(self, other: object) -> bool:
         return self._when > other._when if isinstance(other, TimerHandle) else NotImplemented
 
-    def __le__(self, other: TimerHandle) -> bool:
+    def __le__(self, other: object) -> bool:
         if not isinstance(other, TimerHandle):
             return NotImplemented
         return self._when < other._when or self == other
 
-    def __ge__(self, other: TimerHandle) -> bool:
+    def __ge__(self, other: object) -> bool:
         if not isinstance(other, TimerHandle):
             return NotImplemented
         return self._when > other._when or self == other

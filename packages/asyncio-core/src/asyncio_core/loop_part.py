@@ -9,10 +9,10 @@ is missing, what to install.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.abstract_loop import AbstractEventLoop
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import weakref
     from collections import deque
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from contextvars import Context
     from socket import socket
-    from typing import IO, NoReturn
+    from typing import IO, Any, NoReturn, TypeVarTuple, Unpack
 
     from asyncio_core.abstract_loop import Address, ExceptionHandler, SSLArgument, TaskFactory
     from asyncio_core.futures import Future
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         Transport,
         WriteTransport,
     )
+
+    _Ts = TypeVarTuple("_Ts")
 
 _IO_DISTRIBUTIONS = (
     "asyncio-iocp or asyncio-selectors" if sys.platform == "win32" else "asyncio-selectors"
@@ -85,6 +87,9 @@ class LoopPart(AbstractEventLoop):
 
         def _check_callback(self, callback: Any, method_name: str) -> None:
             """Raise TypeError where `callback` cannot be called or is a coroutine (function)."""
+
+        def _check_call(self, callback: Any, method: str, *, any_thread: bool = False) -> None:
+            """Do the checks above for a call of `method`; asked in debug mode or when closed."""
 
         def _call_soon(
             self, callback: Callable[..., object], args: Sequence[Any], context: Context | None
@@ -235,7 +240,9 @@ class LoopPart(AbstractEventLoop):
     def _lacks(self, what: str) -> NoReturn:
         raise io_not_installed(self, what)
 
-    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_reader(
+        self, fd: Any, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
+    ) -> None:
         """See `AbstractEventLoop.add_reader()`; needs a loop with a poller."""
         self._lacks("file descriptors")
 
@@ -243,7 +250,9 @@ class LoopPart(AbstractEventLoop):
         """See `AbstractEventLoop.remove_reader()`; needs a loop with a poller."""
         self._lacks("file descriptors")
 
-    def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_writer(
+        self, fd: Any, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
+    ) -> None:
         """See `AbstractEventLoop.add_writer()`; needs a loop with a poller."""
         self._lacks("file descriptors")
 
@@ -297,7 +306,9 @@ class LoopPart(AbstractEventLoop):
         """See `AbstractEventLoop.create_unix_server()`; needs a loop with Unix sockets."""
         self._lacks("Unix sockets")
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(
+        self, sig: int, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+    ) -> None:
         """See `AbstractEventLoop.add_signal_handler()`; needs a loop with signals."""
         self._lacks("signal handlers")
 

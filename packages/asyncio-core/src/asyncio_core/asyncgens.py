@@ -1,0 +1,89 @@
+"""Part of the event loop: asynchronous generators that are left unfinished (PEP 525).
+
+An `async for` that is left early leaves its generator suspended inside a `try`, perhaps. Whoever runs
+coroutines has to see to it that such generators are closed: when they are collected, and at the latest
+before the loop ends.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from asyncio_core.loop_part import LoopPart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from typing import Any
+
+__all__ = ("AsyncgenPart",)
+
+
+class AsyncgenPart(LoopPart):
+    """Knows every asynchronous generator that was iterated while the loop ran."""
+
+    _asyncgens_shutdown: bool
+    # The thread's hooks from before the loop ran, None while it does not run.
+    _hooks_before: Any
+
+    def _adopt_asyncgens(self) -> None:
+        """Take the calling thread's asynchronous generators into care, while the loop runs in it."""
+        self._hooks_before = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(
+            firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook
+        )
+
+    def _release_asyncgens(self) -> None:
+        if self._hooks_before is not None:
+            sys.set_asyncgen_hooks(*self._hooks_before)
+            self._hooks_before = None
+
+    def _asyncgen_firstiter_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
+        if self._asyncgens_shutdown:
+            import warnings
+
+            warnings.warn(
+                f"asynchronous generator {agen!r} was scheduled after "
+                "loop.shutdown_asyncgens() call",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+        self._asyncgens.add(agen)
+
+    def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
+        self._asyncgens.discard(agen)
+        if not self._closed:
+            # The collector runs in any thread, so the loop has to be told safely. The task is made
+            # by the loop's thread, not here, and keeps `agen` alive until it is closed.
+            self.call_soon_threadsafe(self._close_asyncgen, agen)
+
+    def _close_asyncgen(self, agen: AsyncGenerator[Any, Any]) -> None:
+        self.create_task(agen.aclose())
+
+    async def shutdown_asyncgens(self) -> None:
+        """Close all asynchronous generators that were begun on this loop and have not ended.
+
+        Errors that closing one raises are reported to the exception handler. From then on, a
+        ResourceWarning tells of each generator that is begun. To be called before `close()`;
+        `asyncio.run()` does. See PEP 525.
+        """
+        self._asyncgens_shutdown = True
+        unfinished = list(self._asyncgens)
+        if not unfinished:
+            return
+        self._asyncgens.clear()
+
+        from asyncio_core.combinators import gather
+
+        outcomes = await gather(*[agen.aclose() for agen in unfinished], return_exceptions=True)
+        for agen, outcome in zip(unfinished, outcomes):
+            if isinstance(outcome, Exception):
+                self.call_exception_handler(
+                    {
+                        "message": f"an error occurred during closing of "
+                        f"asynchronous generator {agen!r}",
+                        "exception": outcome,
+                        "asyncgen": agen,
+                    }
+                )

@@ -1,0 +1,556 @@
+"""The base of event loops: a queue of callbacks that are ready, a heap of timers, and the turn.
+
+A turn waits for input and output as long as no callback is ready and no timer due, moves what became
+ready to the queue, and then runs the callbacks that are in the queue at that moment; those that they
+add wait for the next turn, so that callbacks which schedule each other cannot starve the poller.
+
+This module is the scheduler. The other concerns of a loop are parts, each in a module of its own, and
+`BaseEventLoop` is composed of them; how to wait (`_poll()`, `_write_to_self()`) and how to make
+transports is left to the loop that derives from it. See PEP 3156.
+"""
+
+from __future__ import annotations
+
+import socket as socket
+import time
+import weakref
+from collections import deque
+from heapq import heapify, heappop, heappush
+from threading import get_ident
+
+from asyncio_core import futures, running_loop
+from asyncio_core.asyncgens import AsyncgenPart
+from asyncio_core.base_futures import isfuture
+from asyncio_core.connecting import ConnectingPart
+from asyncio_core.coroutines import _is_debug_mode
+from asyncio_core.datagrams import DatagramPart
+from asyncio_core.debugging import DebugPart, _format_handle
+from asyncio_core.error_reporting import ErrorReportingPart
+from asyncio_core.executors import ExecutorPart
+from asyncio_core.faces import make_face
+from asyncio_core.file_sending import FileSendingPart
+from asyncio_core.handles import Handle, TimerHandle, _ThreadSafeHandle
+from asyncio_core.pipes import PipePart
+from asyncio_core.serving import Server, ServingPart
+from asyncio_core.subprocesses import SubprocessPart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+    from contextvars import Context
+    from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+    from asyncio_core.abstract_loop import CoroutineLike, TaskFactory
+    from asyncio_core.futures import Future
+    from asyncio_core.task import Task
+
+    _T = TypeVar("_T")
+    _Ts = TypeVarTuple("_Ts")
+    _HandleT = TypeVar("_HandleT", bound=Handle)
+
+    logger: logging.Logger
+
+__all__ = ("BaseEventLoop", "Server")
+
+# Cancelled timers stay in the heap until they come to its top. Once there are more than the first
+# number of timers, and more than the second share of them is cancelled, the heap is made anew.
+_MIN_SCHEDULED_TIMER_HANDLES = 100
+_MIN_CANCELLED_TIMER_HANDLES_FRACTION = 0.5
+
+# Seconds. The longest wait: pollers overflow on more, and a day is as good as for ever.
+MAXIMUM_SELECT_TIMEOUT = 24 * 3600
+
+
+class _ScheduledTimers:
+    """The timers of a loop as its `_scheduled` shows them: handles, in no particular order.
+
+    The heap itself holds tuples. This view is for suites and debuggers.
+    """
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: BaseEventLoop) -> None:
+        self._loop = loop
+
+    def __len__(self) -> int:
+        return len(self._loop._timers)
+
+    def __iter__(self) -> Iterator[TimerHandle]:
+        return (entry[2] for entry in self._loop._timers)
+
+    def __eq__(self, other: object) -> bool:
+        try:
+            return list(self) == list(other)  # type: ignore[call-overload, no-any-return]
+        except TypeError:
+            return NotImplemented
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def append(self, timer: TimerHandle) -> None:
+        """Schedule a handle that was made by hand."""
+        self._loop._add_timer(timer)
+
+
+class BaseEventLoop(
+    ConnectingPart,
+    ServingPart,
+    DatagramPart,
+    PipePart,
+    SubprocessPart,
+    FileSendingPart,
+    ExecutorPart,
+    AsyncgenPart,
+    ErrorReportingPart,
+    DebugPart,
+):
+    """An event loop that lacks only the means to wait and to move bytes.
+
+    Derived loops provide `_poll()` or a `_selector` with `_process_events()`, `_write_to_self()`, and
+    what they can of the hooks that `LoopPart` lists.
+    """
+
+    _selector: Any
+
+    def __init__(self) -> None:
+        self._ready = deque()
+        # Heap of (time, number, handle). Numbers differ, so comparing never reaches the handle, runs
+        # in C, and gives timers for one moment the order in which they were made.
+        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._timer_number = 0
+        self._timer_cancelled_count = 0
+        self._closed = False
+        self._stopping = False
+        self._thread_id = None
+        self._clock_resolution = time.get_clock_info("monotonic").resolution
+        self._exception_handler = None
+        self._current_handle = None
+        self._task_factory = None
+        self._asyncgens = weakref.WeakSet()
+        self._asyncgens_shutdown = False
+        self._hooks_before = None
+        self._default_executor = None
+        self._executor_shutdown_called = False
+        self._lookups = None
+        self._origin_depth_before = None
+        self.slow_callback_duration = 0.1
+        self._debug = False
+        self.set_debug(_is_debug_mode())
+
+    def __repr__(self) -> str:
+        state = f"running={self.is_running()} closed={self.is_closed()} debug={self.get_debug()}"
+        return f"<{type(self).__name__} {state}>"
+
+    def __del__(self) -> None:
+        # A loop whose __init__ failed early has nothing to close.
+        if getattr(self, "_closed", True) or self.is_running():
+            return
+        import warnings
+
+        warnings.warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
+        self.close()
+
+    # Running and stopping
+
+    def is_running(self) -> bool:
+        """Return True while the loop runs."""
+        return self._thread_id is not None
+
+    def is_closed(self) -> bool:
+        """Return True after `close()`."""
+        return self._closed
+
+    def _check_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
+
+    def _check_running(self) -> None:
+        if self._thread_id is not None:
+            raise RuntimeError("This event loop is already running")
+        if running_loop._get_running_loop() is not None:
+            raise RuntimeError("Cannot run the event loop while another loop is running")
+
+    def _run_forever_setup(self) -> None:
+        """Prepare the calling thread for running the loop in it.
+
+        With `_run_forever_cleanup()` and `_run_once()`, for loops that are driven by another one.
+        """
+        self._check_closed()
+        self._check_running()
+        self._thread_id = get_ident()
+        self._track_coroutine_origins(self._debug)
+        self._adopt_asyncgens()
+        running_loop._set_running_loop(self)
+
+    def _run_forever_cleanup(self) -> None:
+        """Give the thread back as `_run_forever_setup()` found it."""
+        self._stopping = False
+        self._thread_id = None
+        running_loop._set_running_loop(None)
+        self._track_coroutine_origins(False)
+        self._release_asyncgens()
+
+    def run_forever(self) -> None:
+        """Run until `stop()` is called, and the rest of that turn.
+
+        Raises RuntimeError where the loop is closed, or where it or another loop runs already in
+        this thread. Of what callbacks raise only SystemExit and KeyboardInterrupt, and what comes
+        from the poller, ends the run.
+        """
+        self._run_forever_setup()
+        try:
+            turn = self._run_once
+            while True:
+                turn()
+                if self._stopping:
+                    break
+        finally:
+            self._run_forever_cleanup()
+
+    def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T:
+        """Run until `future` is done, then return its result or raise its exception.
+
+        A coroutine becomes a task first. Raises RuntimeError where `stop()` ended the run before,
+        and the errors of `run_forever()`; TypeError for what cannot be awaited.
+        """
+        self._check_closed()
+        self._check_running()
+
+        from asyncio_core.combinators import ensure_future
+
+        awaited: Future[_T] = ensure_future(future, loop=self)  # type: ignore[arg-type]
+        made_here = awaited is not future and not isfuture(future)
+        if made_here:
+            # Whoever interrupts the run is told by an exception; no second report from __del__.
+            awaited._log_destroy_pending = False  # type: ignore[attr-defined]
+        awaited.add_done_callback(_run_until_complete_cb)
+        try:
+            self.run_forever()
+        except BaseException:
+            if made_here and awaited.done() and not awaited.cancelled():
+                # The exception that ends the run is the task's own, or takes its place.
+                awaited.exception()
+            raise
+        finally:
+            awaited.remove_done_callback(_run_until_complete_cb)
+        if not awaited.done():
+            raise RuntimeError("Event loop stopped before Future completed.")
+        return awaited.result()
+
+    def stop(self) -> None:
+        """Let `run_forever()` return at the end of the present turn.
+
+        Callbacks that are ready now still run. Before the loop runs, the next run is one turn long.
+        """
+        self._stopping = True
+
+    def close(self) -> None:
+        """Drop all callbacks and timers; let go of the executor without waiting for its threads.
+
+        A second call does nothing. Raises RuntimeError while the loop runs.
+        """
+        if self._thread_id is not None:
+            raise RuntimeError("Cannot close a running event loop")
+        if self._closed:
+            return
+        self._closed = True
+        self._ready.clear()
+        self._timers.clear()
+        self._timer_cancelled_count = 0
+        self._abandon_executors()
+
+    # Queueing callbacks
+
+    def time(self) -> float:
+        """Return the loop's clock in seconds; it never goes back and says nothing about the date."""
+        return time.monotonic()
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: Context | None = None,
+    ) -> Handle:
+        """Run `callback(*args)` in the next turn, after what was queued before it.
+
+        `context` is the `contextvars.Context` to run it in, by default a copy of the present one.
+        Returns the handle that can cancel it. Raises RuntimeError where the loop is closed; in debug
+        mode also for calls from another thread than the loop's, and TypeError for a callback that
+        is none.
+        """
+        if self._closed or self._debug:
+            self._check_call(callback, "call_soon")
+            return _made_elsewhere(self._call_soon(callback, args, context))
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def _call_soon(
+        self, callback: Callable[..., object], args: Sequence[Any], context: Context | None
+    ) -> Handle:
+        handle = _made_elsewhere(Handle(callback, args, self, context))
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: Context | None = None,
+    ) -> Handle:
+        """Do what `call_soon()` does, and wake the loop; may be called from any thread.
+
+        Also signal handlers and other code that interrupts the loop's thread have to use it. The
+        handle may be cancelled from any thread.
+        """
+        if self._closed or self._debug:
+            self._check_call(callback, "call_soon_threadsafe", any_thread=True)
+        handle = _ThreadSafeHandle(callback, args, self, context)
+        self._ready.append(_made_elsewhere(handle))
+        self._write_to_self()
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Run `callback(*args)` in `delay` seconds; 0 and less mean the next turn.
+
+        Returns a handle with which it can be cancelled. Raises what `call_soon()` raises, and
+        TypeError where `delay` is None.
+        """
+        if delay is None:
+            raise TypeError("delay must not be None")
+        timer = self.call_at(self.time() + delay, callback, *args, context=context)
+        return _made_elsewhere(timer)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Run `callback(*args)` when the loop's clock reaches `when`, in seconds of `time()`.
+
+        Timers for the same moment run in the order in which they were made. Returns and raises what
+        `call_later()` does.
+        """
+        if when is None:
+            raise TypeError("when cannot be None")
+        if self._closed or self._debug:
+            self._check_call(callback, "call_at")
+        timer = TimerHandle(when, callback, args, self, context)
+        if timer._source_traceback is not None:
+            _made_elsewhere(timer)
+        self._timer_number = number = self._timer_number + 1
+        heappush(self._timers, (when, number, timer))
+        timer._scheduled = True
+        return timer
+
+    def _check_call(self, callback: Any, method: str, *, any_thread: bool = False) -> None:
+        """Check what closed loops and debug mode refuse; asked only where it is one of the two."""
+        self._check_closed()
+        if not any_thread:
+            self._check_thread()
+        self._check_callback(callback, method)
+
+    def _add_timer(self, timer: TimerHandle) -> None:
+        self._timer_number += 1
+        heappush(self._timers, (timer._when, self._timer_number, timer))
+        timer._scheduled = True
+        if timer._cancelled:
+            self._timer_cancelled_count += 1
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+        if handle._scheduled:
+            self._timer_cancelled_count += 1
+
+    @property
+    def _scheduled(self) -> _ScheduledTimers:
+        return _ScheduledTimers(self)
+
+    def _add_callback(self, handle: Handle) -> None:
+        """Queue a handle that a poller's event calls for."""
+        if not handle._cancelled:
+            self._ready.append(handle)
+
+    # Futures and tasks
+
+    def create_future(self) -> Future[Any]:
+        """Return a new future bound to this loop."""
+        return futures.Future(loop=self)
+
+    def create_task(self, coro: CoroutineLike[_T], **kwargs: Any) -> Task[_T]:
+        """Schedule the coroutine `coro` and return its task.
+
+        Keyword arguments are those of `Task`: `name` (str), `context` (`contextvars.Context`) and
+        `eager_start` (bool). With a task factory they go to it, and what it returns is returned.
+        Raises RuntimeError where the loop is closed.
+        """
+        self._check_closed()
+        factory = self._task_factory
+        if factory is None:
+            from asyncio_core import tasks
+
+            task = tasks.Task(coro, loop=self, **kwargs)
+            if task._source_traceback:
+                del task._source_traceback[-1]
+            return task
+        if "name" in kwargs and not _takes_name(factory):
+            # Factories written for Python up to 3.13 take (loop, coro, context=None); there the name
+            # was given to the finished task.
+            name = kwargs.pop("name")
+            from asyncio_core.tasks import _set_task_name
+
+            made = factory(self, coro, **kwargs)
+            _set_task_name(made, name)
+        else:
+            made = factory(self, coro, **kwargs)
+        return made  # type: ignore[return-value]
+
+    def set_task_factory(self, factory: TaskFactory | None) -> None:
+        """Have `create_task()` return `factory(loop, coro, **kwargs)`; None for the usual tasks.
+
+        The factory has to return an object with a future's interface and pass keyword arguments on
+        to it. Raises TypeError for what cannot be called.
+        """
+        if not (factory is None or callable(factory)):
+            raise TypeError("task factory must be a callable or None")
+        self._task_factory = factory
+
+    def get_task_factory(self) -> TaskFactory | None:
+        """Return the factory set with `set_task_factory()`, or None."""
+        return self._task_factory
+
+    # The turn
+
+    def _run_once(self) -> None:
+        """Wait for something to do, then run the callbacks that are ready.
+
+        This is the loop's inner loop. Timers, the clock and debug mode cost nothing where there is no
+        timer and no debug mode.
+        """
+        ready = self._ready
+        timers = self._timers
+        if timers:
+            if self._timer_cancelled_count:
+                self._forget_cancelled_timers()
+            if ready or self._stopping:
+                self._poll(0)
+            elif timers:
+                wait = timers[0][0] - self.time()
+                self._poll(0 if wait <= 0 else min(wait, MAXIMUM_SELECT_TIMEOUT))
+            else:
+                self._poll(None)
+            if timers:
+                # What falls due before the clock's next tick cannot be told from what is due now.
+                due = self.time() + self._clock_resolution
+                while timers and timers[0][0] < due:
+                    timer = heappop(timers)[2]
+                    timer._scheduled = False
+                    ready.append(timer)
+        else:
+            self._poll(0 if ready or self._stopping else None)
+
+        if self._debug:
+            self._run_batch_watched(len(ready))
+            return
+        take = ready.popleft
+        for _ in range(len(ready)):
+            handle = take()
+            if not handle._cancelled:
+                handle._run()
+
+    def _forget_cancelled_timers(self) -> None:
+        """Take cancelled timers off the heap's top, or all of them where they are too many."""
+        timers = self._timers
+        if (
+            len(timers) > _MIN_SCHEDULED_TIMER_HANDLES
+            and self._timer_cancelled_count > len(timers) * _MIN_CANCELLED_TIMER_HANDLES_FRACTION
+        ):
+            kept = []
+            for entry in timers:
+                if entry[2]._cancelled:
+                    entry[2]._scheduled = False
+                else:
+                    kept.append(entry)
+            heapify(kept)
+            # In place: the turn that called holds on to this list.
+            timers[:] = kept
+            self._timer_cancelled_count = 0
+            return
+        while timers and timers[0][2]._cancelled:
+            heappop(timers)[2]._scheduled = False
+            self._timer_cancelled_count -= 1
+
+
+def _run_until_complete_cb(fut: Future[Any]) -> None:
+    """Stop the loop that `run_until_complete()` runs for `fut`."""
+    if not fut.cancelled() and isinstance(fut.exception(), (SystemExit, KeyboardInterrupt)):
+        # The exception has ended the run already; a stop now would cut the next one short.
+        return
+    futures._get_loop(fut).stop()
+
+
+def _made_elsewhere(handle: _HandleT) -> _HandleT:
+    """Drop the caller's frame from a handle's origin: who called it is what debug mode tells."""
+    if handle._source_traceback:
+        del handle._source_traceback[-1]
+    return handle
+
+
+def _takes_name(factory: Callable[..., Any]) -> bool:
+    """Return whether a task factory can be called with name=…; True where that is not known."""
+    from inspect import Parameter, signature
+
+    try:
+        parameters = signature(factory).parameters
+    except (TypeError, ValueError):
+        return True
+    return "name" in parameters or any(
+        parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
+
+
+# Names that people look for in this module since its early days, and where they live here.
+_ELSEWHERE = {
+    "_SendfileFallbackProtocol": "file_sending",
+    "_check_ssl_socket": "socket_options",
+    "_format_pipe": "subprocesses",
+    "_interleave_addrinfos": "addresses",
+    "_ipaddr_info": "addresses",
+    "_set_nodelay": "socket_options",
+    "_set_reuseport": "socket_options",
+    "logger": "log",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"asyncio_core.{_ELSEWHERE[name]}"), name)
+    return value
+
+
+# What is patched here, such as `socket` and `logger`, is patched in the parts that use it.
+make_face(
+    __name__,
+    (
+        "addresses",
+        "connecting",
+        "datagrams",
+        "executors",
+        "file_sending",
+        "pipes",
+        "serving",
+        "socket_options",
+        "subprocesses",
+    ),
+)

@@ -1,0 +1,66 @@
+"""What the standard module `asyncio.events` offers, in one place.
+
+The pieces stand in `running_loop`, `handles`, `abstract_loop` and `policies`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading as threading
+
+from asyncio_core import policies
+from asyncio_core.abstract_loop import AbstractEventLoop, AbstractServer
+from asyncio_core.faces import make_face
+from asyncio_core.handles import Handle, TimerHandle
+from asyncio_core.handles import _ThreadSafeHandle as _ThreadSafeHandle
+from asyncio_core.policies import AbstractEventLoopPolicy as _AbstractEventLoopPolicy
+from asyncio_core.policies import BaseDefaultEventLoopPolicy as _BaseDefaultEventLoopPolicy
+from asyncio_core.policies import _get_event_loop_policy as _get_event_loop_policy
+from asyncio_core.policies import _lock as _lock
+from asyncio_core.policies import _set_event_loop_policy as _set_event_loop_policy
+from asyncio_core.policies import (
+    get_event_loop,
+    get_event_loop_policy,
+    new_event_loop,
+    set_event_loop,
+    set_event_loop_policy,
+)
+from asyncio_core.running_loop import _get_running_loop, _set_running_loop, get_running_loop
+
+__all__: tuple[str, ...] = (
+    "AbstractEventLoop",
+    "AbstractServer",
+    "Handle",
+    "TimerHandle",
+    "_get_running_loop",
+    "_set_running_loop",
+    "get_event_loop",
+    "get_event_loop_policy",
+    "get_running_loop",
+    "new_event_loop",
+    "set_event_loop",
+    "set_event_loop_policy",
+)
+
+# The pure-Python forms under the names by which suites tell them from compiled ones.
+_py__get_running_loop = _get_running_loop
+_py__set_running_loop = _set_running_loop
+_py_get_event_loop = get_event_loop
+_py_get_running_loop = get_running_loop
+
+if sys.version_info < (3, 14):
+    from asyncio_core.policies import get_child_watcher, set_child_watcher
+
+    AbstractEventLoopPolicy = _AbstractEventLoopPolicy
+    BaseDefaultEventLoopPolicy = _BaseDefaultEventLoopPolicy
+    __all__ += ("AbstractEventLoopPolicy", "get_child_watcher", "set_child_watcher")
+
+
+def __getattr__(name: str) -> object:
+    # A variable, so not to be copied: None until a policy is set or first needed.
+    if name == "_event_loop_policy":
+        return policies._event_loop_policy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+make_face(__name__, ("running_loop", "policies"))

@@ -1,0 +1,313 @@
+"""Part of the event loop: work that blocks, done in threads, and the look-up of names.
+
+Blocking calls of the user's go to an executor. The resolver's calls go to a few threads of their own:
+a name server that does not answer would otherwise take the default executor's threads one by one,
+and with them every `run_in_executor()` of the program.
+"""
+
+from __future__ import annotations
+
+
+from asyncio_core.loop_part import LoopPart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
+    from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+    from asyncio_core.abstract_loop import AbstractEventLoop, AddressInfo
+    from asyncio_core.futures import Future
+
+    _T = TypeVar("_T")
+    _Ts = TypeVarTuple("_Ts")
+
+__all__ = ("ExecutorPart",)
+
+# Look-ups that may be waiting for a name server at once. More wait for their turn.
+_LOOKUP_THREADS = 8
+
+
+class _Lookup:
+    """One call of the resolver and the future that waits for it."""
+
+    __slots__ = ("args", "func", "future", "loop")
+
+    def __init__(
+        self, loop: AbstractEventLoop, func: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
+        self.loop = loop
+        self.func = func
+        self.args = args
+        self.future = loop.create_future()
+
+    def run(self) -> None:
+        # Cancelled while it waited for a thread. Later it does not matter: a cancelled future has
+        # freed whoever awaited it, and what comes of the call is dropped below.
+        if self.future.cancelled():
+            return
+        try:
+            outcome = self.func(*self.args)
+        except BaseException as exc:
+            self._deliver(False, exc)
+        else:
+            self._deliver(True, outcome)
+
+    def _deliver(self, succeeded: bool, outcome: Any) -> None:
+        try:
+            self.loop.call_soon_threadsafe(_settle, self.future, succeeded, outcome)
+        except RuntimeError:
+            # The loop was closed in the meantime; nobody waits any more.
+            pass
+
+
+def _settle(future: Future[Any], succeeded: bool, outcome: Any) -> None:
+    if future.done():
+        return
+    if succeeded:
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)
+
+
+class _LookupThreads:
+    """A few daemon threads that do nothing but resolve names.
+
+    Daemons, unlike an executor's threads: a program that ends does not wait for a name server. They
+    start as look-ups come and end when the loop is closed.
+    """
+
+    def __init__(self) -> None:
+        from queue import SimpleQueue
+        from threading import Lock
+
+        self._queue: SimpleQueue[_Lookup | None] = SimpleQueue()
+        self._lock = Lock()
+        self._threads = 0
+        self._idle = 0
+
+    def submit(self, lookup: _Lookup) -> None:
+        from threading import Thread
+
+        with self._lock:
+            # Waiting look-ups count against idle threads: one that has not taken its work yet is
+            # not free for this one.
+            start = self._idle <= self._queue.qsize() and self._threads < _LOOKUP_THREADS
+            if start:
+                self._threads += 1
+                number = self._threads
+        self._queue.put(lookup)
+        if start:
+            Thread(target=self._serve, name=f"asyncio-names_{number}", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            lookup = self._queue.get()
+            with self._lock:
+                self._idle -= 1
+            if lookup is None:
+                return
+            lookup.run()
+            # The result must not stay alive until the next name is looked up.
+            del lookup
+
+    def close(self) -> None:
+        """Let every thread end after the look-up it is at; do not wait for it."""
+        from queue import Empty
+
+        with self._lock:
+            try:
+                while True:
+                    self._queue.get_nowait()
+            except Empty:
+                pass
+            for _ in range(self._threads):
+                self._queue.put(None)
+
+
+class ExecutorPart(LoopPart):
+    """Threads: the default executor, and those that resolve names."""
+
+    _executor_shutdown_called: bool
+    _lookups: _LookupThreads | None
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[_Ts]], _T], *args: Unpack[_Ts]
+    ) -> Future[_T]:
+        """Have `executor` call `func(*args)`; return a future for its result.
+
+        With None the loop's default executor is used: the one set with `set_default_executor()`, or
+        a ThreadPoolExecutor made when it is first needed. Raises RuntimeError where the loop is
+        closed or the default executor was shut down; in debug mode TypeError for a function that is
+        none, or a coroutine function.
+        """
+        if self._closed or self._debug:
+            self._check_call(func, "run_in_executor", any_thread=True)
+        pool = self._ensure_default_executor() if executor is None else executor
+        from asyncio_core.futures import wrap_future
+
+        return wrap_future(pool.submit(func, *args), loop=self)
+
+    def _ensure_default_executor(self) -> Executor:
+        self._check_default_executor()
+        executor = self._default_executor
+        if executor is None:
+            import concurrent.futures
+
+            executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+            self._default_executor = executor
+        return executor
+
+    def _check_default_executor(self) -> None:
+        if self._executor_shutdown_called:
+            raise RuntimeError("Executor shutdown has been called")
+
+    def set_default_executor(self, executor: Executor) -> None:
+        """Use `executor` for `run_in_executor(None, …)`.
+
+        Raises TypeError unless it is a `concurrent.futures.ThreadPoolExecutor`.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        if not isinstance(executor, ThreadPoolExecutor):
+            raise TypeError("executor must be ThreadPoolExecutor instance")
+        self._default_executor = executor
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Let no further call into the default executor and wait for its threads to end.
+
+        `timeout`, in seconds, limits the wait; None does not. When it has passed, a RuntimeWarning
+        says so and the threads are left to themselves. `timeout` was added in Python 3.12.
+        """
+        self._executor_shutdown_called = True
+        executor = self._default_executor
+        if executor is None:
+            return
+        from threading import Thread
+
+        from asyncio_core.timeouts import timeout as time_limit
+
+        joined = self.create_future()
+        # Joining blocks, so a thread of its own does it. It is a daemon: after the time limit nothing
+        # may wait for it again.
+        joiner = Thread(target=self._join_executor, args=(executor, joined), daemon=True)
+        joiner.start()
+        try:
+            async with time_limit(timeout):
+                await joined
+        except TimeoutError:
+            import warnings
+
+            warnings.warn(
+                f"The executor did not finishing joining its threads within {timeout} seconds.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            executor.shutdown(wait=False)
+        else:
+            joiner.join()
+
+    def _join_executor(self, executor: Executor, joined: Future[None]) -> None:
+        succeeded, outcome = True, None
+        try:
+            executor.shutdown(wait=True)
+        except Exception as exc:
+            succeeded, outcome = False, exc
+        try:
+            self.call_soon_threadsafe(_settle, joined, succeeded, outcome)
+        except RuntimeError:
+            # Nobody waited: the loop was closed after the time limit.
+            pass
+
+    def _abandon_executors(self) -> None:
+        """Let go of all threads without waiting for them, as `close()` does."""
+        self._executor_shutdown_called = True
+        executor = self._default_executor
+        if executor is not None:
+            self._default_executor = None
+            executor.shutdown(wait=False)
+        if self._lookups is not None:
+            self._lookups.close()
+            self._lookups = None
+
+    # Names
+
+    async def getaddrinfo(
+        self,
+        host: bytes | str | None,
+        port: bytes | str | int | None,
+        *,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[AddressInfo]:
+        """Resolve a host and a port, with the arguments and results of `socket.getaddrinfo()`.
+
+        Numeric hosts are answered at once, names by a thread that only looks up names. Cancelling
+        frees the caller at once, whatever the name server does. Raises OSError (`socket.gaierror`)
+        where the name does not resolve.
+        """
+        import socket
+
+        if _looks_numeric(host):
+            numeric = flags | socket.AI_NUMERICHOST | getattr(socket, "AI_NUMERICSERV", 0)
+            try:
+                return [*socket.getaddrinfo(host, port, family, type, proto, numeric)]
+            except socket.gaierror:
+                # A name after all, or a port by name, or a mistake whose error the full call tells.
+                pass
+        return await self._look_up(  # type: ignore[no-any-return]
+            socket.getaddrinfo, host, port, family, type, proto, flags
+        )
+
+    async def getnameinfo(
+        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int = 0
+    ) -> tuple[str, str]:
+        """Find host and service of an address, as `socket.getnameinfo()` does.
+
+        Threads and cancelling are as with `getaddrinfo()`; with NI_NUMERICHOST and NI_NUMERICSERV
+        there is nothing to look up, and no thread is asked.
+        """
+        import socket
+
+        if flags & socket.NI_NUMERICHOST and flags & socket.NI_NUMERICSERV:
+            return socket.getnameinfo(sockaddr, flags)
+        return await self._look_up(  # type: ignore[no-any-return]
+            socket.getnameinfo, sockaddr, flags
+        )
+
+    async def _look_up(self, func: Callable[..., Any], *args: Any) -> Any:
+        self._check_closed()
+        if self._lookups is None:
+            self._lookups = _LookupThreads()
+        lookup = _Lookup(self, func, args)
+        self._lookups.submit(lookup)
+        if not self._debug:
+            return await lookup.future
+        begun = self.time()
+        try:
+            return await lookup.future
+        finally:
+            seconds = self.time() - begun
+            if seconds >= self.slow_callback_duration:
+                from asyncio_core.log import logger
+
+                logger.info("%s%r took %.3f seconds", func.__name__, args, seconds)
+
+
+def _looks_numeric(host: bytes | str | None) -> bool:
+    """Return True for hosts that may be addresses; names that pass cost one call in vain.
+
+    Only an IPv6 address has a colon, and the last label of a name never begins with a digit where
+    that of an IPv4 address always does (RFC 3696, section 2).
+    """
+    if host is None:
+        return True
+    if isinstance(host, bytes):
+        return b":" in host or host.rpartition(b".")[2][:1].isdigit()
+    if isinstance(host, str):
+        return ":" in host or host.rpartition(".")[2][:1].isdigit()
+    return False

@@ -1,0 +1,47 @@
+"""Modules that show several others under one name, and pass on what is patched in them.
+
+`asyncio.base_events` and `asyncio.events` are single modules to whoever uses asyncio, and several here.
+Reading a name from the face is simple. Suites and some libraries also *replace* names there: the logger,
+the `socket` module, the function that tells the running loop. On a face such a change reaches the
+modules that hold the name, and is taken back with it.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class _Face(ModuleType):
+    _face_parts: tuple[str, ...]
+    # For each replaced name, the modules it was replaced in and what they held before.
+    _face_displaced: dict[str, list[tuple[ModuleType, Any]]]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name.startswith("__"):
+            return
+        modules = [sys.modules.get(part) for part in self._face_parts]
+        holders = [module for module in modules if module is not None and name in vars(module)]
+        if name not in self._face_displaced and holders:
+            self._face_displaced[name] = [(module, vars(module)[name]) for module in holders]
+        for module in holders:
+            setattr(module, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        for module, value in self._face_displaced.pop(name, ()):
+            setattr(module, name, value)
+
+
+def make_face(name: str, parts: tuple[str, ...]) -> None:
+    """Turn the module `name` into a face of `parts`, modules beside it that need not be loaded yet."""
+    package = name.rpartition(".")[0]
+    module = sys.modules[name]
+    module.__dict__["_face_parts"] = tuple(f"{package}.{part}" for part in parts)
+    module.__dict__["_face_displaced"] = {}
+    module.__class__ = _Face

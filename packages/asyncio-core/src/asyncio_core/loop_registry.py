@@ -1,0 +1,380 @@
+"""Event loops as plug-ins: how one is named, found, loaded and listed.
+
+A distribution registers its loop in the entry-point group ``asyncio.loop_policies``::
+
+    [project.entry-points."asyncio.loop_policies"]
+    name = "package.module:PolicyClass"
+
+The object is a policy class, to be called without arguments, or a loop factory. Which loop a process
+uses, unless an argument or a policy says so, is told by the environment variable ASYNCIO_LOOP (a
+registered name, or ``module:attribute``), and else by the platform: asyncio-iocp on Windows,
+asyncio-selectors everywhere, core's own loop where neither is installed. Other distributions never
+become the default by being installed.
+
+`importlib.metadata` costs more to import than all of a loop. Every process wants the default, and it is
+known by the name of its distribution; so it is read straight from that distribution's metadata folder.
+Only a loop that is asked for by name, and a listing, look through all that is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.policies import AbstractEventLoopPolicy
+
+__all__ = (
+    "LoopAmbiguousError",
+    "LoopInfo",
+    "LoopLoadError",
+    "LoopNotFoundError",
+    "LoopSelectionError",
+    "default_policy",
+    "named_policy",
+    "list_loops",
+    "subprocess_support",
+)
+
+LOOPS = "asyncio.loop_policies"
+SUBPROCESSES = "asyncio.subprocess_transports"
+VARIABLE = "ASYNCIO_LOOP"
+
+# (distribution, entry-point name), the first that is installed is the default.
+_DEFAULTS = (("asyncio-selectors", "selectors"),)
+if sys.platform == "win32":
+    _DEFAULTS = (("asyncio-iocp", "iocp"), *_DEFAULTS)
+_CORE = "asyncio-core"
+
+
+class LoopSelectionError(Exception):
+    """No loop could be had for what was asked. The message is one line for the user's eyes."""
+
+
+class LoopNotFoundError(LoopSelectionError, LookupError):
+    """No installed distribution registers a loop of that name."""
+
+
+class LoopAmbiguousError(LoopSelectionError, LookupError):
+    """More than one distribution registers a loop under that name."""
+
+
+class LoopLoadError(LoopSelectionError, ImportError):
+    """A loop is known but does not load; the cause is the original exception."""
+
+
+class _Entry:
+    """An entry point, and who registered it."""
+
+    __slots__ = ("distribution", "name", "value", "version")
+
+    def __init__(self, name: str, value: str, distribution: str, version: str) -> None:
+        self.name = name
+        self.value = value
+        self.distribution = distribution
+        self.version = version
+
+    @property
+    def origin(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+    def load(self) -> Any:
+        try:
+            return _import_object(self.value)
+        except Exception as exc:
+            raise LoopLoadError(
+                f"the entry point '{self.name} = {self.value}' of {self.origin} does not load: "
+                f"{_in_one_line(exc)}"
+            ) from exc
+
+
+class LoopInfo:
+    """A registered loop as listings show it.
+
+    `name`, `distribution` and `version` are strings; `value` is the entry point's ``module:attribute``.
+    `default` tells whether it is the platform's default. `problem` is None where the loop can
+    be used by its name, and otherwise one line that says why not.
+    """
+
+    __slots__ = ("distribution", "default", "name", "problem", "value", "version")
+
+    def __init__(
+        self,
+        name: str,
+        distribution: str,
+        version: str,
+        value: str,
+        *,
+        default: bool,
+        problem: str | None,
+    ) -> None:
+        self.name = name
+        self.distribution = distribution
+        self.version = version
+        self.value = value
+        self.default = default
+        self.problem = problem
+
+    @property
+    def usable(self) -> bool:
+        """Return whether there is no problem."""
+        return self.problem is None
+
+    def __repr__(self) -> str:
+        fields = " ".join(f"{field}={getattr(self, field)!r}" for field in self.__slots__)
+        return f"<{type(self).__name__} {fields}>"
+
+
+def default_policy() -> AbstractEventLoopPolicy:
+    """Make the policy that a process uses unless told otherwise.
+
+    Raises LoopSelectionError where ASYNCIO_LOOP is set and names no usable loop, or where the
+    platform's default is installed and does not load.
+    """
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        try:
+            return named_policy(chosen)
+        except LoopSelectionError as exc:
+            # Say where the name comes from: whoever reads this may not know that it is set.
+            raise type(exc)(f"{VARIABLE}={chosen}: {exc}") from exc.__cause__
+    entry = _default_entry()
+    if entry is not None:
+        return _make_policy(entry.load(), f"'{entry.value}' of {entry.origin}")
+
+    from asyncio_core.parking_loop import ParkingEventLoopPolicy
+
+    return ParkingEventLoopPolicy()
+
+
+def named_policy(name: str) -> AbstractEventLoopPolicy:
+    """Make the policy for a loop: a registered name, or ``module:attribute``.
+
+    Raises LoopNotFoundError, with the names that are known; LoopAmbiguousError where two
+    distributions claim the name; LoopLoadError, from the original exception, where the loop does
+    not load or is none.
+    """
+    if ":" in name:
+        try:
+            target = _import_object(name)
+        except Exception as exc:
+            raise LoopLoadError(f"{name!r} cannot be imported: {_in_one_line(exc)}") from exc
+        return _make_policy(target, repr(name))
+
+    entries = list(_scan(LOOPS))
+    found = [entry for entry in entries if entry.name == name]
+    if not found:
+        known = ", ".join(sorted({entry.name for entry in entries})) or "none"
+        raise LoopNotFoundError(f"there is no event loop named {name!r}; known names: {known}")
+    if len(found) > 1:
+        raise LoopAmbiguousError(_ambiguity(name, found))
+    return _make_policy(found[0].load(), f"'{found[0].value}' of {found[0].origin}")
+
+
+def list_loops() -> Iterator[LoopInfo]:
+    """Yield what is known of each registered loop, in the order of their names.
+
+    Each one is loaded, to find out whether it can be used; one that cannot does not end the listing.
+    """
+    entries = sorted(_scan(LOOPS), key=lambda entry: (entry.name, entry.distribution))
+    preferred = _default_entry()
+    preferred_is = (
+        (_CORE, "parking") if preferred is None else (preferred.distribution, preferred.name)
+    )
+    for entry in entries:
+        rivals = [other for other in entries if other.name == entry.name]
+        problem = None
+        if len(rivals) > 1:
+            problem = _ambiguity(entry.name, rivals)
+        else:
+            try:
+                _make_policy(entry.load(), f"'{entry.value}' of {entry.origin}")
+            except LoopSelectionError as exc:
+                problem = str(exc)
+        yield LoopInfo(
+            entry.name,
+            entry.distribution,
+            entry.version,
+            entry.value,
+            default=(_normalized(entry.distribution), entry.name) == preferred_is,
+            problem=problem,
+        )
+
+
+_subprocess_support: Callable[..., Any] | None = None
+
+
+def subprocess_support() -> Callable[..., Any] | None:
+    """Return what makes subprocess transports on this platform, None where it is not installed.
+
+    It is an async callable `(loop, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None,
+    **kwargs)`, registered in the group ``asyncio.subprocess_transports`` as "unix" or "windows".
+    Raises LoopLoadError where it is registered and does not load.
+    """
+    global _subprocess_support
+    if _subprocess_support is None:
+        platform = "windows" if sys.platform == "win32" else "unix"
+        entry = _entry_of("asyncio-subprocess", SUBPROCESSES, platform)
+        if entry is None:
+            return None
+        _subprocess_support = entry.load()
+    return _subprocess_support
+
+
+def _default_entry() -> _Entry | None:
+    """Return the platform's default, None where only core is installed.
+
+    A loop that is installed and says itself that it cannot run here is passed over.
+    """
+    for distribution, name in _DEFAULTS:
+        entry = _entry_of(distribution, LOOPS, name)
+        if entry is None:
+            continue
+        # Only the first choice of a platform may be passed over, so the last one need not be loaded.
+        if (distribution, name) == _DEFAULTS[-1] or not _unusable(entry.load()):
+            return entry
+    return None
+
+
+def _unusable(target: Any) -> str | None:
+    """Return why a policy class says that its loop cannot run here, None where it does not."""
+    reason: str | None = getattr(target, "unusable", None)
+    return reason
+
+
+# Making a policy of what an entry point names
+
+
+def _make_policy(target: Any, described: str) -> AbstractEventLoopPolicy:
+    """Return a policy for a policy class, a policy, or a loop factory.
+
+    A policy class may have an attribute `unusable`, one line that says why it cannot be used here.
+    """
+    reason = _unusable(target)
+    if reason:
+        raise LoopLoadError(f"{described} cannot be used: {reason}")
+    made: AbstractEventLoopPolicy
+    if hasattr(target, "new_event_loop"):
+        if not isinstance(target, type):
+            made = target
+            return made
+        try:
+            made = target()
+        except Exception as exc:
+            raise LoopLoadError(f"{described} cannot be made: {_in_one_line(exc)}") from exc
+        return made
+    if not callable(target):
+        raise LoopLoadError(f"{described} is neither a policy class nor a loop factory")
+
+    from asyncio_core.policies import BaseDefaultEventLoopPolicy
+
+    class FactoryPolicy(BaseDefaultEventLoopPolicy):
+        """A policy around a loop factory."""
+
+        def new_event_loop(self) -> AbstractEventLoop:
+            """Call the factory."""
+            return target()  # type: ignore[no-any-return]
+
+    return FactoryPolicy()
+
+
+def _import_object(value: str) -> Any:
+    """Import ``module:attribute``; extras in brackets, as entry points may have, are left aside."""
+    from importlib import import_module
+
+    module, _, attributes = value.partition("[")[0].strip().partition(":")
+    found = import_module(module.strip())
+    for attribute in filter(None, attributes.strip().split(".")):
+        found = getattr(found, attribute)
+    return found
+
+
+def _ambiguity(name: str, entries: list[_Entry]) -> str:
+    owners = " and ".join(sorted(entry.origin for entry in entries))
+    return f"the event loop name {name!r} is registered by {owners}; uninstall all but one"
+
+
+def _in_one_line(exc: BaseException) -> str:
+    text = " ".join(str(exc).split())
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+# Reading what is installed
+
+
+def _scan(group: str) -> Iterator[_Entry]:
+    """Yield the entry points of a group from every distribution that is installed."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=group):
+        if point.dist is not None:
+            yield _Entry(point.name, point.value, point.dist.name, point.dist.version)
+
+
+def _entry_of(distribution: str, group: str, name: str) -> _Entry | None:
+    """Return one entry point of one distribution, without looking at any other."""
+    for folder in sys.path:
+        if os.path.isfile(folder):
+            # Metadata in archives: rare, and not worth a second reader.
+            return _entry_by_metadata(distribution, group, name)
+        metadata = _metadata_folder(folder, distribution)
+        if metadata is not None:
+            return _entry_in_folder(os.path.join(folder, metadata), distribution, group, name)
+    return None
+
+
+def _metadata_folder(folder: str, distribution: str) -> str | None:
+    stem = distribution.replace("-", "_")
+    try:
+        names = os.listdir(folder or os.curdir)
+    except OSError:
+        return None
+    for name in names:
+        if name.endswith((".dist-info", ".egg-info")) and name.startswith(stem):
+            if name[len(stem)] in "-.":
+                return name
+    return None
+
+
+def _entry_in_folder(path: str, distribution: str, group: str, name: str) -> _Entry | None:
+    try:
+        with open(os.path.join(path, "entry_points.txt"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    section = ""
+    for line in map(str.strip, lines):
+        if line.startswith("["):
+            section = line.strip("[]").strip()
+        elif section == group and not line.startswith(("#", ";")):
+            key, _, value = line.partition("=")
+            if key.strip() == name:
+                return _Entry(name, value.strip(), distribution, _version_in(path))
+    return None
+
+
+def _version_in(path: str) -> str:
+    """Return the version that a metadata folder's name tells: NAME-VERSION.dist-info."""
+    return os.path.basename(path).rpartition(".")[0].partition("-")[2] or "(unknown version)"
+
+
+def _entry_by_metadata(distribution: str, group: str, name: str) -> _Entry | None:
+    from importlib import metadata
+
+    try:
+        found = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+    for point in found.entry_points:
+        if point.group == group and point.name == name:
+            return _Entry(name, point.value, distribution, found.version)
+    return None
+
+
+def _normalized(distribution: str) -> str:
+    return distribution.lower().replace("_", "-").replace(".", "-")

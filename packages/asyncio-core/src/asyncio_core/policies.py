@@ -1,0 +1,253 @@
+"""Event loop policies: who makes the loop of a thread, and which one it has.
+
+Policies are on their way out: deprecated since Python 3.14, to be gone in 3.16. Underneath, the
+functions with a leading underscore do the same without the warnings, and what is loaded as a loop
+from another distribution is a policy still (see `loop_registry`).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from asyncio_core import running_loop
+from asyncio_core.abstract_loop import AbstractEventLoop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__: tuple[str, ...] = (
+    "AbstractEventLoopPolicy",
+    "BaseDefaultEventLoopPolicy",
+    "DefaultEventLoopPolicy",
+    "get_event_loop",
+    "get_event_loop_policy",
+    "new_event_loop",
+    "set_event_loop",
+    "set_event_loop_policy",
+)
+
+_CHILD_WATCHERS = sys.version_info < (3, 14)
+
+# Held while the process's policy is chosen. Reentrant: choosing imports modules, and one of them may
+# ask for the policy in turn.
+_lock = threading.RLock()
+_event_loop_policy: AbstractEventLoopPolicy | None = None
+
+
+class AbstractEventLoopPolicy:
+    """The interface of policies (PEP 3156): loops made, and one remembered for each context.
+
+    What a context is, is the policy's choice; those here take threads.
+    """
+
+    def get_event_loop(self) -> AbstractEventLoop:
+        """Return the loop of the current context; raise where there is none."""
+        raise NotImplementedError
+
+    def set_event_loop(self, loop: AbstractEventLoop | None) -> None:
+        """Make `loop` that of the current context."""
+        raise NotImplementedError
+
+    def new_event_loop(self) -> AbstractEventLoop:
+        """Make a new loop, without setting it."""
+        raise NotImplementedError
+
+    if _CHILD_WATCHERS:
+
+        def get_child_watcher(self) -> Any:
+            """Return the object that watches child processes. Gone in Python 3.14."""
+            raise NotImplementedError(
+                "child watchers come with the distribution asyncio-subprocess"
+            )
+
+        def set_child_watcher(self, watcher: Any) -> None:
+            """Set the object that watches child processes. Gone in Python 3.14."""
+            raise NotImplementedError(
+                "child watchers come with the distribution asyncio-subprocess"
+            )
+
+
+class BaseDefaultEventLoopPolicy(AbstractEventLoopPolicy):
+    """A policy that remembers one loop for each thread.
+
+    `_loop_factory` makes them: a loop class, or a method of the derived policy.
+
+    Up to Python 3.13 the main thread gets a loop when it first asks, from 3.12 on with a
+    DeprecationWarning. Otherwise, and in other threads, a loop has to be set before.
+    """
+
+    _loop_factory: Callable[[], AbstractEventLoop] | None = None
+
+    class _Local(threading.local):
+        _loop: AbstractEventLoop | None = None
+        _set_called = False
+
+    def __init__(self) -> None:
+        self._local = self._Local()
+
+    def get_event_loop(self) -> AbstractEventLoop:
+        """Return this thread's loop; raise RuntimeError where none is set."""
+        local = self._local
+        if (
+            sys.version_info < (3, 14)
+            and local._loop is None
+            and not local._set_called
+            and threading.current_thread() is threading.main_thread()
+        ):
+            if sys.version_info >= (3, 12):
+                _warn_caller("There is no current event loop", DeprecationWarning)
+            self.set_event_loop(self.new_event_loop())
+        if local._loop is None:
+            thread = threading.current_thread().name
+            raise RuntimeError(f"There is no current event loop in thread {thread!r}.")
+        return local._loop
+
+    def set_event_loop(self, loop: AbstractEventLoop | None) -> None:
+        """Make `loop` this thread's loop, or with None none.
+
+        Raises TypeError for what is neither.
+        """
+        if not (loop is None or isinstance(loop, AbstractEventLoop)):
+            raise TypeError(
+                f"loop must be an instance of AbstractEventLoop or None, not {type(loop).__name__!r}"
+            )
+        self._local._set_called = True
+        self._local._loop = loop
+
+    def new_event_loop(self) -> AbstractEventLoop:
+        """Make a new loop of this policy's kind."""
+        if self._loop_factory is None:
+            raise NotImplementedError(f"{type(self).__name__} names no loop to make")
+        return self._loop_factory()
+
+
+class DefaultEventLoopPolicy(BaseDefaultEventLoopPolicy):
+    """The policy for loops of the kind this process uses unless told otherwise.
+
+    That is ASYNCIO_LOOP, the platform's default, or core's own loop; see `loop_registry`.
+    """
+
+    def __init__(self) -> None:
+        from asyncio_core.loop_registry import default_policy
+
+        super().__init__()
+        self._maker = default_policy()
+
+    def new_event_loop(self) -> AbstractEventLoop:
+        """Make a new loop of the default kind."""
+        return self._maker.new_event_loop()
+
+
+def _get_event_loop_policy() -> AbstractEventLoopPolicy:
+    """Return the process's policy, chosen by `loop_registry` where none was set."""
+    global _event_loop_policy
+    policy = _event_loop_policy
+    if policy is None:
+        from asyncio_core.loop_registry import default_policy
+
+        with _lock:
+            if _event_loop_policy is None:
+                _event_loop_policy = default_policy()
+            policy = _event_loop_policy
+    return policy
+
+
+def _set_event_loop_policy(policy: AbstractEventLoopPolicy | None) -> None:
+    """Set the process's policy; None lets the default be chosen anew."""
+    global _event_loop_policy
+    if not (policy is None or isinstance(policy, AbstractEventLoopPolicy)):
+        raise TypeError(
+            "policy must be an instance of AbstractEventLoopPolicy or None, "
+            f"not {type(policy).__name__!r}"
+        )
+    _event_loop_policy = policy
+
+
+def get_event_loop_policy() -> AbstractEventLoopPolicy:
+    """Return the policy of this process.
+
+    Raises `loop_registry.LoopSelectionError` where ASYNCIO_LOOP names no usable loop. Deprecated
+    since Python 3.14.
+    """
+    _warn_deprecated("get_event_loop_policy")
+    return _get_event_loop_policy()
+
+
+def set_event_loop_policy(policy: AbstractEventLoopPolicy | None) -> None:
+    """Set the policy of this process, or with None have the default chosen when it is needed.
+
+    Raises TypeError for what is no policy. Deprecated since Python 3.14.
+    """
+    _warn_deprecated("set_event_loop_policy")
+    _set_event_loop_policy(policy)
+
+
+def get_event_loop() -> AbstractEventLoop:
+    """Return the running loop, or else the one that the policy has for this thread.
+
+    Without either, Python 3.14 and newer raise RuntimeError; before, the main thread gets a new loop,
+    with a DeprecationWarning from Python 3.12 on.
+    """
+    running = running_loop._get_running_loop()
+    return _get_event_loop_policy().get_event_loop() if running is None else running
+
+
+def set_event_loop(loop: AbstractEventLoop | None) -> None:
+    """Have the policy take `loop` for this thread's loop; None for none."""
+    _get_event_loop_policy().set_event_loop(loop)
+
+
+def new_event_loop() -> AbstractEventLoop:
+    """Return a new loop, of the kind that the policy makes."""
+    return _get_event_loop_policy().new_event_loop()
+
+
+if _CHILD_WATCHERS:
+    __all__ += ("get_child_watcher", "set_child_watcher")
+
+    def get_child_watcher() -> Any:
+        """Return the policy's watcher for child processes.
+
+        Raises NotImplementedError where asyncio-subprocess is not installed. Gone in Python 3.14.
+        """
+        return _get_event_loop_policy().get_child_watcher()
+
+    def set_child_watcher(watcher: Any) -> None:
+        """Set the policy's watcher for child processes.
+
+        Raises NotImplementedError where asyncio-subprocess is not installed. Gone in Python 3.14.
+        """
+        _get_event_loop_policy().set_child_watcher(watcher)
+
+
+def _warn_deprecated(name: str, *, stacklevel: int = 3) -> None:
+    """Warn, on the Pythons that do, that the public name `name` is going away."""
+    if sys.version_info < (3, 14):
+        return
+    import warnings
+
+    warnings.warn(
+        f"'asyncio.{name}' is deprecated and slated for removal in Python 3.16",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def _warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn at the first frame, going outward, that is neither the core's nor the umbrella's."""
+    import warnings
+
+    level = 2
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level - 1)
+
+
+def _is_ours(module: object) -> bool:
+    # Policies of other distributions derive from this one, so frames of a base class come in between.
+    return isinstance(module, str) and module.partition(".")[0] in ("asyncio", "asyncio_core")
