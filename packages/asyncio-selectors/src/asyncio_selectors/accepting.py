@@ -1,0 +1,219 @@
+"""Part of the loop: accepting connections.
+
+The loop that accepts outlives what single connections do to it. A connection that was reset in
+the backlog is passed over; a protocol factory that raises costs its own connection and is reported;
+where the system is out of descriptors or memory the listening socket rests for a while, is
+reported once for each rest, and is served again afterwards. Plain connections need no task:
+only a TLS handshake is something to wait for, and that is done with a callback.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core import constants
+from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.trsock import TransportSocket
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from asyncio_core.futures import Future
+    from asyncio_core.handles import Handle, TimerHandle
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.serving import Server
+
+__all__ = ("AcceptLoop",)
+
+_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+# What accept(2) says of the one connection that it was about to return, or of the network just now:
+# the next connection may well be in order. Not every system has all of the names.
+_OF_ONE_CONNECTION = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ECONNABORTED", "ECONNRESET", "EPROTO", "EPERM", "ENETDOWN", "ENETUNREACH", "ENOPROTOOPT",
+        "EHOSTDOWN", "EHOSTUNREACH", "ENONET", "EOPNOTSUPP", "ETIMEDOUT",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+
+
+class AcceptLoop(BaseEventLoop):
+    """What a `Server` asks of the loop: `_start_serving()` and `_stop_serving()`."""
+
+    # Listening sockets at rest, by descriptor, with the timers that will wake them.
+    _resting: dict[int, TimerHandle]
+
+    if TYPE_CHECKING:
+        _add_reader: Callable[..., Handle]
+        _remove_reader: Callable[[int], bool]
+
+    def _start_serving(
+        self,
+        protocol_factory: Callable[[], BaseProtocol],
+        sock: socket.socket,
+        sslcontext: Any = None,
+        server: Server | None = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        context: Context | None = None,
+    ) -> None:
+        if context is None:
+            context = copy_context()
+        self._add_reader(
+            sock.fileno(),
+            self._accept_connection,
+            protocol_factory,
+            sock,
+            sslcontext,
+            server,
+            backlog,
+            ssl_handshake_timeout,
+            ssl_shutdown_timeout,
+            context,
+            context=context,
+        )
+
+    def _stop_serving(self, sock: socket.socket) -> None:
+        fd = sock.fileno()
+        rest = self._resting.pop(fd, None)
+        if rest is not None:
+            rest.cancel()
+        self._remove_reader(fd)
+        sock.close()
+
+    def _accept_connection(
+        self,
+        protocol_factory: Callable[[], BaseProtocol],
+        sock: socket.socket,
+        sslcontext: Any = None,
+        server: Server | None = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        context: Context | None = None,
+    ) -> None:
+        """Accept what the backlog holds, but not for ever: the rest of the loop wants its turn."""
+        terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
+        for _ in range(backlog + 1):
+            try:
+                connection, address = sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as exc:
+                if exc.errno in _OF_ONE_CONNECTION or isinstance(exc, ConnectionError):
+                    continue
+                self._cannot_accept(
+                    exc, protocol_factory, sock, *terms[:2], backlog, *terms[2:], context
+                )
+                return
+            # One context for each connection, made from the server's: what a handler changes is
+            # seen neither by the next connection nor by the server.
+            of_connection = copy_context() if context is None else context.copy()
+            of_connection.run(
+                self._accept_connection2,
+                protocol_factory,
+                connection,
+                {"peername": address},
+                *terms,
+            )
+
+    def _cannot_accept(
+        self,
+        exc: OSError,
+        protocol_factory: Callable[[], BaseProtocol],
+        sock: socket.socket,
+        *terms: Any,
+    ) -> None:
+        """Rest where the system ran out of something; give the socket up where it is broken."""
+        fd = sock.fileno()
+        self._remove_reader(fd)
+        rest = exc.errno in _OUT_OF_RESOURCES
+        self.call_exception_handler(
+            {
+                "message": "socket.accept() out of system resource"
+                if rest
+                else "socket.accept() failed, the socket is served no more",
+                "exception": exc,
+                "socket": TransportSocket(sock),
+            }
+        )
+        if rest:
+            self._resting[fd] = self.call_later(
+                constants.ACCEPT_RETRY_DELAY, self._end_rest, protocol_factory, sock, *terms
+            )
+
+    def _end_rest(
+        self, protocol_factory: Callable[[], BaseProtocol], sock: socket.socket, *terms: Any
+    ) -> None:
+        del self._resting[sock.fileno()]
+        self._start_serving(protocol_factory, sock, *terms)
+
+    def _accept_connection2(
+        self,
+        protocol_factory: Callable[[], BaseProtocol],
+        connection: socket.socket,
+        extra: dict[str, Any],
+        sslcontext: Any = None,
+        server: Server | None = None,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+    ) -> None:
+        """Make protocol and transport for one accepted connection."""
+        protocol: BaseProtocol | None = None
+        transport: Any = None
+        try:
+            connection.setblocking(False)
+            protocol = protocol_factory()
+            if not sslcontext:
+                self._make_socket_transport(connection, protocol, extra=extra, server=server)
+                return
+            waiter: Future[None] = self.create_future()
+            transport = self._make_ssl_transport(
+                connection,
+                protocol,
+                sslcontext,
+                waiter,
+                server_side=True,
+                extra=extra,
+                server=server,
+                ssl_handshake_timeout=ssl_handshake_timeout,
+                ssl_shutdown_timeout=ssl_shutdown_timeout,
+            )
+            waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
+        except (SystemExit, KeyboardInterrupt):
+            connection.close()
+            raise
+        except BaseException as exc:
+            self._lost_while_accepting(exc, protocol, transport)
+            connection.close()
+
+    def _handshake_done(self, protocol: BaseProtocol, transport: Any, waiter: Future[None]) -> None:
+        exc = None if waiter.cancelled() else waiter.exception()
+        if exc is None:
+            return
+        transport.close()
+        # Strangers who do not finish a handshake are everyday; the TLS protocol itself reports
+        # what is a mistake on this side.
+        if self._debug:
+            self._lost_while_accepting(exc, protocol, transport)
+
+    def _lost_while_accepting(
+        self, exc: BaseException, protocol: BaseProtocol | None, transport: Any
+    ) -> None:
+        report: dict[str, Any] = {
+            "message": "Error on transport creation for incoming connection",
+            "exception": exc,
+        }
+        if protocol is not None:
+            report["protocol"] = protocol
+        if transport is not None:
+            report["transport"] = transport
+        self.call_exception_handler(report)

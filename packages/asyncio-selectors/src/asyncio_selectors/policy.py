@@ -1,0 +1,29 @@
+"""The policy under the name `selectors` in the entry points of event loops."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.policies import BaseDefaultEventLoopPolicy
+
+if TYPE_CHECKING:
+    from asyncio_core.abstract_loop import AbstractEventLoop
+
+__all__ = ("SelectorEventLoopPolicy",)
+
+
+class SelectorEventLoopPolicy(BaseDefaultEventLoopPolicy):
+    """Makes readiness loops: the Unix loop, on Windows the one over select().
+
+    The loop's module is imported with the first loop.
+    """
+
+    def new_event_loop(self) -> AbstractEventLoop:
+        """Make a new readiness loop."""
+        loop_class: Any
+        if sys.platform == "win32":
+            from asyncio_selectors.windows import SelectorEventLoop as loop_class
+        else:
+            from asyncio_selectors.unix_events import SelectorEventLoop as loop_class
+        return loop_class()  # type: ignore[no-any-return]

@@ -1,0 +1,46 @@
+"""poll, for systems with neither epoll nor kqueue."""
+
+from __future__ import annotations
+
+import math
+import select
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import TYPE_CHECKING
+
+from asyncio_selectors.poller import Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ("PollPoller",)
+
+
+class PollPoller(Poller):
+    """poll(2): no limit to the descriptors' numbers, but each call looks at all of them."""
+
+    _for_reader = ~select.POLLOUT
+    _for_writer = ~select.POLLIN
+
+    _FLAGS = {
+        EVENT_READ: select.POLLIN,
+        EVENT_WRITE: select.POLLOUT,
+        EVENT_READ | EVENT_WRITE: select.POLLIN | select.POLLOUT,
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._poll = select.poll()
+
+    def _watch(self, fd: int, events: int) -> None:
+        self._poll.register(fd, self._FLAGS[events])
+
+    def _rewatch(self, fd: int, old: int, new: int) -> None:
+        self._poll.modify(fd, self._FLAGS[new])
+
+    def _unwatch(self, fd: int, events: int) -> None:
+        self._poll.unregister(fd)
+
+    def _wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
+        # Milliseconds, rounded up: waking early would turn a short timer into a busy loop.
+        limit = None if timeout is None else max(0, math.ceil(timeout * 1000))
+        return self._poll.poll(limit)

@@ -1,0 +1,244 @@
+"""The shape that every poller has, and the choice of the best one here.
+
+A poller is a `selectors.BaseSelector`, so that everything written for the loop's `_selector` works with
+it, and it has one method more: `collect()`, which the loop calls once per turn. `collect()` puts the
+handles of what became ready straight into the loop's queue: no list of events, no key objects and no
+call per event lie between the system's answer and the queue.
+
+The data registered with a descriptor is a pair `(reader, writer)` of handles, either of them None.
+Programs that use a poller as a plain selector may register anything; they call `select()` then.
+"""
+
+from __future__ import annotations
+
+import sys
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Iterable
+
+    from asyncio_core.handles import Handle
+
+__all__ = ("Poller", "best_poller", "descriptor_of")
+
+
+def descriptor_of(fileobj: Any) -> int:
+    """Return the descriptor number of `fileobj`: an int, or anything with a `fileno()` method.
+
+    Raises ValueError where it has none, or where it is closed.
+    """
+    if isinstance(fileobj, int):
+        fd = fileobj
+    else:
+        try:
+            fd = int(fileobj.fileno())
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(f"Invalid file object: {fileobj!r}") from None
+    if fd < 0:
+        raise ValueError(f"Invalid file descriptor: {fd}")
+    return fd
+
+
+class KeyMap(dict[int, SelectorKey]):
+    """Keys by descriptor number; indexing also takes the file objects, as selectors promise.
+
+    The loop asks with numbers only, so `get()` stays the dictionary's own.
+    """
+
+    def __missing__(self, fileobj: Any) -> SelectorKey:
+        if isinstance(fileobj, int):
+            raise KeyError(fileobj)
+        try:
+            return dict.__getitem__(self, descriptor_of(fileobj))
+        except ValueError:
+            # Closed already: its number is gone, the object that was registered is not.
+            for key in self.values():
+                if key.fileobj is fileobj:
+                    return key
+            raise KeyError(fileobj) from None
+
+    def __contains__(self, fileobj: object) -> bool:
+        try:
+            self[fileobj]  # type: ignore[index]
+        except KeyError:
+            return False
+        return True
+
+
+class Poller(BaseSelector):
+    """Common part: the table of keys. One subclass per mechanism of the operating system.
+
+    A subclass has `_watch(fd, events)`, `_rewatch(fd, old, new)` and `_unwatch(fd, events)`, which tell the
+    system, and `_wait(timeout)`, which asks it for pairs of descriptor and flags. The flags that
+    mean something to readers and to writers are `_for_reader` and `_for_writer`: both hold
+    the errors and hang-ups, because it is the next `recv()` or `send()` that tells what happened.
+    """
+
+    _for_reader: int = EVENT_READ
+    _for_writer: int = EVENT_WRITE
+
+    def __init__(self) -> None:
+        self._keys = KeyMap()
+        self._closed = False
+
+    def _watch(self, fd: int, events: int) -> None:
+        raise NotImplementedError
+
+    def _rewatch(self, fd: int, old: int, new: int) -> None:
+        raise NotImplementedError
+
+    def _unwatch(self, fd: int, events: int) -> None:
+        raise NotImplementedError
+
+    def _wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
+        raise NotImplementedError
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
+        """Watch `fileobj` for `events`, EVENT_READ or EVENT_WRITE or both.
+
+        Raises ValueError for other events or no descriptor, KeyError where it is watched already,
+        OSError where the system refuses.
+        """
+        _check_events(events)
+        fd = descriptor_of(fileobj)
+        if dict.__contains__(self._keys, fd):
+            raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
+        self._watch(fd, events)
+        key = self._keys[fd] = SelectorKey(fileobj, fd, events, data)
+        return key
+
+    def unregister(self, fileobj: Any) -> SelectorKey:
+        """Stop watching; raises KeyError where `fileobj` is not watched."""
+        key = self._keys[fileobj]
+        del self._keys[key.fd]
+        try:
+            self._unwatch(key.fd, key.events)
+        except OSError:
+            # Closed behind our back: the system has forgotten it by itself.
+            pass
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
+        """Change the events or the data; the system is told only where the events differ."""
+        _check_events(events)
+        key = self._keys[fileobj]
+        if events != key.events:
+            try:
+                self._rewatch(key.fd, key.events, events)
+            except BaseException:
+                self.unregister(key.fd)
+                raise
+        new = self._keys[key.fd] = SelectorKey(key.fileobj, key.fd, events, data)
+        return new
+
+    def get_map(self) -> KeyMap:
+        """Return the mapping of what is watched; None after `close()`."""
+        return None if self._closed else self._keys  # type: ignore[return-value]
+
+    def get_key(self, fileobj: Any) -> SelectorKey:
+        """Return the key of `fileobj`; raises KeyError where it is not watched."""
+        if self._closed:
+            raise RuntimeError("the poller is closed")
+        try:
+            return self._keys[fileobj]
+        except KeyError:
+            raise KeyError(f"{fileobj!r} is not registered") from None
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        """Wait up to `timeout` seconds (None: without limit) and list keys with what is ready."""
+        found = []
+        keys = self._keys
+        for fd, flags in self._wait(timeout):
+            key = keys.get(fd)
+            if key is not None:
+                events = EVENT_READ if flags & self._for_reader else 0
+                if flags & self._for_writer:
+                    events |= EVENT_WRITE
+                events &= key.events
+                if events:
+                    found.append((key, events))
+        return found
+
+    def collect(self, timeout: float | None, ready: deque[Handle]) -> None:
+        """Wait up to `timeout` seconds and append the handles of what is ready to `ready`."""
+        lookup = self._keys.get
+        for_reader = self._for_reader
+        for_writer = self._for_writer
+        for fd, flags in self._wait(timeout):
+            key = lookup(fd)
+            if key is None:
+                continue
+            reader, writer = key.data
+            if reader is not None and flags & for_reader:
+                if reader._cancelled:
+                    self._drop(fd, EVENT_READ)
+                else:
+                    ready.append(reader)
+            if writer is not None and flags & for_writer:
+                if writer._cancelled:
+                    self._drop(fd, EVENT_WRITE)
+                else:
+                    ready.append(writer)
+
+    def _drop(self, fd: int, event: int) -> None:
+        """Forget half of a registration whose handle was cancelled from outside."""
+        key = self._keys[fd]
+        reader, writer = key.data
+        if key.events == event:
+            self.unregister(fd)
+        elif event == EVENT_READ:
+            self.modify(fd, EVENT_WRITE, (None, writer))
+        else:
+            self.modify(fd, EVENT_READ, (reader, None))
+
+    def close(self) -> None:
+        """Forget everything; the watched files stay open."""
+        self._keys.clear()
+        self._closed = True
+
+
+def _check_events(events: int) -> None:
+    if not events or events & ~(EVENT_READ | EVENT_WRITE):
+        raise ValueError(f"Invalid events: {events!r}")
+
+
+def best_poller() -> Poller:
+    """Return a new poller of the best kind that this system has.
+
+    epoll and kqueue cost nothing for descriptors that are quiet; poll looks at all of them at each
+    call; select does too and takes no descriptor from 1024 up. A mechanism that the build
+    knows may still be missing in the running kernel (a sandbox, an old kernel), so it is tried.
+    """
+    import select
+
+    if hasattr(select, "epoll"):
+        from asyncio_selectors.poll_epoll import EpollPoller
+
+        try:
+            return EpollPoller()
+        except OSError as exc:
+            _raise_unless_missing(exc)
+    if sys.platform != "linux" and hasattr(select, "kqueue"):
+        from asyncio_selectors.poll_kqueue import KqueuePoller
+
+        try:
+            return KqueuePoller()
+        except OSError as exc:
+            _raise_unless_missing(exc)
+    if hasattr(select, "poll"):
+        from asyncio_selectors.poll_poll import PollPoller
+
+        return PollPoller()
+    from asyncio_selectors.poll_select import SelectPoller
+
+    return SelectPoller()
+
+
+def _raise_unless_missing(exc: OSError) -> None:
+    """Pass over "there is no such call"; being out of descriptors is the caller's to know."""
+    from errno import ENOSYS, EPERM
+
+    if exc.errno not in (ENOSYS, EPERM):
+        raise exc

@@ -1,0 +1,335 @@
+"""The readiness loop, as far as it is the same on every system.
+
+The loop asks a poller which descriptors are ready and runs the handles that are registered for them.
+Handles are made once, when a reader or writer is registered, and queued each time their descriptor
+is ready. The other parts stand in modules of their own: sockets.py (`sock_*`), accepting.py,
+sending_files.py, and the transports.
+"""
+
+from __future__ import annotations
+
+import socket
+import weakref
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.faces import make_face
+from asyncio_core.handles import Handle
+from asyncio_core.log import logger
+from asyncio_selectors.accepting import AcceptLoop
+from asyncio_selectors.poller import Poller, best_poller, descriptor_of
+from asyncio_selectors.sockets import SocketCalls
+from asyncio_selectors.stream_transport import _HAS_SENDMSG, _SelectorSocketTransport
+from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
+from asyncio_selectors.transport_base import _SelectorTransport
+
+if TYPE_CHECKING:
+    import selectors
+    import ssl
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from asyncio_core.futures import Future
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.serving import Server
+    from asyncio_core.transports import Transport
+
+__all__ = ("BaseSelectorEventLoop",)
+
+# Re-exported: the standard module of this name has them.
+_FACE = (_HAS_SENDMSG, _SelectorTransport)
+
+_WAKE_BYTE = b"\0"
+
+
+class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
+    """A loop over a poller: by default the best that the system has, or any `selectors.BaseSelector`.
+
+    The loop owns the poller and closes it. See PEP 3156.
+    """
+
+    _ssock: Any
+    _csock: Any
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        super().__init__()
+        if selector is None:
+            selector = best_poller()
+        self._selector = selector
+        # Our own pollers put handles straight into the queue, unless a subclass wants to see events.
+        sees_events = type(self)._process_events is not BaseSelectorEventLoop._process_events
+        self._poller = selector if isinstance(selector, Poller) and not sees_events else None
+        # The transport that owns a descriptor, if one does: nobody else may register it.
+        self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._resting = {}
+        self._internal_fds = 0
+        try:
+            self._make_self_pipe()
+        except BaseException:
+            selector.close()
+            self._selector = None
+            raise
+
+    # The turn of the loop.
+
+    def _poll(self, timeout: float | None) -> None:
+        selector = self._selector
+        if selector is self._poller:
+            selector.collect(timeout, self._ready)
+        else:
+            self._process_events(selector.select(timeout))
+
+    def _process_events(self, event_list: Any) -> None:
+        for key, events in event_list:
+            reader, writer = key.data
+            if events & EVENT_READ and reader is not None:
+                if reader._cancelled:
+                    self._remove_reader(key.fileobj)
+                else:
+                    self._add_callback(reader)
+            if events & EVENT_WRITE and writer is not None:
+                if writer._cancelled:
+                    self._remove_writer(key.fileobj)
+                else:
+                    self._add_callback(writer)
+
+    def close(self) -> None:
+        """Close the loop, its poller and its own descriptors; see `AbstractEventLoop.close()`."""
+        if self._closed:
+            return
+        # Refuses where the loop runs, and then nothing has happened yet.
+        super().close()
+        self._close_self_pipe()
+        if self._selector is not None:
+            self._selector.close()
+            self._selector = None
+        self._poller = None
+        self._resting.clear()
+
+    # Waking up. A socket pair and not something leaner, because the interpreter writes the numbers
+    # of signals into it.
+
+    def _make_self_pipe(self) -> None:
+        self._ssock, self._csock = socket.socketpair()
+        self._ssock.setblocking(False)
+        self._csock.setblocking(False)
+        self._internal_fds += 1
+        # A byte is under way; another one would wake nobody earlier.
+        self._waking = False
+        self._add_reader(self._ssock.fileno(), self._read_from_self)
+
+    def _close_self_pipe(self) -> None:
+        if self._ssock is None:
+            return
+        self._remove_reader(self._ssock.fileno())
+        self._ssock.close()
+        self._csock.close()
+        self._ssock = self._csock = None
+        self._internal_fds -= 1
+
+    def _read_from_self(self) -> None:
+        # Before reading: whoever finds the flag set has queued his handle before, and this
+        # turn of the loop runs it.
+        self._waking = False
+        while True:
+            try:
+                data = self._ssock.recv(4096)
+            except InterruptedError:
+                continue
+            except BlockingIOError:
+                return
+            if not data:
+                return
+            self._process_self_data(data)
+            if len(data) < 4096:
+                return
+
+    def _process_self_data(self, data: bytes) -> None:
+        """Take what woke the loop; loops with signals override it."""
+
+    def _write_to_self(self) -> None:
+        # Called from any thread, also while the loop closes in its own.
+        csock = self._csock
+        if csock is None or self._waking:
+            return
+        self._waking = True
+        try:
+            csock.send(_WAKE_BYTE)
+        except OSError:
+            # Full: then it wakes anyway. Closed: then there is nobody to wake.
+            if self._debug:
+                logger.debug("Fail to write a null byte into the self-pipe socket", exc_info=True)
+        except BaseException:
+            self._waking = False
+            raise
+
+    _waking = False
+
+    # Readers and writers.
+
+    def _ensure_fd_no_transport(self, fd: Any) -> int:
+        """Return the number of `fd`; raise RuntimeError where a transport owns it."""
+        fd = descriptor_of(fd)
+        transport = self._transports.get(fd)
+        if transport is not None and not transport.is_closing():
+            raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
+        return fd  # type: ignore[no-any-return]
+
+    def _add_reader(
+        self, fd: int, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
+        self._check_closed()
+        handle = Handle(callback, args, self, context)
+        selector = self._selector
+        key = selector.get_map().get(fd)
+        if key is None:
+            selector.register(fd, EVENT_READ, (handle, None))
+        else:
+            former, writer = key.data
+            selector.modify(fd, key.events | EVENT_READ, (handle, writer))
+            if former is not None:
+                former.cancel()
+        return handle
+
+    def _add_writer(
+        self, fd: int, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
+        self._check_closed()
+        handle = Handle(callback, args, self, context)
+        selector = self._selector
+        key = selector.get_map().get(fd)
+        if key is None:
+            selector.register(fd, EVENT_WRITE, (None, handle))
+        else:
+            reader, former = key.data
+            selector.modify(fd, key.events | EVENT_WRITE, (reader, handle))
+            if former is not None:
+                former.cancel()
+        return handle
+
+    def _watch_reading(self, fd: int, callback: Callable[[], object], context: Context) -> None:
+        self._add_reader(fd, callback, context=context)
+
+    def _watch_writing(self, fd: int, callback: Callable[[], object], context: Context) -> None:
+        self._add_writer(fd, callback, context=context)
+
+    def _remove_reader(self, fd: int) -> bool:
+        if self._closed:
+            return False
+        selector = self._selector
+        key = selector.get_map().get(fd)
+        if key is None:
+            return False
+        handle, writer = key.data
+        events = key.events & ~EVENT_READ
+        if events:
+            if events != key.events:
+                selector.modify(fd, events, (None, writer))
+        else:
+            selector.unregister(fd)
+        if handle is None:
+            return False
+        handle.cancel()
+        return True
+
+    def _remove_writer(self, fd: int) -> bool:
+        if self._closed:
+            return False
+        selector = self._selector
+        key = selector.get_map().get(fd)
+        if key is None:
+            return False
+        reader, handle = key.data
+        events = key.events & ~EVENT_WRITE
+        if events:
+            if events != key.events:
+                selector.modify(fd, events, (reader, None))
+        else:
+            selector.unregister(fd)
+        if handle is None:
+            return False
+        handle.cancel()
+        return True
+
+    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        """Call `callback(*args)` whenever `fd`, a number or an object with one, can be read.
+
+        It takes the place of an earlier reader of `fd`. Raises ValueError where `fd` has no
+        descriptor, RuntimeError where a transport owns it or the loop is closed. See PEP 3156.
+        """
+        self._add_reader(self._ensure_fd_no_transport(fd), callback, *args)
+
+    def remove_reader(self, fd: Any) -> bool:
+        """Stop watching `fd` for reading; return whether it was watched."""
+        return self._remove_reader(self._ensure_fd_no_transport(fd))
+
+    def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+        """Call `callback(*args)` whenever `fd` can be written to; else as `add_reader()`."""
+        self._add_writer(self._ensure_fd_no_transport(fd), callback, *args)
+
+    def remove_writer(self, fd: Any) -> bool:
+        """Stop watching `fd` for writing; return whether it was watched."""
+        return self._remove_writer(self._ensure_fd_no_transport(fd))
+
+    # Transports.
+
+    def _make_socket_transport(
+        self,
+        sock: socket.socket,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        *,
+        extra: dict[str, Any] | None = None,
+        server: Server | None = None,
+    ) -> _SelectorSocketTransport:
+        self._ensure_fd_no_transport(sock)
+        return _SelectorSocketTransport(self, sock, protocol, waiter, extra, server)
+
+    def _make_ssl_transport(
+        self,
+        rawsock: socket.socket,
+        protocol: BaseProtocol,
+        sslcontext: ssl.SSLContext | bool | None,
+        waiter: Future[Any] | None = None,
+        *,
+        server: Server | None = None,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: dict[str, Any] | None = None,
+        call_connection_made: bool = True,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> Transport:
+        from asyncio_core.sslproto import SSLProtocol
+
+        self._ensure_fd_no_transport(rawsock)
+        tls = SSLProtocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            call_connection_made=call_connection_made,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        _SelectorSocketTransport(self, rawsock, tls, None, extra, server)
+        return tls._app_transport
+
+    def _make_datagram_transport(
+        self,
+        sock: socket.socket,
+        protocol: BaseProtocol,
+        address: Any = None,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _SelectorDatagramTransport:
+        self._ensure_fd_no_transport(sock)
+        return _SelectorDatagramTransport(self, sock, protocol, address, waiter, extra)
+
+
+make_face(
+    __name__,
+    ("accepting", "datagram_transport", "sockets", "stream_transport", "transport_base"),
+)

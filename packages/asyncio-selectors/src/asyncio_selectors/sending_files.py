@@ -1,0 +1,123 @@
+"""Part of the Unix loop: sending files with the system's `sendfile()`."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.exceptions import CancelledError, SendfileNotAvailableError
+
+if TYPE_CHECKING:
+    import socket
+    from typing import IO
+
+__all__ = ("FileSending",)
+
+# One call takes at most a signed 32-bit number of bytes on some systems.
+_MOST_AT_ONCE = 1 << 30
+
+
+def _regular_file(file: Any) -> tuple[int, int]:
+    """Return descriptor and size in bytes of `file`, which has to be a plain file."""
+    from stat import S_ISREG
+
+    try:
+        fd = file.fileno()
+        status = os.fstat(fd)
+    except (AttributeError, TypeError, ValueError, OSError) as exc:
+        raise SendfileNotAvailableError("not a regular file") from exc
+    if not S_ISREG(status.st_mode):
+        raise SendfileNotAvailableError("not a regular file")
+    return fd, status.st_size
+
+
+def _meaning_of(exc: OSError, sent: int) -> Exception:
+    """What a failed sendfile() is to be told as, after `sent` bytes went out."""
+    if isinstance(exc, ConnectionError):
+        return exc
+    if exc.errno == errno.ENOTCONN:
+        return ConnectionError(exc.errno, "socket is not connected")
+    if not sent:
+        # This pair of file and socket may be one that the system cannot serve; copying can.
+        return SendfileNotAvailableError("os.sendfile call failed")
+    return exc
+
+
+class FileSending(BaseEventLoop):
+    """The native half of `loop.sendfile()` and `loop.sock_sendfile()`."""
+
+    if TYPE_CHECKING:
+
+        async def _writable_fd(self, fd: int) -> None: ...
+
+        def _ensure_fd_no_transport(self, fd: Any) -> int: ...
+
+    async def _sock_sendfile_native(
+        self, sock: socket.socket, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        return await self._send_file(self._ensure_fd_no_transport(sock), file, offset, count)
+
+    async def _send_file(self, target: int, file: IO[bytes], offset: int, count: int | None) -> int:
+        """Send from `offset` up to `count` bytes (None: to the end) and return how many went out.
+
+        However it ends, the file's position is behind the last byte that was sent. Raises
+        SendfileNotAvailableError only while nothing was sent, so that falling back is safe.
+        """
+        if not hasattr(os, "sendfile"):
+            raise SendfileNotAvailableError("os.sendfile() is not available")
+        source, size = _regular_file(file)
+        sent = 0
+        try:
+            # The end is where sendfile() finds it, so a file may shrink or grow meanwhile. Its size
+            # now tells only that there is something: macOS takes no empty range.
+            while offset < size and (count is None or sent < count):
+                wanted = _MOST_AT_ONCE if count is None else min(count - sent, _MOST_AT_ONCE)
+                try:
+                    step = os.sendfile(target, source, offset + sent, wanted)
+                except (BlockingIOError, InterruptedError):
+                    step = -1
+                except OSError as exc:
+                    meaning = _meaning_of(exc, sent)
+                    if meaning is exc:
+                        raise
+                    raise meaning from exc
+                if not step:
+                    break
+                if step < 0:
+                    await self._writable_fd(target)
+                else:
+                    sent += step
+            return sent
+        finally:
+            file.seek(offset + sent)
+
+    async def _sendfile_native(
+        self, transp: Any, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        """Send a file through a stream transport, behind what waits in its buffer."""
+        waiter = transp._make_empty_waiter()
+        # Reading rests: a protocol that answers now would write into the middle of the file.
+        was_reading = transp.is_reading()
+        transp.pause_reading()
+        try:
+            await waiter
+            # A task, so that a transport which is closed meanwhile can stop it.
+            sending = self.create_task(self._send_file(transp._sock_fd, file, offset, count))
+            transp._file_sending = sending
+            try:
+                return await sending
+            except CancelledError:
+                if transp.is_closing() and not transp._file_sending:
+                    raise ConnectionError("Connection is closed") from None
+                raise
+            except OSError as exc:
+                # Nobody knows what the peer has of the file: the stream is of no use now.
+                transp._fatal_error(exc, "Fatal write error on socket transport")
+                raise
+        finally:
+            transp._file_sending = None
+            transp._reset_empty_waiter()
+            if was_reading:
+                transp.resume_reading()

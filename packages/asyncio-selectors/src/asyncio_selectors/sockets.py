@@ -1,0 +1,231 @@
+"""Part of the loop: `sock_recv()` and its kin, for programs that keep their sockets themselves.
+
+All have one form: try the call; where it would block, wait until the socket is ready and try
+again. The system call is never made from the poller's callback, only by the coroutine itself, so that
+nothing can be received, accepted or sent for a caller who was cancelled meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.futures import Future
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncio_core.handles import Handle
+
+__all__ = ("SocketCalls",)
+
+# Seconds between two attempts to connect to a Unix socket whose backlog is full: there is nothing
+# that the poller could report. The first and the longest.
+_FULL_BACKLOG_DELAYS = (0.001, 0.1)
+
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
+
+
+class _Readiness(Future[None]):
+    """Done when a descriptor is ready, once.
+
+    Cancelling takes the descriptor out of the poller before it returns: whoever cancels a task and
+    closes its socket in the next line leaves nothing behind.
+    """
+
+    def __init__(
+        self,
+        loop: Any,
+        fd: int,
+        add: Callable[..., Handle],
+        remove: Callable[[int], bool],
+    ) -> None:
+        super().__init__(loop=loop)
+        self._fd = fd
+        self._remove = remove
+        self._registration: Handle | None = add(fd, self._is_ready)
+
+    def release(self) -> None:
+        """Leave the poller, unless somebody else has taken the descriptor over."""
+        registration = self._registration
+        if registration is not None:
+            self._registration = None
+            if not registration._cancelled:
+                self._remove(self._fd)
+
+    def _is_ready(self) -> None:
+        self.release()
+        if not self.done():
+            self.set_result(None)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        self.release()
+        return super().cancel(msg)
+
+
+class SocketCalls(BaseEventLoop):
+    """The `sock_*` methods. The sockets must not block."""
+
+    if TYPE_CHECKING:
+        _add_reader: Callable[..., Handle]
+        _add_writer: Callable[..., Handle]
+        _remove_reader: Callable[[int], bool]
+        _remove_writer: Callable[[int], bool]
+
+        def _ensure_fd_no_transport(self, fd: Any) -> int: ...
+
+    def _check_not_blocking(self, sock: socket.socket) -> None:
+        # Asking for the timeout is not free; a blocking socket shows soon enough.
+        if self._debug and sock.gettimeout() != 0:
+            raise ValueError(f"the socket must be non-blocking, not {sock!r}")
+
+    async def _readable(self, sock: socket.socket) -> None:
+        fd = self._ensure_fd_no_transport(sock)
+        await self._ready_once(_Readiness(self, fd, self._add_reader, self._remove_reader))
+
+    async def _writable(self, sock: socket.socket) -> None:
+        await self._writable_fd(self._ensure_fd_no_transport(sock))
+
+    async def _writable_fd(self, fd: int) -> None:
+        await self._ready_once(_Readiness(self, fd, self._add_writer, self._remove_writer))
+
+    async def _ready_once(self, readiness: _Readiness) -> None:
+        try:
+            await readiness
+        finally:
+            readiness.release()
+
+    async def sock_recv(self, sock: socket.socket, nbytes: int) -> bytes:
+        """Receive up to `nbytes` bytes; b"" at the end. See PEP 3156."""
+        self._check_not_blocking(sock)
+        while True:
+            try:
+                return sock.recv(nbytes)
+            except (BlockingIOError, InterruptedError):
+                pass
+            await self._readable(sock)
+
+    async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
+        """Receive into the writable buffer `buf` and return the number of bytes.
+
+        Added in Python 3.7.
+        """
+        self._check_not_blocking(sock)
+        while True:
+            try:
+                return sock.recv_into(buf)
+            except (BlockingIOError, InterruptedError):
+                pass
+            await self._readable(sock)
+
+    async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
+        """Receive a datagram of up to `bufsize` bytes; return it with its sender's address.
+
+        Added in Python 3.11.
+        """
+        self._check_not_blocking(sock)
+        while True:
+            try:
+                return sock.recvfrom(bufsize)
+            except (BlockingIOError, InterruptedError):
+                pass
+            await self._readable(sock)
+
+    async def sock_recvfrom_into(
+        self, sock: socket.socket, buf: Any, nbytes: int = 0
+    ) -> tuple[int, Any]:
+        """Receive a datagram into `buf`, at most `nbytes` bytes of it (0: what the buffer holds).
+
+        Returns the number of bytes and the sender's address. Raises ValueError where `nbytes` is
+        more than the buffer holds. Added in Python 3.11.
+        """
+        self._check_not_blocking(sock)
+        while True:
+            try:
+                return sock.recvfrom_into(buf, nbytes)
+            except (BlockingIOError, InterruptedError):
+                pass
+            await self._readable(sock)
+
+    async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
+        """Send all of the bytes-like `data`.
+
+        After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
+        """
+        self._check_not_blocking(sock)
+        try:
+            sent = sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        if type(data) is bytes and sent == len(data):
+            return
+        with memoryview(data) as whole, whole.cast("B") as view:
+            total = len(view)
+            while sent < total:
+                await self._writable(sock)
+                try:
+                    sent += sock.send(view[sent:])
+                except (BlockingIOError, InterruptedError):
+                    pass
+
+    async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
+        """Send one datagram to `address` and return the number of bytes sent.
+
+        Added in Python 3.11.
+        """
+        self._check_not_blocking(sock)
+        while True:
+            try:
+                return sock.sendto(data, address)
+            except (BlockingIOError, InterruptedError):
+                pass
+            await self._writable(sock)
+
+    async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        """Accept one connection; return its socket, which does not block, and the peer's address.
+
+        A connection whose wait is cancelled stays in the backlog. See PEP 3156.
+        """
+        self._check_not_blocking(sock)
+        while True:
+            try:
+                connection, address = sock.accept()
+            except (BlockingIOError, InterruptedError):
+                pass
+            else:
+                connection.setblocking(False)
+                return connection, address
+            await self._readable(sock)
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect to `address`; a host name is looked up first.
+
+        Raises OSError where the peer cannot be reached. See PEP 3156.
+        """
+        self._check_not_blocking(sock)
+        if sock.family in _INTERNET:
+            found = await self._ensure_resolved(
+                address, family=sock.family, type=sock.type, proto=sock.proto
+            )
+            address = found[0][4]
+        delay, longest = _FULL_BACKLOG_DELAYS
+        while True:
+            try:
+                sock.connect(address)
+            except (BlockingIOError, InterruptedError) as exc:
+                in_progress = exc.errno != errno.EAGAIN or sock.family in _INTERNET
+            else:
+                return
+            if in_progress:
+                break
+            from asyncio_core.tasks import sleep
+
+            await sleep(delay)
+            delay = min(2 * delay, longest)
+        await self._writable(sock)
+        failure = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failure:
+            # OSError itself picks the subclass that fits the number.
+            raise OSError(failure, f"Connect call failed {address}")

@@ -1,0 +1,388 @@
+"""The stream transport: TCP and Unix-socket connections over readiness.
+
+Reading asks for as much as the connection has shown to deliver. A `recv()` of 256 KiB makes the
+allocator map and unmap pages for each message, however short, which costs several times the
+system call; up to 64 KiB the memory comes from the heap for nothing. So reads begin there,
+and only a connection that fills its reads is asked for more.
+
+Writing goes to the socket at once where nothing waits. What is left over is kept as a queue of pieces,
+never joined: bytes stay what they are, anything the caller could still change is copied.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core import constants
+from asyncio_core.log import logger
+from asyncio_core.protocols import BufferedProtocol
+from asyncio_core.socket_options import _set_nodelay
+from asyncio_selectors.transport_base import _SelectorTransport, set_result_unless_done
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextvars import Context
+
+    from asyncio_core.futures import Future
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.serving import Server
+
+__all__ = ("_SelectorSocketTransport",)
+
+_HAS_SENDMSG = hasattr(socket.socket, "sendmsg")
+
+# How many pieces one sendmsg() takes; POSIX promises 16, everybody has 1024.
+_MOST_PIECES = 16
+if _HAS_SENDMSG:
+    try:
+        _MOST_PIECES = os.sysconf("SC_IOV_MAX")
+    except (OSError, ValueError):
+        pass
+
+# The first and smallest size of a read, in bytes.
+_USUAL_READ = 64 * 1024
+
+_WRITE_FAILED = "Fatal write error on socket transport"
+_BYTES_LIKE = (bytes, bytearray, memoryview)
+
+
+def _as_bytes_view(data: Any) -> Any:
+    """Check the type of what is to be written; give something whose len() counts bytes."""
+    if not isinstance(data, _BYTES_LIKE):
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+    if isinstance(data, memoryview) and not (data.contiguous and data.itemsize == data.ndim == 1):
+        return data.cast("B") if data.c_contiguous else data.tobytes()
+    return data
+
+
+def _keep(data: Any, start: int) -> Any:
+    """Return `data` from `start` on as something that nobody changes while it waits."""
+    if isinstance(data, memoryview):
+        return data[start:] if type(data.obj) is bytes else bytes(data[start:])
+    if isinstance(data, bytearray):
+        return bytes(memoryview(data)[start:])
+    return memoryview(data)[start:] if start else data
+
+
+class _SelectorSocketTransport(_SelectorTransport):
+    """A connection in both directions."""
+
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
+
+    def __init__(
+        self,
+        loop: Any,
+        sock: socket.socket,
+        protocol: BaseProtocol,
+        waiter: Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+        server: Server | None = None,
+        context: Context | None = None,
+    ) -> None:
+        # Set while a file is sent around the buffer; done when the buffer is empty.
+        self._empty_waiter: Future[None] | None = None
+        self._file_sending: Any = None
+        self._read_size = _USUAL_READ
+        # The peer has sent its EOF and the protocol keeps the connection.
+        self._peer_finished = False
+        super().__init__(loop, sock, protocol, extra, server, context)
+        # Small writes go out when they are written; joining them is the program's choice.
+        _set_nodelay(sock)
+        loop.call_soon(self._begin, waiter, context=self._context)
+
+    def _begin(self, waiter: Future[None] | None) -> None:
+        try:
+            self._protocol.connection_made(self)
+        finally:
+            # In this order: nothing is received before connection_made(), and whoever waits
+            # for the transport finds it reading.
+            self._add_reader(self._sock_fd, self._read_ready)
+            set_result_unless_done(waiter)
+
+    def set_protocol(self, protocol: BaseProtocol) -> None:
+        self._protocol = protocol
+        self._buffered = isinstance(protocol, BufferedProtocol)
+
+    # Reading.
+
+    def pause_reading(self) -> None:
+        if self.is_reading():
+            self._paused = True
+            self._loop._remove_reader(self._sock_fd)
+            if self._loop.get_debug():
+                logger.debug("%r pauses reading", self)
+
+    def resume_reading(self) -> None:
+        if self._paused and not self._closing:
+            self._paused = False
+            # After EOF the socket is readable for ever, with nothing to read.
+            if not self._peer_finished:
+                self._add_reader(self._sock_fd, self._read_ready)
+            if self._loop.get_debug():
+                logger.debug("%r resumes reading", self)
+
+    def _read_ready(self) -> None:
+        if self._conn_lost:
+            return
+        if self._buffered:
+            self._read_into_protocol()
+            return
+        size = self._read_size
+        try:
+            data = self._sock.recv(size)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal read error on socket transport")
+            return
+        if not data:
+            self._read_eof()
+            return
+        length = len(data)
+        if length == size:
+            if size < self.max_size:
+                self._read_size = size * 2
+        elif size > _USUAL_READ and length < _USUAL_READ:
+            self._read_size = _USUAL_READ
+        try:
+            self._protocol.data_received(data)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
+
+    def _read_into_protocol(self) -> None:
+        """Receive straight into the protocol's own buffer."""
+        protocol = self._protocol
+        failure = "Fatal error: protocol.get_buffer() call failed."
+        try:
+            room = protocol.get_buffer(-1)
+            if not len(room):
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            failure = "Fatal read error on socket transport"
+            count = self._sock.recv_into(room)
+            if count:
+                failure = "Fatal error: protocol.buffer_updated() call failed."
+                # The protocol may release or resize its buffer now: keep no export of it.
+                del room
+                protocol.buffer_updated(count)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            would_block = isinstance(exc, (BlockingIOError, InterruptedError))
+            if not (would_block and failure.startswith("Fatal read")):
+                self._fatal_error(exc, failure)
+            return
+        if not count:
+            self._read_eof()
+
+    def _read_eof(self) -> None:
+        if self._loop.get_debug():
+            logger.debug("%r received EOF", self)
+        try:
+            keep_open = self._protocol.eof_received()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._fatal_error(exc, "Fatal error: protocol.eof_received() call failed.")
+            return
+        if keep_open:
+            self._peer_finished = True
+            if self._loop is not None:
+                self._loop._remove_reader(self._sock_fd)
+        else:
+            self.close()
+
+    # Writing.
+
+    def write(self, data: Any) -> None:
+        if type(data) is not bytes:
+            data = _as_bytes_view(data)
+        if self._eof or self._empty_waiter is not None:
+            self._refuse_write()
+        if not data:
+            return
+        if self._conn_lost:
+            self._lost_write()
+            return
+        if self._chunks:
+            chunks = self._chunks
+            sent = 0
+        else:
+            try:
+                sent = self._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._fatal_error(exc, _WRITE_FAILED)
+                return
+            if sent == len(data):
+                return
+            chunks = self._buffer
+            self._add_writer(self._write_ready)
+        chunks.append(_keep(data, sent))
+        self._buffer_size += len(data) - sent
+        self._maybe_pause_protocol()
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        # All are checked before any goes out.
+        pieces = [data for data in map(_as_bytes_view, list_of_data) if data]
+        if self._eof or self._empty_waiter is not None:
+            self._refuse_write()
+        if not pieces:
+            return
+        if self._conn_lost:
+            self._lost_write()
+            return
+        self._buffer_size += sum(map(len, pieces))
+        chunks = self._buffer
+        if chunks:
+            chunks.extend(_keep(data, 0) for data in pieces)
+        else:
+            chunks.extend(pieces)
+            # What goes out at once needs no copy, only what stays.
+            self._write_ready()
+            if not chunks or self._conn_lost:
+                return
+            left = [_keep(data, 0) for data in chunks]
+            chunks.clear()
+            chunks.extend(left)
+            self._add_writer(self._write_ready)
+        self._maybe_pause_protocol()
+
+    def _refuse_write(self) -> None:
+        if self._eof:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        raise RuntimeError("unable to write; sendfile is in progress")
+
+    def _write_sendmsg(self) -> None:
+        """Send as many pieces as one call takes."""
+        chunks = self._chunks
+        assert chunks, "there should be something to write"
+        if self._conn_lost:
+            return
+        try:
+            sent = self._sock.sendmsg(islice(chunks, _MOST_PIECES))
+        except (BlockingIOError, InterruptedError):
+            return
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._write_failed(exc)
+            return
+        self._buffer_size -= sent
+        while sent:
+            first = chunks[0]
+            length = len(first)
+            if sent < length:
+                chunks[0] = memoryview(first)[sent:]
+                break
+            del chunks[0]
+            sent -= length
+        self._after_sending()
+
+    def _write_send(self) -> None:
+        """Send the first piece, on systems without sendmsg()."""
+        chunks = self._chunks
+        assert chunks, "there should be something to write"
+        if self._conn_lost:
+            return
+        first = chunks[0]
+        try:
+            sent = self._sock.send(first)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._write_failed(exc)
+            return
+        self._buffer_size -= sent
+        if sent == len(first):
+            del chunks[0]
+        elif sent:
+            chunks[0] = memoryview(first)[sent:]
+        self._after_sending()
+
+    _write_ready = _write_sendmsg if _HAS_SENDMSG else _write_send
+
+    def _write_failed(self, exc: BaseException) -> None:
+        self._loop._remove_writer(self._sock_fd)
+        self._discard_buffer()
+        self._fatal_error(exc, _WRITE_FAILED)
+
+    def _after_sending(self) -> None:
+        # May write more, close or abort: everything is looked at again afterwards.
+        self._maybe_resume_protocol()
+        if self._chunks or self._conn_lost:
+            return
+        self._buffer_size = 0
+        self._loop._remove_writer(self._sock_fd)
+        waiter = self._empty_waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        if self._closing:
+            self._conn_lost += 1
+            self._call_connection_lost(None)
+        elif self._eof:
+            self._shut_down_writing()
+
+    # The end of writing.
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if self._closing or self._eof:
+            return
+        self._eof = True
+        if not self._chunks:
+            self._shut_down_writing()
+
+    def _shut_down_writing(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as exc:
+            # Reset by the peer meanwhile.
+            self._fatal_error(exc, _WRITE_FAILED)
+
+    def close(self) -> None:
+        self._stop_sending_file()
+        super().close()
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        self._stop_sending_file()
+        super()._force_close(exc)
+        waiter = self._empty_waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(ConnectionError("Connection is closed by peer"))
+
+    def _stop_sending_file(self) -> None:
+        # It waits in the poller for this descriptor, which is about to be closed.
+        sending = self._file_sending
+        if sending is not None:
+            self._file_sending = None
+            sending.cancel()
+
+    # Sending a file around the buffer.
+
+    def _make_empty_waiter(self) -> Future[None]:
+        """Return a future that is done when the buffer is empty; until reset, nobody writes."""
+        if self._empty_waiter is not None:
+            raise RuntimeError("a file is being sent already")
+        waiter: Future[None] = self._loop.create_future()
+        self._empty_waiter = waiter
+        if not self._chunks:
+            waiter.set_result(None)
+        return waiter
+
+    def _reset_empty_waiter(self) -> None:
+        self._empty_waiter = None

@@ -1,0 +1,243 @@
+"""What stream and datagram transports over a socket have in common: one owner of one descriptor."""
+
+from __future__ import annotations
+
+import socket
+import warnings
+from collections import deque
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core import constants
+from asyncio_core.log import logger
+from asyncio_core.transports import _FlowControlMixin
+from asyncio_core.trsock import TransportSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.serving import Server
+
+__all__ = ("_SelectorTransport", "watch_reading", "watch_writing")
+
+
+def watch_reading(loop: Any, fd: int, callback: Callable[[], object], context: Context) -> None:
+    """Call `callback` in `context` whenever `fd` can be read."""
+    try:
+        register = loop._watch_reading
+    except AttributeError:
+        # A loop class written for Python 3.13 or older: its _add_reader() takes no context, but
+        # copies the one it is called in.
+        context.run(loop._add_reader, fd, callback)
+    else:
+        register(fd, callback, context)
+
+
+def watch_writing(loop: Any, fd: int, callback: Callable[[], object], context: Context) -> None:
+    """Call `callback` in `context` whenever `fd` can be written to."""
+    try:
+        register = loop._watch_writing
+    except AttributeError:
+        context.run(loop._add_writer, fd, callback)
+    else:
+        register(fd, callback, context)
+
+
+def set_result_unless_done(waiter: Any) -> None:
+    """Tell whoever made the transport that it is up, unless he was cancelled meanwhile."""
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
+
+
+class _SelectorTransport(_FlowControlMixin):
+    """A transport that owns a socket which does not block.
+
+    It takes its context (`contextvars`) when it is made, and every callback of its protocol runs in
+    that one. The socket is taken out of the poller before anything else when the transport
+    closes, and closed after `connection_lost()`.
+    """
+
+    # How much one read asks for at most, in bytes.
+    max_size = 256 * 1024
+
+    _loop: Any
+    _protocol: Any
+    _chunks: deque[Any] | None
+    # None after the end, and for the destructor of an object whose __init__ did not get far.
+    _sock: Any = None
+
+    def __init__(
+        self,
+        loop: Any,
+        sock: socket.socket,
+        protocol: BaseProtocol,
+        extra: dict[str, Any] | None = None,
+        server: Server | None = None,
+        context: Context | None = None,
+    ) -> None:
+        super().__init__(_facts_of(sock, extra), loop)
+        self._context = copy_context() if context is None else context
+        self._sock = sock
+        self._sock_fd = sock.fileno()
+        self._server = server
+        self._chunks = None
+        self._buffer_size = 0
+        # Counts what happened after the end: 1 for the end itself, then one per lost write.
+        self._conn_lost = 0
+        self._closing = False
+        self._paused = False
+        self._eof = False
+        self.set_protocol(protocol)
+        if server is not None:
+            server._attach(self)
+        loop._transports[self._sock_fd] = self
+
+    # The write buffer. Most connections never need one, and an empty deque takes more memory than
+    # all the rest of an idle transport: it is made when something first has to wait.
+
+    @property
+    def _buffer(self) -> deque[Any]:
+        chunks = self._chunks
+        if chunks is None:
+            chunks = self._chunks = deque()
+        return chunks
+
+    @_buffer.setter
+    def _buffer(self, chunks: deque[Any]) -> None:
+        self._chunks = chunks
+
+    def get_write_buffer_size(self) -> int:
+        return self._buffer_size
+
+    def _discard_buffer(self) -> None:
+        if self._chunks:
+            self._chunks.clear()
+        self._buffer_size = 0
+
+    def __repr__(self) -> str:
+        words = [type(self).__name__]
+        if self._sock is None:
+            words.append("closed")
+        elif self._closing:
+            words.append("closing")
+        words.append(f"fd={self._sock_fd}")
+        # After the loop is gone nothing is polled, whatever the flags say.
+        if self._loop is not None and not self._loop.is_closed():
+            words.append(f"read={'polling' if self.is_reading() else 'idle'}")
+            state = "polling" if self._chunks else "idle"
+            words.append(f"write=<{state}, bufsize={self.get_write_buffer_size()}>")
+        return f"<{' '.join(words)}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        sock = self._sock
+        if sock is not None:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self._sock = None
+            sock.close()
+
+    def set_protocol(self, protocol: BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> BaseProtocol:
+        return self._protocol  # type: ignore[no-any-return]
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def is_reading(self) -> bool:
+        return not self._closing and not self._paused
+
+    # Registrations.
+
+    def _add_reader(self, fd: int, callback: Callable[[], object]) -> None:
+        if self.is_reading():
+            watch_reading(self._loop, fd, callback, self._context)
+
+    def _add_writer(self, callback: Callable[[], object]) -> None:
+        watch_writing(self._loop, self._sock_fd, callback, self._context)
+
+    # The end.
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        loop, fd = self._loop, self._sock_fd
+        loop._remove_reader(fd)
+        if not self._chunks:
+            self._conn_lost += 1
+            loop._remove_writer(fd)
+            loop.call_soon(self._call_connection_lost, None, context=self._context)
+
+    def abort(self) -> None:
+        self._force_close(None)
+
+    def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
+        """Close because of `exc`; report it where it is somebody's mistake.
+
+        That a peer or a network went away is what connections do: it is told to the protocol, and
+        to nobody else unless in debug mode.
+        """
+        loop = self._loop
+        if not isinstance(exc, OSError):
+            loop.call_exception_handler(
+                {
+                    "message": message,
+                    "exception": exc,
+                    "transport": self,
+                    "protocol": self._protocol,
+                }
+            )
+        elif loop.get_debug():
+            logger.debug("%r: %s", self, message, exc_info=exc)
+        self._force_close(exc)
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        if self._conn_lost:
+            return
+        loop, fd = self._loop, self._sock_fd
+        self._discard_buffer()
+        loop._remove_writer(fd)
+        if not self._closing:
+            self._closing = True
+            loop._remove_reader(fd)
+        self._conn_lost += 1
+        loop.call_soon(self._call_connection_lost, exc, context=self._context)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        try:
+            self._protocol.connection_lost(exc)
+        finally:
+            sock, server = self._sock, self._server
+            self._sock = None
+            self._protocol = None
+            self._loop = None
+            self._server = None
+            sock.close()
+            if server is not None:
+                server._detach(self)
+
+    def _lost_write(self) -> None:
+        """Count a write after the end; a program that goes on writing is told, once in a while."""
+        if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+            logger.warning("socket.send() raised exception.")
+        self._conn_lost += 1
+
+
+def _facts_of(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
+    """What get_extra_info() answers: the caller's facts, and the socket's own."""
+    facts: dict[str, Any] = {} if extra is None else dict(extra)
+    facts["socket"] = TransportSocket(sock)
+    try:
+        facts["sockname"] = sock.getsockname()
+    except OSError:
+        facts["sockname"] = None
+    if "peername" not in facts:
+        try:
+            facts["peername"] = sock.getpeername()
+        except OSError:
+            # Not connected, or reset before we came to it.
+            facts["peername"] = None
+    return facts

@@ -1,0 +1,101 @@
+"""The loop of Unix systems: readiness, signals, Unix sockets, pipes and sending files.
+
+The concerns stand in modules of their own; this one puts them together and has the names under which
+programs know them. What is replaced here, `signal`, `socket`, `os` or `logger` for instance, is replaced
+in those modules too, as if they were one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal  # noqa: F401
+import socket  # noqa: F401
+import stat  # noqa: F401
+import sys
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.faces import make_face
+from asyncio_core.log import logger  # noqa: F401
+from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_selectors.selector_events import BaseSelectorEventLoop
+from asyncio_selectors.sending_files import FileSending
+from asyncio_selectors.signals import SignalHandlers
+from asyncio_selectors.unix_pipes import _UnixReadPipeTransport, _UnixWritePipeTransport
+from asyncio_selectors.unix_sockets import UnixSockets
+
+if TYPE_CHECKING:
+    import selectors
+
+    from asyncio_core.futures import Future
+    from asyncio_core.protocols import BaseProtocol
+
+if sys.platform == "win32":
+    raise ImportError("Unix event loops need Unix")
+
+__all__ = ("EventLoop", "SelectorEventLoop")
+
+
+class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelectorEventLoop):
+    """The event loop of Unix systems.
+
+    `selector` is the poller, by default the best one that the system has. Added in Python 3.4;
+    `EventLoop` as a name for the platform's loop in 3.13.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        self._signal_handlers = {}
+        self._unix_server_sockets = {}
+        super().__init__(selector)
+
+    def close(self) -> None:
+        """Close the loop; signals get their defaults back. See `AbstractEventLoop.close()`."""
+        if not self.is_running():
+            # While the wake-up descriptor is still open.
+            self._drop_signal_handlers()
+        super().close()
+
+    def _make_read_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _UnixReadPipeTransport:
+        return _UnixReadPipeTransport(self, pipe, protocol, waiter, extra)
+
+    def _make_write_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _UnixWritePipeTransport:
+        return _UnixWritePipeTransport(self, pipe, protocol, waiter, extra)
+
+
+class _UnixDefaultEventLoopPolicy(BaseDefaultEventLoopPolicy):
+    """Makes Unix loops; one for each thread that asks."""
+
+    _loop_factory = _UnixSelectorEventLoop
+
+
+SelectorEventLoop = _UnixSelectorEventLoop
+EventLoop = SelectorEventLoop
+# The name with the underscore since Python 3.14, where policies are on their way out.
+DefaultEventLoopPolicy = _UnixDefaultEventLoopPolicy
+_DefaultEventLoopPolicy = _UnixDefaultEventLoopPolicy
+
+
+def can_use_pidfd() -> bool:
+    """Return whether the exit of a child can be waited for through a descriptor of it (Linux 5.3)."""
+    if not hasattr(os, "pidfd_open"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid(), 0))
+    except OSError:
+        # An older kernel, or a sandbox that does not let us.
+        return False
+    return True
+
+
+make_face(__name__, ("sending_files", "signals", "unix_pipes", "unix_sockets"))

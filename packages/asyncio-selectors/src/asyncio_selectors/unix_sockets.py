@@ -1,0 +1,206 @@
+"""Part of the Unix loop: stream connections and servers over Unix sockets."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.log import logger
+from asyncio_core.serving import Server
+from asyncio_core.tasks import sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncio_core.abstract_loop import SSLArgument
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.transports import Transport
+    from asyncio_selectors.selector_events import BaseSelectorEventLoop as _Base
+else:
+    _Base = object
+
+__all__ = ("UnixSockets",)
+
+
+def _check_stream(sock: socket.socket) -> None:
+    if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
+        raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
+
+
+def _check_tls_timeouts(ssl: Any, handshake: float | None, shutdown: float | None) -> None:
+    if not ssl:
+        if handshake is not None:
+            raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
+        if shutdown is not None:
+            raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
+
+
+def _is_abstract(path: str | bytes) -> bool:
+    """Whether `path` names a Linux abstract socket (or is empty), which no file stands for."""
+    return path[:1] in (("", "\0") if isinstance(path, str) else (b"", b"\0"))
+
+
+def _identity(path: str | bytes) -> tuple[int, int] | None:
+    """What tells a socket file from another one of the same name, None where there is no file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+class UnixSockets(_Base):
+    """`create_unix_connection()` and `create_unix_server()`."""
+
+    # Listening sockets whose file is ours to remove: path and identity of the file.
+    _unix_server_sockets: dict[socket.socket, tuple[str | bytes, tuple[int, int]]]
+
+    async def create_unix_connection(
+        self,
+        protocol_factory: Callable[[], Any],
+        path: Any = None,
+        *,
+        ssl: SSLArgument = None,
+        sock: socket.socket | None = None,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> tuple[Transport, Any]:
+        """Connect to the Unix stream socket at `path` and return transport and protocol.
+
+        `path` is a str, bytes or path object; a first character NUL makes it an abstract name
+        (Linux). Or `sock` is a connected socket, which is the transport's from then on. With
+        `ssl`, `server_hostname` has to say whom the certificate is for, "" for nobody. Timeouts
+        are in seconds. Raises ValueError for arguments that do not go together, OSError where
+        nobody listens. Path objects since Python 3.7, `ssl_shutdown_timeout` since 3.11.
+        """
+        if ssl and server_hostname is None:
+            raise ValueError("you have to pass server_hostname when using ssl")
+        if not ssl and server_hostname is not None:
+            raise ValueError("server_hostname is only meaningful with ssl")
+        _check_tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if path is not None:
+            if sock is not None:
+                raise ValueError("path and sock can not be specified at the same time")
+            sock = await self._connected_to(os.fspath(path))
+        elif sock is None:
+            raise ValueError("no path and sock were specified")
+        else:
+            _check_stream(sock)
+            sock.setblocking(False)
+        return await self._create_connection_transport(
+            sock,
+            protocol_factory,
+            ssl,
+            server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+
+    async def _connected_to(self, path: str | bytes) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
+        try:
+            sock.setblocking(False)
+            await self.sock_connect(sock, path)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    async def create_unix_server(
+        self,
+        protocol_factory: Callable[[], BaseProtocol],
+        path: Any = None,
+        *,
+        sock: socket.socket | None = None,
+        backlog: int = 100,
+        ssl: SSLArgument = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        start_serving: bool = True,
+        cleanup_socket: bool = True,
+    ) -> Server:
+        """Listen on the Unix stream socket at `path`, or on `sock`, and return the server.
+
+        A socket file that lies at `path` already is taken away first; any other file is an
+        error. With `cleanup_socket` closing the server removes the file, unless somebody has
+        put another one in its place. Other arguments are those of `create_server()`. Raises
+        ValueError and TypeError for arguments that do not fit, OSError where the system refuses.
+        `ssl_shutdown_timeout` since Python 3.11, `cleanup_socket` since 3.13.
+        """
+        if isinstance(ssl, bool):
+            raise TypeError("ssl argument must be an SSLContext or None")
+        _check_tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if path is not None:
+            if sock is not None:
+                raise ValueError("path and sock can not be specified at the same time")
+            sock = _bound_to(os.fspath(path))
+        elif sock is None:
+            raise ValueError("path was not specified, and no sock specified")
+        else:
+            _check_stream(sock)
+        if cleanup_socket:
+            self._remember_file(sock)
+        sock.setblocking(False)
+        server = Server(
+            self,
+            [sock],
+            protocol_factory,
+            ssl,
+            backlog,
+            ssl_handshake_timeout,
+            ssl_shutdown_timeout,
+        )
+        if start_serving:
+            server._start_serving()
+            # Whoever connects from now on, in a task of this loop too, finds it listening.
+            await sleep(0)
+        return server
+
+    def _remember_file(self, sock: socket.socket) -> None:
+        path = sock.getsockname()
+        if isinstance(path, (str, bytes)) and not _is_abstract(path):
+            identity = _identity(path)
+            if identity is not None:
+                # Closing may happen in another working directory.
+                self._unix_server_sockets[sock] = os.path.abspath(path), identity
+
+    def _stop_serving(self, sock: socket.socket) -> None:
+        path, identity = self._unix_server_sockets.pop(sock, (None, None))
+        if path is not None and _identity(path) == identity:
+            # Before the socket is closed: later the number could belong to somebody else's file.
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
+            except OSError as exc:
+                logger.error("Unable to clean up listening UNIX socket %r: %r", path, exc)
+        super()._stop_serving(sock)
+
+
+def _bound_to(path: str | bytes) -> socket.socket:
+    """Return a socket bound to `path`, in the place of a stale one."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if not _is_abstract(path):
+            try:
+                if stat.S_ISSOCK(os.stat(path).st_mode):
+                    os.remove(path)
+            except FileNotFoundError:
+                pass
+            except OSError as exc:
+                # bind() tells better what is wrong.
+                logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
+        sock.bind(path)
+    except OSError as exc:
+        sock.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise OSError(errno.EADDRINUSE, f"Address {path!r} is already in use") from None
+        raise
+    except BaseException:
+        sock.close()
+        raise
+    return sock
