@@ -18,6 +18,8 @@ Two rules keep it harmless:
 process and, since children inherit the environment, for its children.
 """
 
+from __future__ import annotations
+
 import sys
 
 TYPE_CHECKING = False
@@ -44,9 +46,9 @@ class AsyncioFinder:
     def find_spec(
         self,
         fullname: str,
-        path: "Sequence[str] | None" = None,
-        target: "ModuleType | None" = None,
-    ) -> "ModuleSpec | None":
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
         """The specification of the asyncio beside this file, or None to let the search go on."""
         # Called for every module that any program imports: the comparison comes first.
         if fullname != "asyncio" or not self.wanted():
@@ -95,7 +97,7 @@ class AsyncioFinder:
             warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
-def _regular(spec: "ModuleSpec | None") -> bool:
+def _regular(spec: ModuleSpec | None) -> bool:
     """Whether `spec` is a module with code; a folder without `__init__.py` has no loader or no
     origin, and on sys.path it gives way to a regular package that comes later."""
     return spec is not None and spec.loader is not None and spec.origin is not None

@@ -17,8 +17,9 @@ Nothing is loaded before it is used: the first use of a name imports the module 
 binds all the public names of that module here, for good (PEP 562).
 """
 
-import sys
+from __future__ import annotations
 
+import sys
 from asyncio._aliases import AliasFinder, load_home
 from asyncio._names import ATTRIBUTES, DEPRECATED, HOMES
 
@@ -27,7 +28,7 @@ __version__ = "0.1.0"
 # Which asyncio this is. The standard library's has no such name.
 __implementation__ = "independent"
 
-__all__ = tuple(sorted(HOMES))  # noqa: PLE0605 - the table is the list
+__all__ = tuple(sorted(HOMES))
 
 # Last, so that it costs nothing to an import that succeeds. A reload finds the earlier one.
 if not any(type(finder).__module__ == AliasFinder.__module__ for finder in sys.meta_path):
@@ -42,7 +43,7 @@ def __getattr__(name: str) -> object:
         return globals().get(name, value)
     if name in ATTRIBUTES:
         __import__(f"asyncio.{name}")
-        return globals()[name]
+        return sys.modules[f"asyncio.{name}"]
     if name in DEPRECATED:
         return _deprecated(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -67,6 +68,6 @@ def _deprecated(name: str) -> object:
 
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
-    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names"}
+    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names", "annotations", "sys"}
     | {"ATTRIBUTES", "AliasFinder", "DEPRECATED", "HOMES", "load_home"}
 )

@@ -5,15 +5,20 @@ enters that very module into `sys.modules` under the second name. So a patch mad
 name is seen through both, and `isinstance`, `pickle` and `importlib.reload` know one module only.
 """
 
-import sys
+from __future__ import annotations
 
+import sys
 from asyncio._names import ELSEWHERE, MODULES, NAMES
+from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec
+    from importlib.abc import Loader
     from types import ModuleType
+else:
+    # importlib.abc brings in half of what a program may never need, for a base without code.
+    Loader = object
 
 _PREFIX = "asyncio."
 
@@ -24,28 +29,26 @@ class AliasFinder:
     def find_spec(
         self,
         fullname: str,
-        path: "Sequence[str] | None" = None,
-        target: "ModuleType | None" = None,
-    ) -> "ModuleSpec | None":
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
         """The specification of an alias, or None for a name that is not in the table."""
         if not fullname.startswith(_PREFIX):
             return None
         name = fullname.removeprefix(_PREFIX)
         if name not in MODULES:
             return None
-        from importlib.machinery import ModuleSpec
-
         return ModuleSpec(fullname, AliasLoader(name), origin=MODULES[name])
 
 
-class AliasLoader:
+class AliasLoader(Loader):
     """Loads a submodule by importing the module that it is an alias of."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._spec: ModuleSpec | None = None
 
-    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Import the real module, and hand it over as the one to enter under the alias."""
         module = _import_piece(self._name)
         # The import system now writes the alias' specification into the module. Everything that
@@ -54,13 +57,13 @@ class AliasLoader:
         self._spec = module.__spec__
         return module
 
-    def exec_module(self, module: "ModuleType") -> None:
+    def exec_module(self, module: ModuleType) -> None:
         """Undo what the import system wrote; the module's code ran when it was imported."""
         module.__spec__ = self._spec
         bind_names(self._name, module)
 
 
-def bind_names(home: str, module: "ModuleType") -> None:
+def bind_names(home: str, module: ModuleType) -> None:
     """Make the public names of a submodule attributes of `asyncio`, all of them at once.
 
     At once, and not each at its first use: a later patch of `asyncio.tasks.sleep` must not reach
@@ -72,7 +75,7 @@ def bind_names(home: str, module: "ModuleType") -> None:
             facade[name] = getattr(module, name)
 
 
-def load_home(home: str) -> "ModuleType":
+def load_home(home: str) -> ModuleType:
     """Import the home of some public names, a key of `NAMES`, and bind them."""
     if home in MODULES:
         # Through the alias, so that sys.modules has it under its standard name from now on.
@@ -84,13 +87,13 @@ def load_home(home: str) -> "ModuleType":
     return module
 
 
-def _import_piece(name: str) -> "ModuleType":
+def _import_piece(name: str) -> ModuleType:
     if name in ELSEWHERE:
         raise ImportError(f"{_PREFIX}{name} exists on {ELSEWHERE[name]} only", name=_PREFIX + name)
     return _import_module(MODULES[name], _PREFIX + name)
 
 
-def _import_module(target: str, wanted: str) -> "ModuleType":
+def _import_module(target: str, wanted: str) -> ModuleType:
     """Import `target`; where it is not there, say which distribution brings it."""
     try:
         __import__(target)

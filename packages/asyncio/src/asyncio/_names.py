@@ -5,6 +5,8 @@ lists, by submodule, what `import asyncio` offers at the top. Both hold every na
 Python 3.15, whatever Python runs; what a Python has dropped is there only where it still has it.
 """
 
+from __future__ import annotations
+
 import sys
 
 # asyncio.<key> is <value>: the same module object, under both names.
@@ -107,8 +109,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "queues": ("LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"),
     "runners": ("Runner", "run"),
-    "streams": ("StreamReader", "StreamReaderProtocol", "StreamWriter")
-    + ("open_connection", "start_server"),
+    "streams": (
+        "StreamReader",
+        "StreamReaderProtocol",
+        "StreamWriter",
+        "open_connection",
+        "start_server",
+    ),
     "subprocess": ("create_subprocess_exec", "create_subprocess_shell"),
     "taskgroups": ("TaskGroup",),
     "tasks": (

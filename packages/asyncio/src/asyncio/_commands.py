@@ -1,0 +1,150 @@
+"""The commands of `python -m asyncio`.
+
+Each prints to standard output and returns 0. What cannot be done is one line on standard error and
+exit status 2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_HELP = """\
+usage: python -m asyncio [COMMAND]
+
+Without a command: an interactive shell with top-level await.
+
+commands:
+  loops         the event loops that are installed, and which one is the default
+  ps PID        not available: see below
+  pstree PID    not available: see below
+  --version     which asyncio this is, and the versions of its parts
+  --help        this text
+
+ps and pstree read the tasks of another process with the help of the interpreter, which knows the
+standard library's tasks only. asyncio.print_call_graph() shows a task from inside its process.
+"""
+
+
+class CommandError(Exception):
+    """A command can't be carried out; the message is one line."""
+
+
+def main(arguments: Sequence[str]) -> str | int | None:
+    """Carry out the command line `arguments` (without the program).
+
+    Returns the exit status; after the shell it is whatever `sys.exit()` in it was given.
+    """
+    try:
+        if not arguments:
+            return _shell()
+        name, *rest = arguments
+        command = _COMMANDS.get(name)
+        if command is None:
+            raise CommandError(f"unknown command {name!r}; --help lists the commands")
+        command(name, rest)
+        sys.stdout.flush()
+    except CommandError as error:
+        print(f"python -m asyncio: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output has seen enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _shell() -> str | int | None:
+    from asyncio._repl import run_repl
+    from asyncio_core.loop_registry import LoopSelectionError
+
+    try:
+        return run_repl()
+    except LoopSelectionError as error:
+        # ASYNCIO_LOOP names a loop that is not to be had.
+        raise CommandError(str(error)) from error
+
+
+def _help(name: str, rest: Sequence[str]) -> None:
+    _expect_nothing(name, rest)
+    print(_HELP, end="")
+
+
+def _version(name: str, rest: Sequence[str]) -> None:
+    _expect_nothing(name, rest)
+    python = f"{sys.implementation.name} {sys.version.split()[0]} on {sys.platform}"
+    print(f"asyncio {asyncio.__version__} ({asyncio.__implementation__}), {python}")
+    _print_table((piece, _piece_version(piece)) for piece in _pieces())
+
+
+def _pieces() -> list[str]:
+    """The distributions that the facade puts together."""
+    from asyncio._names import MODULES
+
+    packages = {target.partition(".")[0] for target in MODULES.values()}
+    if sys.platform != "win32":
+        packages.discard("asyncio_iocp")
+    return sorted(package.replace("_", "-") for package in packages)
+
+
+def _piece_version(distribution: str) -> str:
+    from importlib import import_module
+
+    try:
+        module = import_module(distribution.replace("-", "_"))
+    except ModuleNotFoundError:
+        return "not installed"
+    except ImportError as error:
+        return f"not usable: {error}"
+    return str(getattr(module, "__version__", "of unknown version"))
+
+
+def _loops(name: str, rest: Sequence[str]) -> None:
+    _expect_nothing(name, rest)
+    from asyncio_core import loop_registry
+
+    rows = [("NAME", "DISTRIBUTION", "VERSION", "", "STATUS")]
+    for loop in loop_registry.list_loops():
+        default = "default" if loop.default else ""
+        status = "usable" if loop.problem is None else loop.problem
+        rows.append((loop.name, loop.distribution, loop.version, default, status))
+    _print_table(rows)
+    chosen = os.environ.get(loop_registry.VARIABLE)
+    if chosen:
+        print(f"{loop_registry.VARIABLE}={chosen} is set: it comes before the default")
+
+
+def _other_process(name: str, rest: Sequence[str]) -> None:
+    raise CommandError(
+        f"{name} is not available: the interpreter can read the tasks of another process only if "
+        "they are the standard library's; use asyncio.print_call_graph() inside it"
+    )
+
+
+def _expect_nothing(name: str, rest: Sequence[str]) -> None:
+    if rest:
+        raise CommandError(f"{name} takes no arguments, got {' '.join(rest)!r}")
+
+
+def _print_table(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows with their columns aligned."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+_COMMANDS: dict[str, Callable[[str, Sequence[str]], None]] = {
+    "-h": _help,
+    "--help": _help,
+    "-V": _version,
+    "--version": _version,
+    "loops": _loops,
+    "ps": _other_process,
+    "pstree": _other_process,
+}

@@ -1,0 +1,155 @@
+"""`asyncio.tasks` is `asyncio_core.tasks`: one module under two names, for the import system too."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import pickle
+import sys
+from asyncio._names import ATTRIBUTES, ELSEWHERE, MODULES
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[[str], str]
+
+
+@pytest.mark.parametrize("name", sorted(ATTRIBUTES))
+def test_a_submodule_is_the_module_of_the_piece(name: str) -> None:
+    alias = importlib.import_module(f"asyncio.{name}")
+
+    assert alias is importlib.import_module(MODULES[name])
+    assert alias is getattr(asyncio, name)
+    assert alias is sys.modules[f"asyncio.{name}"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import asyncio.tasks as tasks",
+        "from asyncio import tasks",
+        "import asyncio; tasks = asyncio.tasks",
+        "from importlib import import_module; tasks = import_module('asyncio.tasks')",
+        "from importlib import import_module; tasks = import_module('.tasks', 'asyncio')",
+        "import asyncio_core.tasks, asyncio.tasks; tasks = asyncio.tasks",
+        "from pkgutil import resolve_name; tasks = resolve_name('asyncio.tasks')",
+    ],
+)
+def test_every_way_to_import_gives_the_one_module(check: Check, statement: str) -> None:
+    program = f"{statement}\nimport asyncio_core.tasks; print(tasks is asyncio_core.tasks)"
+
+    assert check(program) == "True\n"
+
+
+def test_an_alias_leaves_the_modules_own_specification(check: Check) -> None:
+    program = (
+        "import asyncio.locks as locks, asyncio_sync.locks\n"
+        "print(locks.__spec__.name, locks.__name__, locks.__package__, locks.__loader__ is "
+        "locks.__spec__.loader, locks.__spec__.origin == locks.__file__)"
+    )
+
+    assert check(program) == "asyncio_sync.locks asyncio_sync.locks asyncio_sync True True\n"
+
+
+def test_a_submodule_reloads_in_place(check: Check) -> None:
+    program = (
+        "import asyncio.constants as constants, importlib, sys\n"
+        "again = importlib.reload(constants)\n"
+        "print(again is constants is sys.modules['asyncio.constants'])"
+    )
+
+    assert check(program) == "True\n"
+
+
+def test_a_submodule_can_be_looked_for_without_loading_it(check: Check) -> None:
+    program = (
+        "import importlib.util, sys\n"
+        "spec = importlib.util.find_spec('asyncio.locks')\n"
+        "print(spec.name, 'asyncio_sync' in sys.modules)"
+    )
+
+    assert check(program) == "asyncio.locks False\n"
+
+
+def test_a_patch_through_one_name_is_seen_through_the_other() -> None:
+    import asyncio_core.base_events
+
+    with mock.patch("asyncio.base_events.logger") as logger:
+        assert asyncio_core.base_events.logger is logger
+    assert asyncio_core.base_events.logger is not logger
+
+
+def test_objects_pickled_under_the_standard_name_are_found() -> None:
+    by_standard_name = b"casyncio.exceptions\nCancelledError\n."
+
+    assert pickle.loads(by_standard_name) is asyncio.CancelledError
+    assert pickle.loads(pickle.dumps(asyncio.CancelledError)) is asyncio.CancelledError
+
+
+def test_threads_that_import_at_once_get_the_same_module(check: Check) -> None:
+    program = (
+        "import importlib, threading\n"
+        "modules, barrier = [], threading.Barrier(8)\n"
+        "def load():\n"
+        "    barrier.wait()\n"
+        "    module = importlib.import_module('asyncio.streams')\n"
+        "    modules.append((module, module.StreamReader))\n"
+        "threads = [threading.Thread(target=load) for _ in range(8)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "print(len(modules), len(set(modules)))"
+    )
+
+    assert check(program) == "8 1\n"
+
+
+def test_an_unknown_submodule_is_not_found() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'asyncio\.nonsense'"):
+        importlib.import_module("asyncio.nonsense")
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_a_submodule_of_another_platform_says_so(name: str) -> None:
+    with pytest.raises(ImportError, match=f"asyncio.{name} exists on {ELSEWHERE[name]} only"):
+        importlib.import_module(f"asyncio.{name}")
+    assert not hasattr(asyncio, name)
+
+
+@pytest.mark.parametrize(
+    ("package", "statement"),
+    [
+        ("asyncio_sync", "asyncio.Lock"),
+        ("asyncio_sync", "from asyncio import Lock"),
+        ("asyncio_streams", "import asyncio.streams"),
+        ("asyncio_subprocess", "asyncio.subprocess"),
+    ],
+)
+def test_a_missing_piece_is_named(check: Check, package: str, statement: str) -> None:
+    program = (
+        "import sys, asyncio\n"
+        "class Nowhere:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {package!r}: raise ModuleNotFoundError(f'No {{name}}', name=name)\n"
+        "sys.meta_path.insert(0, Nowhere())\n"
+        f"try: {statement}\n"
+        "except ImportError as error: print(error)"
+    )
+
+    distribution = package.replace("_", "-")
+    assert f"needs the distribution {distribution}, which is not installed" in check(program)
+
+
+def test_an_error_inside_a_piece_comes_through_unchanged(check: Check) -> None:
+    program = (
+        "import sys, asyncio\n"
+        "sys.modules['asyncio_core.exceptions'] = None\n"
+        "try: asyncio.Lock\n"
+        "except ImportError as error: print(error)"
+    )
+
+    assert "halted; None in sys.modules" in check(program)

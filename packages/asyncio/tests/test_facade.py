@@ -1,0 +1,188 @@
+"""What `asyncio` offers, and when it loads it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    Check = Callable[[str], str]
+    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+
+# New since Python 3.11, and offered on every Python.
+LATER = {
+    "3.12": {"TaskGroup", "eager_task_factory", "create_eager_task_factory"},
+    "3.13": {"EventLoop", "QueueShutDown"},
+    "3.14": {
+        "FrameCallGraphEntry",
+        "FutureCallGraph",
+        "capture_call_graph",
+        "format_call_graph",
+        "print_call_graph",
+        "future_add_to_awaited_by",
+        "future_discard_from_awaited_by",
+    },
+}
+STANDARD_MODULES = """
+import asyncio, importlib, pkgutil, warnings
+warnings.simplefilter("ignore")
+print(" ".join(asyncio.__all__))
+for module in pkgutil.iter_modules(asyncio.__path__):
+    if module.name != "__main__":
+        try:
+            print(module.name, *getattr(importlib.import_module(f"asyncio.{module.name}"), "__all__", ()))
+        except ImportError:
+            pass
+"""
+# The reader of another process' tasks, which only knows the standard library's.
+LEFT_OUT = {"tools"}
+if sys.platform != "win32":
+    LEFT_OUT.add("proactor_events")
+
+
+def test_every_name_of_all_is_there() -> None:
+    for name in asyncio.__all__:
+        assert getattr(asyncio, name) is not None
+
+
+def test_every_name_that_dir_lists_is_there() -> None:
+    for name in dir(asyncio):
+        getattr(asyncio, name)
+
+
+def test_dir_lists_names_and_submodules_and_not_the_facade_itself() -> None:
+    names = dir(asyncio)
+
+    assert {*asyncio.__all__, "tasks", "locks", "__implementation__"} <= set(names)
+    assert not {"_names", "_aliases", "HOMES", "load_home", "annotations"} & set(names)
+
+
+@pytest.mark.parametrize("version", LATER)
+def test_newer_names_are_offered_on_every_python(version: str) -> None:
+    assert LATER[version] <= set(asyncio.__all__)
+
+
+def test_everything_public_in_the_standard_one_is_here(python: RunPython) -> None:
+    standard = python("-c", STANDARD_MODULES, implementation="stdlib").stdout.splitlines()
+    top = standard[0].split()
+    assert set(top) <= set(asyncio.__all__)
+
+    missing = []
+    for line in standard[1:]:
+        module_name, *names = line.split()
+        if module_name in LEFT_OUT:
+            continue
+        module = getattr(asyncio, module_name)
+        missing += [f"{module_name}.{name}" for name in names if not hasattr(module, name)]
+    assert missing == []
+
+
+def test_importing_loads_none_of_the_pieces(check: Check) -> None:
+    program = (
+        "import sys; before = set(sys.modules); import asyncio\n"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+
+    loaded = set(check(program).split())
+
+    # importlib and warnings come with importlib.machinery.
+    assert loaded <= {"asyncio", "importlib", "warnings"}
+
+
+def test_running_a_coroutine_loads_nothing_that_it_does_not_use(check: Check) -> None:
+    program = (
+        "import sys, asyncio\n"
+        "async def main(): await asyncio.sleep(0)\n"
+        "asyncio.run(main())\n"
+        "heavy = {'ssl', 'subprocess', 'concurrent.futures.process', 'concurrent.futures.thread',\n"
+        "         'asyncio_streams', 'asyncio_subprocess', 'asyncio_sync', 'tempfile'}\n"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+
+    assert check(program) == "\n"
+
+
+def test_star_import_brings_every_public_name(check: Check) -> None:
+    program = "from asyncio import *; import asyncio; print(set(asyncio.__all__) - set(globals()))"
+
+    assert check(program) == "set()\n"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'asyncio' has no attribute 'nonsense'"):
+        asyncio.nonsense  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
+        from asyncio import nonsense  # type: ignore[attr-defined]  # noqa: F401
+
+
+def test_a_name_set_by_the_program_stays(check: Check) -> None:
+    program = (
+        "import asyncio; asyncio.Task = 'mine'\n"
+        "asyncio.create_task; from asyncio import Task; print(Task, asyncio.tasks.Task)"
+    )
+
+    assert check(program).startswith("mine <class ")
+
+
+def test_patching_a_submodule_does_not_reach_the_package(check: Check) -> None:
+    program = (
+        "import asyncio\n"
+        "from unittest import mock\n"
+        "with mock.patch('asyncio.tasks.sleep', 'patched'):\n"
+        "    print(asyncio.tasks.sleep, asyncio.sleep == 'patched')\n"
+        "print(asyncio.sleep is asyncio.tasks.sleep)"
+    )
+
+    assert check(program) == "patched False\nTrue\n"
+
+
+def test_patching_the_package_is_undone_completely(check: Check) -> None:
+    program = (
+        "import asyncio\n"
+        "from unittest import mock\n"
+        "with mock.patch('asyncio.sleep', 'patched'):\n"
+        "    print(asyncio.sleep)\n"
+        "print(asyncio.sleep is asyncio.tasks.sleep)"
+    )
+
+    assert check(program) == "patched\nTrue\n"
+
+
+def test_reloading_the_package_keeps_its_names_and_one_alias_finder(check: Check) -> None:
+    program = (
+        "import asyncio, importlib, sys\n"
+        "sleep = asyncio.sleep; finders = len(sys.meta_path)\n"
+        "print(importlib.reload(asyncio) is asyncio, asyncio.sleep is sleep,\n"
+        "      len(sys.meta_path) - finders)"
+    )
+
+    assert check(program) == "True True 0\n"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="deprecated since Python 3.14")
+@pytest.mark.parametrize("name", ["AbstractEventLoopPolicy", "DefaultEventLoopPolicy"])
+def test_each_use_of_a_policy_class_warns(name: str) -> None:
+    assert name not in asyncio.__all__
+    for _ in range(2):
+        with pytest.warns(DeprecationWarning, match=f"'asyncio.{name}' is deprecated") as caught:
+            getattr(asyncio, name)
+        assert caught[0].filename == __file__
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="deprecated since Python 3.14")
+@pytest.mark.parametrize("name", ["AbstractEventLoopPolicy", "DefaultEventLoopPolicy"])
+def test_policy_classes_are_public_while_the_running_python_has_them_so(name: str) -> None:
+    assert name in asyncio.__all__
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="child watchers are Unix's")
+def test_child_watchers_are_offered_where_the_running_python_has_them() -> None:
+    offered = {"get_child_watcher", "ThreadedChildWatcher"} & set(asyncio.__all__)
+
+    assert bool(offered) == (sys.version_info < (3, 14))

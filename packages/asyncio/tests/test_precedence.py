@@ -1,0 +1,220 @@
+"""The hook: which asyncio `import asyncio` finds, and that it never stands in the way."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import _asyncio_precedence
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+    Check = Callable[[str], str]
+    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+
+SOURCE = Path(_asyncio_precedence.__file__).parent
+WHICH = "import asyncio; print(getattr(asyncio, '__implementation__', 'stdlib'))"
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder with a copy of the hook's module and the facade, and none of the pieces."""
+    folder = tmp_path / "installed"
+    folder.mkdir()
+    shutil.copy(SOURCE / "_asyncio_precedence.py", folder)
+    shutil.copytree(SOURCE / "asyncio", folder / "asyncio")
+    return folder
+
+
+def install_from(folder: Path, program: str) -> tuple[str, ...]:
+    """A command line that runs `program` with the hook of `folder` and nothing of site."""
+    start = f"import sys; sys.path.append({str(folder)!r}); import _asyncio_precedence as hook"
+    return ("-S", "-c", f"{start}\n{program}")
+
+
+def test_a_fresh_interpreter_imports_this_asyncio(check: Check) -> None:
+    assert check(WHICH) == "independent\n"
+
+
+def test_the_environment_can_ask_for_the_standard_one(python: RunPython) -> None:
+    result = python("-c", WHICH, implementation="stdlib")
+
+    assert (result.stdout, result.stderr) == ("stdlib\n", "")
+
+
+@pytest.mark.parametrize("value", ["", "independent"])
+def test_the_environment_can_ask_for_this_one(python: RunPython, value: str) -> None:
+    result = python("-c", WHICH, implementation=value)
+
+    assert (result.stdout, result.stderr) == ("independent\n", "")
+
+
+def test_a_program_can_choose_before_its_first_import(check: Check) -> None:
+    choose = "import os; os.environ['ASYNCIO_IMPLEMENTATION'] = 'stdlib'\n"
+
+    assert check(choose + WHICH) == "stdlib\n"
+
+
+def test_an_unknown_choice_is_one_warning_and_this_asyncio(python: RunPython) -> None:
+    again = "\nimport sys; del sys.modules['asyncio']\n" + WHICH
+
+    result = python("-W", "always", "-c", WHICH + again, implementation="stdlb")
+
+    assert result.stdout == "independent\n" * 2
+    assert result.stderr.count("RuntimeWarning") == 1
+    assert "ASYNCIO_IMPLEMENTATION='stdlb'" in result.stderr
+    # It points at the import, not into the import system.
+    assert result.stderr.startswith("<string>:1:")
+
+
+def test_without_site_the_standard_one_runs(python: RunPython) -> None:
+    result = python("-S", "-c", WHICH)
+
+    assert (result.stdout, result.stderr) == ("stdlib\n", "")
+
+
+def test_isolated_mode_has_site_packages_and_this_asyncio(python: RunPython) -> None:
+    result = python("-I", "-c", WHICH)
+
+    assert (result.stdout, result.stderr) == ("independent\n", "")
+
+
+@pytest.mark.parametrize("implementation", ["stdlib", "independent"])
+def test_spawned_children_run_the_same_implementation(
+    python: RunPython, tmp_path: Path, implementation: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import multiprocessing\n"
+        "def child():\n"
+        f"    {WHICH}\n"
+        "if __name__ == '__main__':\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=child)\n"
+        "    process.start()\n"
+        "    process.join()\n"
+    )
+
+    result = python(str(script), implementation=implementation)
+
+    assert (result.stdout, result.stderr) == (f"{implementation}\n", "")
+
+
+def test_an_asyncio_beside_the_script_is_found_as_always(python: RunPython, tmp_path: Path) -> None:
+    (tmp_path / "asyncio.py").write_text("__implementation__ = 'my own'")
+    (tmp_path / "script.py").write_text(WHICH)
+
+    assert python(str(tmp_path / "script.py")).stdout == "my own\n"
+
+
+def test_a_folder_named_asyncio_without_code_hides_nothing(
+    python: RunPython, tmp_path: Path
+) -> None:
+    (tmp_path / "asyncio").mkdir()
+    (tmp_path / "script.py").write_text(WHICH)
+
+    assert python(str(tmp_path / "script.py")).stdout == "independent\n"
+
+
+def test_where_the_standard_one_came_first_it_stays_with_one_warning(python: RunPython) -> None:
+    program = "import asyncio; hook.install(); hook.install()\n" + WHICH
+
+    result = python(*install_from(SOURCE, program))
+
+    assert result.stdout == "stdlib\n"
+    assert result.stderr.count("RuntimeWarning: asyncio was imported from") == 1
+
+
+def test_where_the_standard_one_came_first_on_request_nothing_is_said(python: RunPython) -> None:
+    program = "import asyncio; hook.install()\n" + WHICH
+
+    result = python(*install_from(SOURCE, program), implementation="stdlib")
+
+    assert (result.stdout, result.stderr) == ("stdlib\n", "")
+
+
+def test_installing_twice_is_installing_once(python: RunPython) -> None:
+    program = (
+        "before = len(sys.meta_path); hook.install(); hook.install(); "
+        "print(len(sys.meta_path) - before)"
+    )
+
+    assert python(*install_from(SOURCE, program)).stdout == "1\n"
+
+
+def test_the_finder_answers_for_one_name_only() -> None:
+    finder = _asyncio_precedence.AsyncioFinder()
+
+    for name in ("json", "asyncio_core", "asyncio.tasks", "asyncio_", "Asyncio"):
+        assert finder.find_spec(name) is None
+
+
+def test_without_the_core_the_standard_one_runs_with_a_warning(
+    python: RunPython, installed: Path
+) -> None:
+    result = python(*install_from(installed, "hook.install()\n" + WHICH))
+
+    assert result.stdout == "stdlib\n"
+    assert "RuntimeWarning: asyncio-core is not installed" in result.stderr
+
+
+def test_a_facade_that_lost_its_files_leaves_the_standard_one(
+    python: RunPython, installed: Path
+) -> None:
+    (installed / "asyncio" / "__init__.py").unlink()
+
+    result = python(*install_from(installed, "hook.install()\n" + WHICH))
+
+    assert (result.stdout, result.stderr) == ("stdlib\n", "")
+
+
+def test_starting_python_costs_one_small_module(python: RunPython) -> None:
+    program = (
+        "del sys.modules['_asyncio_precedence']; before = set(sys.modules)\n"
+        "import _asyncio_precedence as hook; hook.install()\n"
+        "print(set(sys.modules) - before)"
+    )
+
+    assert python(*install_from(SOURCE, program)).stdout == "{'_asyncio_precedence'}\n"
+
+
+@pytest.fixture
+def start_files() -> dict[str, str]:
+    """The text of the two files that call the hook, where they are installed or in the sources."""
+    found: dict[str, str] = {}
+    for entry in [str(SOURCE), *sys.path]:
+        for suffix in ("pth", "start"):
+            file = Path(entry, f"asyncio-precedence.{suffix}")
+            if suffix not in found and file.is_file():
+                found[suffix] = file.read_text()
+    return found
+
+
+def test_the_pth_line_is_one_import_line_and_installs_the_hook(
+    python: RunPython, start_files: dict[str, str]
+) -> None:
+    (line,) = start_files["pth"].splitlines()
+    assert line.startswith("import ")
+    program = f"exec({line!r}); print(hook._FINDER in sys.meta_path)"
+
+    assert python(*install_from(SOURCE, program)).stdout == "True\n"
+
+
+def test_the_pth_line_outlives_the_hook_it_calls(
+    python: RunPython, start_files: dict[str, str]
+) -> None:
+    result = python("-S", "-c", start_files["pth"])
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_the_start_file_names_the_hook(start_files: dict[str, str]) -> None:
+    module, _, function = start_files["start"].strip().partition(":")
+
+    assert module == _asyncio_precedence.__name__
+    assert function in _asyncio_precedence.__all__
