@@ -20,7 +20,7 @@ def test_entry_point_iocp_gives_the_policy_class() -> None:
 
 def test_asking_for_a_loop_names_the_reason_and_the_loop_to_use_instead() -> None:
     with pytest.raises(NotImplementedError, match="not part of this release yet") as caught:
-        IocpEventLoopPolicy().new_event_loop()
+        IocpEventLoopPolicy()
     message = str(caught.value)
     assert "asyncio-iocp" in message
     assert "asyncio-selectors" in message

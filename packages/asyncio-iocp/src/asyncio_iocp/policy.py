@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from asyncio_core.policies import BaseDefaultEventLoopPolicy
-
-if TYPE_CHECKING:
-    from asyncio_core.abstract_loop import AbstractEventLoop
 
 __all__ = ("IocpEventLoopPolicy",)
 
@@ -23,14 +20,14 @@ def _reason() -> str:
 
 
 class IocpEventLoopPolicy(BaseDefaultEventLoopPolicy):
-    """Policy for the completion loop; it makes no loop in this release.
+    """Policy for the completion loop; there is none to make in this release, nor a policy.
 
-    `unusable` is the reason, a string, as the listing of the registered loops prints it and the
-    choice of a default respects it. Added in asyncio-iocp 0.1.
+    `unusable` is the reason, a string: the choice of the platform's default passes over a policy class
+    that has one. Added in asyncio-iocp 0.1.
     """
 
     unusable: ClassVar[str | None] = _reason()
 
-    def new_event_loop(self) -> AbstractEventLoop:
+    def __init__(self) -> None:
         """Raise NotImplementedError, with a message that names a loop that does run here."""
         raise NotImplementedError(self.unusable)

@@ -1,0 +1,106 @@
+"""Wheels and fresh environments for the tests of the built distributions."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+_HERE = Path(__file__).resolve().parent
+# These are tests of a work tree, not of something installed: its tools are where they are.
+sys.path[:0] = [str(_HERE.parent / "tools"), str(_HERE)]
+
+from support import ROOT, Environment, run  # noqa: E402
+from workspace import interpreters, packages  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support import MakeEnvironment
+
+#: What tests need besides the distributions themselves; the same wheels serve every Python.
+TEST_TOOLS = ("pytest>=8", "pytest-timeout>=2.3")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--pythons", default="", help="the Pythons to use, 3.11,3.13 (default: all that are here)"
+    )
+
+
+def _pythons(config: pytest.Config) -> list[interpreters.Interpreter]:
+    wanted = [v for v in str(config.getoption("--pythons")).split(",") if v]
+    return interpreters.available([interpreters.parse_version(v) for v in wanted])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of `distribution` runs for each of them; one of `any_python` on the oldest and the newest."""
+    if "distribution" in metafunc.fixturenames:
+        names = [package.name for package in packages.load()]
+        metafunc.parametrize("distribution", names)
+    if "any_python" in metafunc.fixturenames:
+        found = _pythons(metafunc.config)
+        ends = list(dict.fromkeys((found[0], found[-1])))
+        metafunc.parametrize("any_python", ends, ids=[here.version for here in ends])
+
+
+@pytest.fixture(scope="session")
+def pythons(request: pytest.FixtureRequest) -> list[interpreters.Interpreter]:
+    return _pythons(request.config)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the source distributions, and of the wheels that were made from those."""
+    folder = tmp_path_factory.mktemp("dist")
+    run([sys.executable, ROOT / "tools" / "build_packages.py", "--out", folder])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheels beside those of the test tools: everything that is installed comes from here."""
+    folder = tmp_path_factory.mktemp("wheelhouse")
+    for wheel in built.glob("*.whl"):
+        shutil.copy(wheel, folder)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    run([*pip, "download", "--quiet", "--dest", folder, *TEST_TOOLS])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def editable_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Wheels of the build backend, which an editable installation needs."""
+    folder = tmp_path_factory.mktemp("editable-tools")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    run([*pip, "download", "--quiet", "--dest", folder, "hatchling"])
+    return folder
+
+
+@pytest.fixture
+def make_environment(
+    wheelhouse: Path, pythons: list[interpreters.Interpreter], tmp_path: Path
+) -> Iterator[MakeEnvironment]:
+    """Make fresh environments with pip and what is asked for, by default on the newest Python."""
+    made: list[Path] = []
+
+    def make(
+        *requirements: str | Path, python: interpreters.Interpreter | None = None
+    ) -> Environment:
+        folder = tmp_path / f"environment-{len(made)}"
+        made.append(folder)
+        chosen = (python or pythons[-1]).path
+        virtualenv = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
+        run([*virtualenv, "--python", chosen, folder])
+        environment = Environment(folder, wheelhouse)
+        if requirements:
+            environment.install(*requirements)
+        return environment
+
+    yield make
+    # Some hundred megabytes otherwise, since pytest keeps the folders of the last runs.
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)

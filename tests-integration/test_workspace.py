@@ -1,0 +1,76 @@
+"""`tools/dev.py`: its answers to bad input, and the layout that it counts on."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import ROOT, run
+from workspace import interpreters, packages
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEV = ROOT / "tools" / "dev.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "no/such/program.py"], "no/such/program.py: there is no such file"),
+        (["run", "."], ".: is a folder"),
+        (["run"], "say which program"),
+        (["run", "-m"], "-m needs the name of a module"),
+        (["test", "--python", "3.7"], "unknown Python: '3.7'"),
+        (["demo", "--python", "banana"], "unknown Python: 'banana'"),
+        (["version", "one"], "not a version number: 'one'"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(words: list[str], message: str) -> None:
+    done = run([sys.executable, DEV, *words], check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert message in line
+
+
+def test_missing_python_that_is_asked_for_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreters, "find", lambda version: None)
+    with pytest.raises(interpreters.Failure, match=r"Python 3\.12 was not found") as caught:
+        interpreters.available(["3.12"])
+    assert caught.value.status == 2
+
+
+def test_missing_python_is_reported_and_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find = interpreters.find
+    monkeypatch.setattr(interpreters, "find", lambda v: None if v == "3.14" else find(v))
+    found = [here.version for here in interpreters.available()]
+    assert found
+    assert "3.14" not in found
+    assert "Python 3.14 is not here and is LEFT OUT" in capsys.readouterr().err
+
+
+def test_pythons_are_asked_what_they_are(tmp_path: Path) -> None:
+    impostor = tmp_path / "python3.11"
+    impostor.write_text("#!/bin/sh\necho nonsense\n")
+    impostor.chmod(0o755)
+    assert interpreters.probe(str(impostor)) is None
+    assert interpreters.probe(str(tmp_path / "missing")) is None
+
+
+def test_every_package_has_its_papers() -> None:
+    for package in packages.load():
+        for name in ("README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "src", "tests"):
+            assert (package.folder / name).exists(), f"{package.name} lacks {name}"
+        licence = (package.folder / "LICENSE").read_bytes()
+        assert licence == (ROOT / "LICENSE").read_bytes()
+
+
+def test_top_level_is_the_agreed_one() -> None:
+    shown = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    agreed = {"packages", "tools", "tests-integration", "pyproject.toml", "hatch.toml"}
+    assert shown - {"dist", "build"} == agreed | {"README.md", "LICENSE"}

@@ -1,0 +1,49 @@
+"""Run `mypy --strict` over every package and the tools: `python tools/check_types.py [MYPY OPTIONS …]`.
+
+Each package is checked for the oldest and the newest Python, since branches on `sys.version_info` exist for one or the other
+only. The packages are checked from their sources; nothing of them needs to be installed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from workspace.console import say
+from workspace.paths import PACKAGES, ROOT
+
+VERSIONS = ("3.11", "3.15")
+
+
+def targets() -> list[tuple[str, list[str], dict[str, str]]]:
+    """Return (title, paths, environment variables) for each run of mypy."""
+    found = []
+    for folder in sorted(PACKAGES.iterdir()):
+        if not (folder / "src").is_dir():
+            continue
+        # The umbrella is on the path in its own run only: everywhere else `import asyncio` means
+        # typeshed's stubs, as it does for users.
+        own = {"MYPYPATH": str(folder / "src")} if folder.name == "asyncio" else {}
+        found.append((folder.name, [str(folder / "src")], own))
+    found.append(("tools", [str(ROOT / "tools")], {}))
+    found.append(("tests-integration", [str(ROOT / "tests-integration")], {}))
+    return found
+
+
+def main(options: list[str]) -> int:
+    failed = []
+    for version in VERSIONS:
+        for title, paths, variables in targets():
+            say(f"--> mypy --strict: {title} for Python {version}")
+            command = [sys.executable, "-m", "mypy", "--strict", "--python-version", version]
+            env = {**os.environ, **variables}
+            if subprocess.run([*command, *options, *paths], cwd=ROOT, env=env).returncode:
+                failed.append(f"{title} ({version})")
+    if failed:
+        say(f"types are wrong in: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""Reads exclusions.toml: which tests of the interpreter's suite are expected to fail, where and why."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path(__file__).with_name("exclusions.toml")
+
+#: The kinds of reason that exist; anything else is a mistake in the file.
+KINDS = {
+    "older-behaviour": "asserts what an older Python did where this is the newest Python's behaviour",
+    "own-structure": "patches or reads a private name of the standard implementation",
+    "accelerator": "is about the interpreter's C accelerator",
+    "deliberate": "asserts what this implementation does otherwise on purpose",
+    "not-yet": "needs a part that a later release brings",
+    "interpreter": "fails with the standard implementation too, on this interpreter",
+}
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """One test, or all tests of a class, that are expected to fail."""
+
+    test: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What applies to the running Python."""
+
+    exclusions: dict[str, Exclusion]
+    skips: list[tuple[re.Pattern[str], str]]
+
+    def explains_skip(self, reason: str) -> bool:
+        return any(pattern.search(reason) for pattern, _ in self.skips)
+
+
+class BadFile(Exception):
+    """exclusions.toml says something that makes no sense."""
+
+
+def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) -> Rules:
+    """Return the exclusions and explained skips that apply to a Python such as "3.13"."""
+    data = tomllib.loads(path.read_text("utf-8"))
+    unknown = set(data) - {"exclusion", "skip"}
+    if unknown:
+        raise BadFile(f"{path.name}: unknown tables: {', '.join(sorted(unknown))}")
+    found: dict[str, Exclusion] = {}
+    for entry in data.get("exclusion", ()):
+        if set(entry) != {"tests", "pythons", "kind", "reason"}:
+            raise BadFile(f"{path.name}: needs tests, pythons, kind and reason: {entry}")
+        if entry["kind"] not in KINDS:
+            raise BadFile(f"{path.name}: unknown kind {entry['kind']!r} (of {', '.join(KINDS)})")
+        if len(entry["reason"].split()) < 4:
+            raise BadFile(f"{path.name}: a reason is a sentence: {entry['tests']}")
+        if entry["pythons"] != "all" and version not in entry["pythons"]:
+            continue
+        for test in entry["tests"]:
+            if test in found:
+                raise BadFile(f"{path.name}: {test} is there twice for Python {version}")
+            found[test] = Exclusion(test, entry["kind"], entry["reason"])
+    skips = [(re.compile(entry["pattern"]), entry["reason"]) for entry in data.get("skip", ())]
+    return Rules(found, skips)

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""The workspace's one command: `python3 tools/dev.py COMMAND`.
+
+Needs Python 3.11 or newer and pip; everything else is made on first use, under .venv/ and .cache/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts it with an older one is told so
+    sys.exit("tools/dev.py needs Python 3.11 or newer; this is " + sys.version.split()[0])
+
+from workspace import demo_environment, environments, interpreters, packages, testing
+from workspace.console import Failure, say
+from workspace.paths import FETCHED_PYTHONS, ROOT, TOOLS, executable
+from workspace.reports import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from workspace.interpreters import Interpreter
+
+
+def _one_python(options: argparse.Namespace) -> Interpreter:
+    if options.python:
+        return interpreters.available([interpreters.parse_version(options.python)])[0]
+    return interpreters.default()
+
+
+def _all_pythons(options: argparse.Namespace) -> list[Interpreter]:
+    wanted = [interpreters.parse_version(text) for text in options.python or ()]
+    return interpreters.available(wanted)
+
+
+def demo(options: argparse.Namespace) -> int:
+    environment = demo_environment.prepare(_one_python(options))
+    command = [str(executable(environment)), str(TOOLS / "demo"), *options.arguments]
+    return subprocess.run(
+        command, env=environments.program_environment(environment, keep_ours=False)
+    ).returncode
+
+
+def run(options: argparse.Namespace) -> int:
+    words = options.arguments
+    if not words:
+        raise Failure("run: say which program (PROGRAM ARGS…, or -m MODULE ARGS…)", status=2)
+    if words[0] == "-m" and len(words) < 2:
+        raise Failure("run: -m needs the name of a module", status=2)
+    if words[0] not in ("-m", "-c") and not Path(words[0]).is_file():
+        what = "is a folder" if Path(words[0]).is_dir() else "there is no such file"
+        raise Failure(f"run: {words[0]}: {what}", status=2)
+    environment = demo_environment.prepare(_one_python(options))
+    status = subprocess.run(
+        [str(executable(environment)), *words],
+        env=environments.program_environment(environment),
+    ).returncode
+    # A program that a signal ended leaves the status that a shell would show.
+    return 128 - status if status < 0 else status
+
+
+def test(options: argparse.Namespace) -> int:
+    pythons = _all_pythons(options)
+    return testing.Pipeline(pythons, options.arguments).run(options.only or testing.PARTS)
+
+
+def _script(environment: str, script: str) -> Callable[[argparse.Namespace], int]:
+    def call(options: argparse.Namespace) -> int:
+        environments.prepare(environment)
+        return environments.hatch_run(environment, script, *options.arguments)
+
+    return call
+
+
+def conformance(options: argparse.Namespace) -> int:
+    status = 0
+    for python in _all_pythons(options):
+        part = Part(f"Python {python.version}")
+        arguments = list(options.arguments)
+        status = max(status, testing.conformance(part, python, arguments))
+        for problem in part.problems:
+            say(f"!!! {part.title}: {problem}")
+            status = status or 1
+    return status
+
+
+def pythons(options: argparse.Namespace) -> int:
+    missing = [v for v in interpreters.SUPPORTED if interpreters.find(v) is None]
+    status = 0
+    if missing and not options.list:
+        recipe = TOOLS / "pythons" / "debian_pythons.sh"
+        fetched = [version for version in missing if version in ("3.14", "3.15")]
+        if not fetched:
+            say(f"no recipe fetches Python {', '.join(missing)}; install with pyenv, say")
+            status = 1
+        elif sys.platform != "linux":
+            say(f"Python {', '.join(missing)}: the recipe is for Debian; install with pyenv, say")
+            status = 1
+        else:
+            say(f"--> fetching Python {', '.join(fetched)} into {FETCHED_PYTHONS}")
+            command = [str(recipe), str(FETCHED_PYTHONS), "forky", " ".join(fetched)]
+            status = subprocess.run(["bash", *command]).returncode
+            interpreters.find.cache_clear()
+            interpreters.probe.cache_clear()
+    for version in interpreters.SUPPORTED:
+        here = interpreters.find(version)
+        if here is None:
+            print(f"{version}  missing")
+        else:
+            suite = "" if here.has_suite else "  (without its test suite)"
+            print(f"{version}  {here.full:<8}  {here.path}{suite}")
+    return status
+
+
+def version(options: argparse.Namespace) -> int:
+    if options.new:
+        for path in packages.set_version(options.new):
+            print(path.relative_to(ROOT))
+        return 0
+    for problem in packages.disagreements():
+        say(problem)
+    print(packages.load()[0].version)
+    return 1 if packages.disagreements() else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tools/dev.py", description=__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(
+        name: str, call: Callable[[argparse.Namespace], int], text: str, python: str = ""
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(call=call, arguments=[])
+        if python:
+            many = python == "many"
+            made.add_argument(
+                "--python",
+                metavar="3.X",
+                action="append" if many else "store",
+                help="only this Python (may be repeated)" if many else "the Python to use",
+            )
+        return made
+
+    command("demo", demo, "show unmodified programs run on this implementation", "one")
+    made = command("run", run, "run a program in the demo's environment", "one")
+    made.usage = "tools/dev.py run [--python 3.X] PROGRAM ARGS… | -m MODULE ARGS…"
+    made = command("test", test, "run all tests on every Python that is here", "many")
+    made.add_argument(
+        "--only", action="append", choices=testing.PARTS, help="only this part (may be repeated)"
+    )
+    command("types", _script("types", "check"), "mypy --strict over packages and tools")
+    command("lint", _script("lint", "check"), "check format and lint")
+    command("format", _script("lint", "format"), "mend format and lint")
+    command("build", _script("build", "all"), "build wheels and source distributions into dist/")
+    command("conformance", conformance, "run the interpreter's own suite on this one", "many")
+    made = command("pythons", pythons, "list the Pythons, and fetch those that can be fetched")
+    made.add_argument("--list", action="store_true", help="list only")
+    made = command("version", version, "print the version, or change it everywhere")
+    made.add_argument("new", metavar="NEW", nargs="?", help="the version to write everywhere")
+    return parser
+
+
+#: Commands that hand what they do not know to what they run.
+_PASSING_ON = ("demo", "test", "types", "lint", "format", "build", "conformance")
+
+
+def main(words: Sequence[str]) -> int:
+    parser = _parser()
+    if words and words[0] == "run":
+        # The program's own options are the program's: nothing after its name is read here.
+        head, tail = _split_run(list(words[1:]))
+        options = parser.parse_args(["run", *head])
+        options.arguments = tail
+    else:
+        options, rest = parser.parse_known_args(words)
+        if rest and words[0] not in _PASSING_ON:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.arguments = [word for word in rest if word != "--"]
+    try:
+        status: int = options.call(options)
+    except Failure as failure:
+        say(f"dev.py: {failure}")
+        return failure.status
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    return status
+
+
+def _split_run(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split `--python 3.X PROGRAM --an-option` into what is ours and what is the program's."""
+    n = 0
+    while n < len(words) and words[n].startswith("-") and words[n] not in ("-m", "-c", "--"):
+        n += 2 if words[n] == "--python" else 1
+    return words[:n], words[n + 1 :] if words[n : n + 1] == ["--"] else words[n:]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

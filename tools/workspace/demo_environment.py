@@ -1,0 +1,76 @@
+"""The environment of `dev.py demo` and `dev.py run`: the built packages, installed with pip as a user would."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from typing import TYPE_CHECKING
+
+from workspace import environments, packages
+from workspace.console import Failure, run_quietly
+from workspace.paths import ROOT, TOOLS, WHEELS, executable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workspace.interpreters import Interpreter
+
+#: A loop distribution of the demo's own, to be chosen by its registered name.
+EXTRA_LOOP = TOOLS / "demo" / "extra_loop"
+
+
+def prepare(python: Interpreter) -> Path:
+    """Return the environment's folder, with what is in the work tree installed in it.
+
+    Nothing is done where neither the packages nor the environment changed since the last time.
+    """
+    wheels = _wheels()
+    libraries = hashlib.sha256((ROOT / "hatch.toml").read_bytes()).hexdigest()[:16]
+    wanted = f"{wheels.name} {libraries} {python.full} {python.path}\n"
+    known = _stamp_of(python)
+    if known is not None and known[1] == wanted and executable(known[0]).exists():
+        return known[0]
+    environment = environments.prepare("demo", python)
+    run_quietly(
+        f"installing the packages for Python {python.version}",
+        [
+            *(executable(environment), "-m", "pip", "--disable-pip-version-check", "install"),
+            *("--no-index", "--find-links", wheels, "--force-reinstall"),
+            *sorted(wheels.glob("*.whl")),
+        ],
+        env=environments.program_environment(environment, keep_ours=False),
+    )
+    _stamp(python).write_text(f"{environment}\n{wanted}", "utf-8")
+    return environment
+
+
+def _stamp(python: Interpreter) -> Path:
+    return WHEELS / f"demo-{python.version}.txt"
+
+
+def _stamp_of(python: Interpreter) -> tuple[Path, str] | None:
+    try:
+        first, _, rest = _stamp(python).read_text("utf-8").partition("\n")
+    except OSError:
+        return None
+    return type(WHEELS)(first), rest
+
+
+def _wheels() -> Path:
+    """Return the folder with the wheels of the work tree as it is, built where they are not there."""
+    folder = WHEELS / packages.fingerprint(EXTRA_LOOP)[:16]
+    if folder.is_dir():
+        return folder
+    WHEELS.mkdir(parents=True, exist_ok=True)
+    for old in WHEELS.iterdir():
+        if old.is_dir():
+            shutil.rmtree(old)
+    fresh = WHEELS / "being-built"
+    environments.prepare("build")
+    status = environments.hatch_run(
+        "build", "all", "--wheel", "--out", str(fresh), "--also", str(EXTRA_LOOP)
+    )
+    if status:
+        raise Failure("the packages do not build")
+    fresh.rename(folder)
+    return folder

@@ -1,0 +1,161 @@
+"""Hatch in .venv, and hatch's environments under .cache/."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from workspace import interpreters
+from workspace.console import Failure, run_quietly, say
+from workspace.paths import CACHE, ON_WINDOWS, ROOT, VENV, executable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from workspace.interpreters import Interpreter
+
+HATCH = "hatch>=1.16.2,<2"
+_STAMP = VENV / "hatch-requirement.txt"
+_INTERPRETER_LINKS = CACHE / "interpreters"
+#: What a user's shell may hold that must not reach the tests: they choose for themselves.
+_OURS = ("ASYNCIO_LOOP", "ASYNCIO_IMPLEMENTATION", "ASYNCIO_PURE_PYTHON", "PYTHONASYNCIODEBUG")
+_PYTHONS = ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONDEVMODE")
+
+
+def ensure_hatch() -> Path:
+    """Make .venv with hatch in it, unless it is there, and return the path of hatch."""
+    hatch = executable(VENV, "hatch")
+    if hatch.exists() and _STAMP.is_file() and _STAMP.read_text() == HATCH:
+        return hatch
+    python = str(interpreters.default().path)
+    made = subprocess.run(
+        [python, "-m", "venv", "--clear", str(VENV)], capture_output=True, stdin=subprocess.DEVNULL
+    )
+    if made.returncode == 0:
+        pip = [str(executable(VENV)), "-m", "pip"]
+    else:
+        # Debian splits ensurepip off, and where it is there it may not be able to work. Any pip of this
+        # machine can install into an environment that has none.
+        run_quietly("making .venv", [python, "-m", "venv", "--clear", "--without-pip", VENV])
+        pip = [*_some_pip(), "--python", str(executable(VENV))]
+    run_quietly(
+        "installing hatch into .venv",
+        [*pip, "--disable-pip-version-check", "install", HATCH],
+        env=_base_environment(),
+    )
+    _STAMP.write_text(HATCH)
+    return hatch
+
+
+def _some_pip() -> list[str]:
+    for version in interpreters.SUPPORTED:
+        here = interpreters.find(version)
+        if here is not None and here.has_pip:
+            return [str(here.path), "-m", "pip"]
+    raise Failure("no pip on this machine: install it (Debian: apt-get install python3-pip)")
+
+
+def _base_environment(*, keep_ours: bool = False) -> dict[str, str]:
+    """The caller's environment variables without those that would bend what runs here."""
+    dropped = ("VIRTUAL_ENV", "HATCH_ENV", "HATCH_ENV_ACTIVE", *_PYTHONS)
+    if not keep_ours:
+        dropped += _OURS
+    return {name: value for name, value in os.environ.items() if name not in dropped}
+
+
+def _hatch_environment() -> dict[str, str]:
+    env = _base_environment()
+    # Everything that hatch makes stays in the work tree; a user's own configuration is left out of it.
+    env["HATCH_DATA_DIR"] = str(CACHE / "hatch")
+    env["HATCH_CACHE_DIR"] = str(CACHE / "hatch" / "cache")
+    env["HATCH_CONFIG"] = str(CACHE / "hatch" / "config.toml")
+    env["HATCH_INTERACTIVE"] = "0"
+    env["PATH"] = f"{_INTERPRETER_LINKS}{os.pathsep}{env.get('PATH', os.defpath)}"
+    return env
+
+
+def link(interpreter: Interpreter) -> None:
+    """Let hatch see an interpreter that is not on the PATH: as a link in a folder that goes first."""
+    if ON_WINDOWS:
+        return
+    _INTERPRETER_LINKS.mkdir(parents=True, exist_ok=True)
+    link = _INTERPRETER_LINKS / f"python{interpreter.version}"
+    if link.is_symlink() and os.readlink(link) == str(interpreter.path):
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(interpreter.path)
+
+
+def hatch_run(environment: str, *command: str | Path, cwd: Path = ROOT) -> int:
+    """Run a script or a program in one of hatch's environments, in view, and return its exit status."""
+    arguments = [str(part) for part in command]
+    script = f"{environment}:{arguments[0]}"
+    hatch = [str(ensure_hatch()), "--no-color", "run", script, *arguments[1:]]
+    return subprocess.run(hatch, env=_hatch_environment(), cwd=cwd).returncode
+
+
+def hatch_quietly(title: str, *arguments: str | Path) -> str:
+    """Run hatch itself as a step and return what it printed."""
+    return run_quietly(title, [ensure_hatch(), "--no-color", *arguments], env=_hatch_environment())
+
+
+def prepare(environment: str, interpreter: Interpreter | None = None) -> Path:
+    """Make one of hatch's environments, or bring it up to date, and return its folder.
+
+    With an interpreter, it is the environment of that Python in the matrix of this name.
+    """
+    if interpreter is not None:
+        link(interpreter)
+        environment = f"{environment}.py{interpreter.version}"
+    path = _find(environment)
+    if path.is_dir() and not _works(path):
+        say(f"    the environment {environment} is broken: making it anew")
+        shutil.rmtree(path)
+    # `env create` leaves an environment that exists as it is; `run` brings its dependencies up to date.
+    hatch_quietly(f"preparing the environment {environment}", "run", f"{environment}:python", "-V")
+    return path
+
+
+def _find(environment: str) -> Path:
+    answer = subprocess.run(
+        [ensure_hatch(), "--no-color", "env", "find", environment],
+        env=_hatch_environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    lines = answer.stdout.split("\n")
+    if answer.returncode or not lines[0]:
+        raise Failure(f"hatch knows no environment {environment}: {answer.stderr.strip()}")
+    return type(ROOT)(lines[0].strip())
+
+
+def _works(environment: Path) -> bool:
+    """Tell whether an environment's interpreter still starts, after a Python was moved or removed, say."""
+    try:
+        subprocess.run(
+            [executable(environment), "-I", "-S", "-c", ""], capture_output=True, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def program_environment(environment: Path, *, keep_ours: bool = True) -> dict[str, str]:
+    """Environment variables for a program that runs in an environment, as if it were activated."""
+    env = _base_environment(keep_ours=keep_ours)
+    env["VIRTUAL_ENV"] = str(environment)
+    env["PATH"] = f"{executable(environment).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+    return env
+
+
+def versions_line(found: Iterable[Interpreter]) -> str:
+    return ", ".join(f"{here.version} ({here.full})" for here in found)
+
+
+def running_python() -> str:
+    return "{}.{}.{}".format(*sys.version_info)

@@ -1,0 +1,139 @@
+"""`dev.py test`: every package on every Python here, the interpreter's suite, types, lint, and the built wheels."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from workspace import environments
+from workspace.console import Failure, say
+from workspace.paths import REPORTS
+from workspace.reports import Part, closing_line, read_conformance, read_pytest, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from workspace.interpreters import Interpreter
+
+#: In this order: what is quick and fails often comes first.
+PARTS = ("lint", "types", "unit", "conformance", "integration")
+
+
+class Pipeline:
+    """One run of the chosen parts, with what each of them counted."""
+
+    def __init__(self, pythons: Sequence[Interpreter], extra: Sequence[str]) -> None:
+        self._pythons = pythons
+        self._extra = extra
+        self._parts: list[Part] = []
+
+    def run(self, wanted: Sequence[str]) -> int:
+        """Run the parts, print a table and pytest's closing line, and return the exit status."""
+        started = time.monotonic()
+        REPORTS.mkdir(parents=True, exist_ok=True)
+        say(f"Pythons: {environments.versions_line(self._pythons)}")
+        for name in PARTS:
+            if name in wanted:
+                getattr(self, f"_{name}")()
+        return self._summary(time.monotonic() - started)
+
+    def _part(self, title: str, body: Callable[[Part], None]) -> None:
+        """Run one part; whatever ends it is written down, and the next part runs."""
+        part = Part(title)
+        self._parts.append(part)
+        say()
+        say(f"==> {title}")
+        started = time.monotonic()
+        try:
+            body(part)
+        except Failure as failure:
+            part.problems.append(str(failure))
+        part.seconds = time.monotonic() - started
+        for problem in part.problems:
+            say(f"!!! {title}: {problem}")
+
+    def _check(self, title: str, environment: str) -> None:
+        def body(part: Part) -> None:
+            environments.prepare(environment)
+            status = environments.hatch_run(environment, "check")
+            if status:
+                part.problems.append(f"exit status {status}")
+
+        self._part(title, body)
+
+    def _lint(self) -> None:
+        self._check("format and lint", "lint")
+
+    def _types(self) -> None:
+        self._check("mypy --strict", "types")
+
+    def _pytest(self, part: Part, environment: str, script: str, *arguments: str) -> None:
+        report = _fresh_report(f"{script}-{environment}.xml")
+        status = environments.hatch_run(
+            environment, script, *arguments, f"--junitxml={report}", *self._extra
+        )
+        read_pytest(part, status, report)
+
+    def _unit(self) -> None:
+        for python in self._pythons:
+
+            def body(part: Part, python: Interpreter = python) -> None:
+                environments.prepare("test", python)
+                self._pytest(part, f"test.py{python.version}", "unit", "-q")
+
+            self._part(f"tests of the packages, Python {python.version}", body)
+
+    def _conformance(self) -> None:
+        for python in self._pythons:
+
+            def body(part: Part, python: Interpreter = python) -> None:
+                conformance(part, python, [])
+
+            self._part(f"the interpreter's suite, Python {python.version}", body)
+
+    def _integration(self) -> None:
+        def body(part: Part) -> None:
+            environments.prepare("integration")
+            for python in self._pythons:
+                environments.link(python)
+            pythons = ",".join(python.version for python in self._pythons)
+            self._pytest(part, "integration", "all", "tests-integration", f"--pythons={pythons}")
+
+        self._part("the built distributions", body)
+
+    def _summary(self, seconds: float) -> int:
+        say()
+        head = ("part", "passed", "failed", "skipped", "time", "")
+        for line in table([head, *(part.row() for part in self._parts)]):
+            say(line)
+        for part in self._parts:
+            for problem in part.problems:
+                say(f"!!! {part.title}: {problem}")
+        say()
+        print(closing_line(self._parts, seconds), flush=True)
+        return 0 if all(part.ok for part in self._parts) else 1
+
+
+def _fresh_report(name: str) -> Path:
+    """Return where a run is to leave its report, with none of an earlier run there."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    report = REPORTS / name
+    report.unlink(missing_ok=True)
+    return report
+
+
+def conformance(part: Part, python: Interpreter, arguments: Sequence[str]) -> int:
+    """Run the interpreter's own suite with ours in place, add its counts, and return its exit status."""
+    if not python.has_suite:
+        part.problems.append(
+            f"{python.path} comes without its test suite (Debian: the package libpython{python.version}-testsuite)"
+        )
+        return 1
+    environments.prepare("test", python)
+    report = _fresh_report(f"conformance-{python.version}.json")
+    status = environments.hatch_run(
+        f"test.py{python.version}", "conformance", f"--json={report}", *arguments
+    )
+    read_conformance(part, status, report)
+    return status
