@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,8 @@ import pytest
 from support import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support import Environment, MakeEnvironment
 
 READMES = [
