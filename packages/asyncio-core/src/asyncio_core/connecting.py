@@ -124,10 +124,9 @@ class ConnectingPart(ResolvingPart):
         try:
             if stagger is None:
                 for target in targets:
-                    try:
-                        return await self._connect_to(target, sources)
-                    except OSError as exc:
-                        failures.append(exc)
+                    sock = await self._connect_to(target, sources, failures)
+                    if sock is not None:
+                        return sock
             else:
                 winner = await self._connect_race(targets, sources, stagger, failures)
                 if winner is not None:
@@ -152,11 +151,9 @@ class ConnectingPart(ResolvingPart):
         opened: list[socket.socket] = []
 
         async def attempt(target: AddressInfo) -> socket.socket:
-            try:
-                sock = await self._connect_to(target, sources)
-            except OSError as exc:
-                failures.append(exc)
-                raise
+            sock = await self._connect_to(target, sources, failures)
+            if sock is None:
+                raise ConnectionError(f"no connection to {target[4]!r}")
             opened.append(sock)
             return sock
 
@@ -174,20 +171,30 @@ class ConnectingPart(ResolvingPart):
         return winner
 
     async def _connect_to(
-        self, target: AddressInfo, sources: Sequence[AddressInfo] | None
-    ) -> socket.socket:
-        """Open a socket, bind it to one of *sources* if there are any, and connect it."""
+        self,
+        target: AddressInfo,
+        sources: Sequence[AddressInfo] | None,
+        failures: list[OSError],
+    ) -> socket.socket | None:
+        """Open a socket, bind it to one of *sources* if there are any, and connect it.
+
+        None where the system says no; what it said is then among *failures*.
+        """
         family, kind, proto, _, address = target
-        sock = socket.socket(family=family, type=kind, proto=proto)
+        sock: socket.socket | None = None
+        connected = False
         try:
+            sock = socket.socket(family=family, type=kind, proto=proto)
             sock.setblocking(False)
-            if sources is not None:
-                _bind_to_one_of(sock, family, sources)
-            await self.sock_connect(sock, address)
-        except BaseException:
-            _close_quietly(sock)
-            raise
-        return sock
+            if sources is None or _bind_to_one_of(sock, family, sources, failures):
+                await self.sock_connect(sock, address)
+                connected = True
+        except OSError as exc:
+            failures.append(exc)
+        finally:
+            if sock is not None and not connected:
+                _close_quietly(sock)
+        return sock if connected else None
 
     async def _create_connection_transport(
         self,
@@ -286,7 +293,7 @@ class ConnectingPart(ResolvingPart):
 
         Added in Python 3.7; *ssl_shutdown_timeout* in 3.11.
         """
-        from asyncio_core.sslproto import upgrade
+        from asyncio_core.tls_upgrade import upgrade
 
         # What the upgrade takes over is closed with it, whatever ends the handshake.
         handshaken = self.create_future()
@@ -308,27 +315,26 @@ class ConnectingPart(ResolvingPart):
         return encrypted
 
 
-def _bind_to_one_of(sock: socket.socket, family: int, sources: Sequence[AddressInfo]) -> None:
-    """Bind to the first local address that can be had, or raise the last one's error."""
-    refusal: OSError | None = None
-    try:
-        for source_family, _, _, _, address in sources:
-            if source_family != family:
-                continue
-            try:
-                sock.bind(address)
-            except OSError as exc:
-                reason = (exc.strerror or str(exc)).lower()
-                refusal = OSError(
-                    exc.errno, f"error while attempting to bind on address {address!r}: {reason}"
-                )
-            else:
-                return
-        if refusal is None:
-            raise OSError(f"no matching local address with {family=} found")
-        raise refusal
-    finally:
-        refusal = None
+def _bind_to_one_of(
+    sock: socket.socket,
+    family: int,
+    sources: Sequence[AddressInfo],
+    failures: list[OSError],
+) -> bool:
+    """Bind to the first local address of *family* that can be had; False where none can."""
+    fitting = [info[4] for info in sources if info[0] == family]
+    if not fitting:
+        failures.append(OSError(f"no matching local address with {family=} found"))
+    for address in fitting:
+        try:
+            sock.bind(address)
+        except OSError as exc:
+            reason = (exc.strerror or str(exc)).lower()
+            message = f"error while attempting to bind on address {address!r}: {reason}"
+            failures.append(OSError(exc.errno, message))
+        else:
+            return True
+    return False
 
 
 def _why_not_connected(failures: list[OSError], all_errors: bool) -> Exception:

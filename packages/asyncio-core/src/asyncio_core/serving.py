@@ -119,11 +119,16 @@ class Server(AbstractServer):
                 waiter.set_result(None)
 
     def _transports(self) -> Iterator[BaseTransport]:
-        """The transports of the connections that are open now."""
+        """The transports of the connections that are open now, as the application has them."""
         for ref in tuple(self._clients.values()):
-            transport = ref()
-            if transport is not None:
-                yield transport
+            transport: Any = ref()
+            # Where TLS is on top it closes first, and says so to the peer.
+            while transport is not None:
+                outer = getattr(transport.get_protocol(), "_app_transport", None)
+                if outer is None:
+                    yield transport
+                    break
+                transport = outer
 
     # What the application calls.
 

@@ -61,7 +61,7 @@ def _tls_timeouts(
         ssl = sys.modules.get("ssl")
         if ssl is None or not isinstance(tls, ssl.SSLContext):
             raise TypeError(f"ssl argument must be an SSLContext, a bool or None, got {tls!r}")
-    timeouts = {
+    timeouts: dict[str, Any] = {
         "ssl_handshake_timeout": handshake_timeout,
         "ssl_shutdown_timeout": shutdown_timeout,
     }

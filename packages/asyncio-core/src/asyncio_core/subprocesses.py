@@ -150,7 +150,7 @@ _RAW_PIPES = {
 
 def _check_raw_pipes(*given: object) -> None:
     """Raise :exc:`ValueError` for the first of the options, in order, that is not raw."""
-    for (name, raw), value in zip(_RAW_PIPES.items(), given):
+    for (name, raw), value in zip(_RAW_PIPES.items(), given, strict=True):
         if value is not None and value != raw:
             raise ValueError(f"{name} must be {raw}")
 
@@ -159,7 +159,7 @@ def _describe(command: Any, shell: bool, streams: tuple[Any, Any, Any]) -> str:
     """Name a child for the log: its command and where its streams go."""
     names = {_PIPE: "<pipe>", _STDOUT: "<stdout>"}
     parts = [f"{'shell command' if shell else 'program'} {command!r}"]
-    for name, stream in zip(("stdin", "stdout", "stderr"), streams):
+    for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
         if stream is not None:
             shown = names.get(stream, stream) if isinstance(stream, int) else stream
             parts.append(f"{name}={shown}")

@@ -1,0 +1,672 @@
+"""TLS between a transport and a protocol.
+
+:class:`SSLProtocol` is the protocol of the transport below, which moves encrypted bytes. To the
+application's protocol it shows :class:`_SSLProtocolTransport`, which moves plain ones. What TLS says
+at which moment is decided by the machine in ``tls_state``; here are the waiting and the limits:
+timeouts, flow control in both directions, and the order in which the application is told.
+
+How much is held, at most, in bytes:
+
+- received: the read buffer's high-water mark and one read on top, then the transport below
+  is paused;
+- to be sent: what the application writes beyond its own high-water mark although it was
+  paused, plus one piece of :data:`_PIECE` and the buffer of the transport below. Nothing is
+  encrypted that the transport below would have to keep.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import enum
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core import constants, log
+from asyncio_core.exceptions import CancelledError
+from asyncio_core.protocols import BufferedProtocol
+from asyncio_core.tls_state import SSLProtocolState, TLSMachine
+from asyncio_core.tls_transport import _SSLProtocolTransport, add_flowcontrol_defaults
+
+try:
+    import ssl
+
+    from asyncio_core.tls_state import SSLAgainErrors as SSLAgainErrors
+except ImportError:
+    ssl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncio_core.futures import Future
+    from asyncio_core.handles import TimerHandle
+    from asyncio_core.protocols import BaseProtocol
+
+# Plain bytes encrypted at once: a few records, and not much more than the transport below takes
+# before it says "enough".
+_PIECE = 128 * 1024
+
+_WRAPPED = SSLProtocolState.WRAPPED
+_CLOSING = (SSLProtocolState.FLUSHING, SSLProtocolState.SHUTDOWN)
+
+
+class AppProtocolState(enum.Enum):
+    """What the application's protocol has been told; it goes down this list only."""
+
+    STATE_INIT = "STATE_INIT"
+    STATE_CON_MADE = "STATE_CON_MADE"
+    STATE_EOF = "STATE_EOF"
+    STATE_CON_LOST = "STATE_CON_LOST"
+
+
+# Memory for reading, lent out between get_buffer() and buffer_updated(), and for decrypting. On a
+# loop that reads when there is something to read, one is enough for all connections.
+_spare_rooms: list[memoryview] = []
+_MOST_SPARE_ROOMS = 4
+
+
+def _borrow_room(size: int) -> memoryview:
+    try:
+        return _spare_rooms.pop()
+    except IndexError:
+        return memoryview(bytearray(size))
+
+
+def _return_room(room: memoryview) -> None:
+    if len(_spare_rooms) < _MOST_SPARE_ROOMS:
+        _spare_rooms.append(room)
+
+
+def _create_transport_context(server_side: bool, server_hostname: str | None) -> Any:
+    """Make the context that ``ssl=True`` stands for; a server has to have one with its key."""
+    if server_side:
+        raise ValueError("a TLS server needs an SSLContext with its certificate")
+    context = ssl.create_default_context()
+    if not server_hostname:
+        context.check_hostname = False
+    return context
+
+
+def _positive(name: str, seconds: float | None, default: float) -> float:
+    if seconds is None:
+        return default
+    if seconds <= 0:
+        raise ValueError(f"{name} should be a positive number, got {seconds}")
+    return seconds
+
+
+class SSLProtocol(BufferedProtocol):
+    """The protocol below TLS: joins a transport of encrypted bytes to an application protocol.
+
+    *waiter*, a future or None, is done when the handshake is complete or has failed. With
+    *call_connection_made* false the application's protocol knows of the connection already.
+    Timeouts are in seconds. Raises :exc:`ValueError` for timeouts that are not positive, and
+    where the context is to check a name and none is given.
+    """
+
+    max_size = 256 * 1024  # bytes asked for in one read
+
+    __slots__ = (
+        "_loop",
+        "_context",
+        "_waiter",
+        "_machine",
+        "_sslcontext",
+        "_server_side",
+        "_server_hostname",
+        "_transport",
+        "_app_transport",
+        "_app_protocol",
+        "_app_protocol_is_buffer",
+        "_app_state",
+        "_app_reading_paused",
+        "_read_high",
+        "_read_low",
+        "_ssl_reading_paused",
+        "_ssl_writing_paused",
+        "_ssl_handshake_timeout",
+        "_ssl_shutdown_timeout",
+        "_timer",
+        "_handshake_began",
+        "_room",
+        "_lost_writes",
+        "_facts",
+        "__weakref__",
+    )
+
+    def __init__(
+        self,
+        loop: Any,
+        app_protocol: BaseProtocol,
+        sslcontext: Any,
+        waiter: Future[Any] | None,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        call_connection_made: bool = True,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> None:
+        if ssl is None:
+            raise RuntimeError("TLS needs the ssl module, which this Python was built without")
+        self._ssl_handshake_timeout = _positive(
+            "ssl_handshake_timeout", ssl_handshake_timeout, constants.SSL_HANDSHAKE_TIMEOUT
+        )
+        self._ssl_shutdown_timeout = _positive(
+            "ssl_shutdown_timeout", ssl_shutdown_timeout, constants.SSL_SHUTDOWN_TIMEOUT
+        )
+        if not sslcontext:
+            sslcontext = _create_transport_context(server_side, server_hostname)
+        # Names are checked by clients. An empty one would be no name, and checks nothing.
+        self._server_hostname = None if server_side else server_hostname or None
+        if not server_side and sslcontext.check_hostname and self._server_hostname is None:
+            raise ValueError("check_hostname requires server_hostname")
+        self._server_side = server_side
+        self._sslcontext = sslcontext
+        self._machine: TLSMachine | None = TLSMachine(
+            sslcontext, server_side=server_side, server_hostname=self._server_hostname
+        )
+        # Facts about the connection that somebody has asked for, and that outlive it.
+        self._facts: dict[str, Any] = {}
+
+        self._loop = loop
+        self._context = contextvars.copy_context()
+        self._waiter = waiter
+        # The transport below; None before connection_made() and after connection_lost().
+        self._transport: Any = None
+        self._set_app_protocol(app_protocol)
+        self._app_transport: Any = _SSLProtocolTransport(loop, self)
+        self._app_state = (
+            AppProtocolState.STATE_INIT if call_connection_made else AppProtocolState.STATE_CON_MADE
+        )
+        self._app_reading_paused = False
+        self._set_read_buffer_limits()
+        self._ssl_reading_paused = False
+        self._ssl_writing_paused = False
+        # One timer at a time: that of the handshake, later that of the shutdown.
+        self._timer: TimerHandle | None = None
+        self._handshake_began = 0.0
+        self._room: memoryview | None = None
+        self._lost_writes = 0
+
+    # What suites replace, though it lives in the machine.
+
+    @property
+    def _sslobj(self) -> Any:
+        return None if self._machine is None else self._machine.sslobj
+
+    @_sslobj.setter
+    def _sslobj(self, sslobj: Any) -> None:
+        assert self._machine is not None
+        self._machine.sslobj = sslobj
+
+    @property
+    def _outgoing(self) -> Any:
+        return None if self._machine is None else self._machine.outgoing
+
+    @_outgoing.setter
+    def _outgoing(self, bio: Any) -> None:
+        assert self._machine is not None
+        self._machine.outgoing = bio
+
+    @property
+    def _state(self) -> SSLProtocolState:
+        return SSLProtocolState.UNWRAPPED if self._machine is None else self._machine.state
+
+    # The application's side.
+
+    def _set_app_protocol(self, app_protocol: BaseProtocol) -> None:
+        self._app_protocol: Any = app_protocol
+        self._app_protocol_is_buffer = isinstance(app_protocol, BufferedProtocol)
+
+    def _get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Facts about TLS from here, all others from the transport below."""
+        ask = _FACTS.get(name)
+        if ask is not None:
+            if self._machine is not None and name not in self._facts:
+                if name in _REFERENCES:
+                    # Not kept: a closed connection holds no context and no SSL object.
+                    return ask(self)
+                self._facts[name] = ask(self)
+            return self._facts.get(name, default)
+        if self._transport is None:
+            return default
+        return self._transport.get_extra_info(name, default)
+
+    def _is_below_closing(self) -> bool:
+        return self._transport is not None and self._transport.is_closing()
+
+    def _set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        kib = constants.FLOW_CONTROL_HIGH_WATER_SSL_READ
+        self._read_high, self._read_low = add_flowcontrol_defaults(high, low, kib)
+        if self._transport is not None:
+            self._control_reading()
+
+    def _wakeup_waiter(self, exc: BaseException | None = None) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is None or waiter.done():
+            return
+        if exc is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(exc)
+
+    # The transport below comes and goes.
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin the handshake over *transport*."""
+        if self._app_state is AppProtocolState.STATE_CON_LOST:
+            return
+        self._transport = transport
+        context = getattr(transport, "_context", None)
+        if isinstance(context, contextvars.Context):
+            # One context for the connection, whichever of its two transports calls back.
+            self._context = context
+        if self._app_transport._closed:
+            self._abort(None)
+            return
+        if self._loop.get_debug():
+            log.logger.debug("%r starts SSL handshake", self)
+            self._handshake_began = self._loop.time()
+        self._timer = self._loop.call_later(
+            self._ssl_handshake_timeout, self._check_handshake_timeout, context=self._context
+        )
+        self._do_handshake()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell the application, and let go of everything."""
+        self._set_timer(None)
+        self._transport = None
+        self._room = None
+        app_transport = self._app_transport
+        if app_transport is None:
+            return
+        app_transport._closed = True
+        if self._machine is not None:
+            self._machine.end()
+        self._wakeup_waiter(exc or ConnectionResetError("Connection lost during the handshake"))
+        told = self._app_state
+        self._app_state = AppProtocolState.STATE_CON_LOST
+        if told in (AppProtocolState.STATE_CON_MADE, AppProtocolState.STATE_EOF):
+            self._loop.call_soon(self._tell_connection_lost, exc, context=self._context)
+        else:
+            self._release()
+
+    def _tell_connection_lost(self, exc: BaseException | None) -> None:
+        try:
+            self._app_protocol.connection_lost(exc)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Cut the cycles through the application's objects, and free the SSL objects now."""
+        self._machine = None
+        self._sslcontext = None
+        self._app_protocol = None
+        self._app_transport = None
+
+    def _set_timer(self, timer: TimerHandle | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
+
+    # Bytes from below.
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend memory for one read."""
+        room = self._room
+        if room is None:
+            room = self._room = _borrow_room(self.max_size)
+        return room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take the *nbytes* bytes that were read, and do what they allow."""
+        room, self._room = self._room, None
+        if room is None or self._machine is None:
+            return
+        self._machine.receive(room[:nbytes])
+        _return_room(room)
+        self._advance()
+
+    def eof_received(self) -> bool | None:
+        """Take the end of the connection below, after everything that was received before it."""
+        if self._machine is None:
+            return None
+        # This layer closes the transport when all is said, except that one which is TLS itself
+        # closes of its own accord.
+        keep_open = not isinstance(self._transport, _SSLProtocolTransport)
+        self._machine.receive_eof()
+        if self._machine.state is SSLProtocolState.DO_HANDSHAKE:
+            self._handshake_failed(ConnectionResetError("EOF during the handshake"))
+        else:
+            self._advance()
+        return keep_open
+
+    def _advance(self) -> None:
+        state = self._state
+        if state is _WRAPPED:
+            self._deliver()
+        elif state is SSLProtocolState.DO_HANDSHAKE:
+            self._do_handshake()
+        elif state in _CLOSING:
+            self._continue_closing()
+
+    def _send(self) -> None:
+        """Hand what is encrypted to the transport below."""
+        machine = self._machine
+        if machine is not None and self._transport is not None:
+            data = machine.output()
+            if data:
+                self._transport.write(data)
+
+    # The handshake.
+
+    def _feed_early(self, data: bytes) -> None:
+        """Take bytes that were received before this layer was there."""
+        assert self._machine is not None
+        self._machine.receive(data)
+
+    def _do_handshake(self) -> None:
+        assert self._machine is not None
+        try:
+            complete = self._machine.handshake()
+        except Exception as exc:
+            self._send()  # the alert, so that the peer knows what it was
+            self._handshake_failed(exc)
+        else:
+            self._send()
+            if complete:
+                self._handshake_done()
+
+    def _check_handshake_timeout(self) -> None:
+        self._timer = None
+        if self._state is SSLProtocolState.DO_HANDSHAKE:
+            self._fatal_error(
+                ConnectionAbortedError(
+                    f"SSL handshake is taking longer than {self._ssl_handshake_timeout} "
+                    "seconds: aborting the connection"
+                )
+            )
+
+    def _handshake_failed(self, exc: Exception) -> None:
+        self._set_timer(None)
+        message = "SSL handshake failed"
+        if isinstance(exc, ssl.CertificateError):
+            message += " on verifying the certificate"
+        self._fatal_error(exc, message)
+        self._wakeup_waiter(exc)
+
+    def _handshake_done(self) -> None:
+        self._set_timer(None)
+        if self._loop.get_debug():
+            spent = (self._loop.time() - self._handshake_began) * 1e3
+            log.logger.debug("%r: SSL handshake took %.1f ms", self, spent)
+        if self._app_state is AppProtocolState.STATE_INIT:
+            self._app_state = AppProtocolState.STATE_CON_MADE
+            try:
+                self._app_protocol.connection_made(self._app_transport)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._fatal_error(exc, "Fatal error: protocol.connection_made() call failed.")
+                self._wakeup_waiter(exc)
+                return
+            self._wakeup_waiter()
+            self._deliver()
+        else:
+            # Who awaits start_tls() is to have the new transport, and may have put another
+            # protocol on it, before what came with the last handshake bytes is handed out.
+            self._wakeup_waiter()
+            self._loop.call_soon(self._advance, context=self._context)
+
+    # Reading.
+
+    def _resume_app_reading(self) -> None:
+        if self._app_reading_paused:
+            self._app_reading_paused = False
+            self._loop.call_soon(self._advance, context=self._context)
+
+    def _deliver(self) -> None:
+        """Hand decrypted data to the application until there is none, or it wants no more."""
+        machine = self._machine
+        assert machine is not None
+        try:
+            while (
+                machine.state is _WRAPPED
+                and not self._app_reading_paused
+                and not machine.peer_finished
+                and machine.readable()
+            ):
+                if self._app_protocol_is_buffer:
+                    count = self._deliver_into_buffer(machine)
+                else:
+                    count = self._deliver_bytes(machine)
+                if not count:
+                    break
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._send()
+            method = "buffer_updated" if self._app_protocol_is_buffer else "data_received"
+            self._fatal_error(exc, f"Fatal error: protocol.{method}() call failed.")
+            return
+        self._flush()
+        if machine.peer_finished and machine.state is _WRAPPED:
+            self._peer_has_finished()
+        elif self._transport is not None:
+            self._control_reading()
+
+    def _deliver_bytes(self, machine: TLSMachine) -> int:
+        room = _borrow_room(self.max_size)
+        try:
+            count = machine.read_into(room)
+            data = bytes(room[:count])
+        finally:
+            _return_room(room)
+        if data:
+            self._app_protocol.data_received(data)
+        return count
+
+    def _deliver_into_buffer(self, machine: TLSMachine) -> int:
+        protocol = self._app_protocol
+        room = protocol.get_buffer(machine.incoming.pending or -1)
+        if not len(room):
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        with memoryview(room) as view:
+            count = machine.read_into(view.cast("B") if view.format != "B" else view)
+        if count:
+            protocol.buffer_updated(count)
+        return count
+
+    def _peer_has_finished(self) -> None:
+        """Tell the application that the peer's data is over; what it has to say still goes out."""
+        if self._app_state is AppProtocolState.STATE_CON_MADE:
+            self._app_state = AppProtocolState.STATE_EOF
+            try:
+                keep_open = self._app_protocol.eof_received()
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exc:
+                self._fatal_error(exc, "Fatal error: protocol.eof_received() call failed.")
+                return
+            if keep_open:
+                log.logger.warning(
+                    "returning true from eof_received() has no effect when using ssl"
+                )
+        self._app_transport._closed = True
+        self._start_shutdown()
+
+    def _control_reading(self) -> None:
+        """Let the transport below read as long as what it read finds takers."""
+        machine = self._machine
+        if machine is None or self._transport is None:
+            return
+        held = machine.incoming.pending
+        if self._ssl_reading_paused:
+            if held <= self._read_low or machine.state in _CLOSING:
+                self._ssl_reading_paused = False
+                self._transport.resume_reading()
+        elif held >= self._read_high and machine.state not in _CLOSING:
+            self._ssl_reading_paused = True
+            self._transport.pause_reading()
+
+    # Writing.
+
+    def pause_writing(self) -> None:
+        """Encrypt no more: the transport below has enough to send."""
+        self._ssl_writing_paused = True
+
+    def resume_writing(self) -> None:
+        """Encrypt and send what has been waiting."""
+        self._ssl_writing_paused = False
+        state = self._state
+        if state is _WRAPPED:
+            self._flush()
+        elif state in _CLOSING:
+            self._continue_closing()
+
+    def _write_app_data(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt and send *data*, whose length is that in bytes, or keep it for later."""
+        machine = self._machine
+        if machine is None or self._app_transport._closed:
+            if self._lost_writes >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+                log.logger.warning("SSL connection is closed")
+            self._lost_writes += 1
+            return
+        size = len(data)
+        sent = 0
+        if machine.state is _WRAPPED and not (self._ssl_writing_paused or machine.unsent):
+            try:
+                if size <= _PIECE:
+                    sent = machine.write(data)
+                    self._send()
+                else:
+                    with memoryview(data) as view:
+                        sent = self._write_pieces(machine, view)
+            except Exception as exc:
+                self._fatal_error(exc, "Fatal error: encrypting data failed")
+                return
+        if sent < size:
+            # The copy leaves the caller free to change what he gave.
+            with memoryview(data) as view:
+                machine.enqueue(view[sent:])
+            self._app_transport._maybe_pause_protocol()
+
+    def _write_pieces(self, machine: TLSMachine, view: memoryview) -> int:
+        """Encrypt and send as much of *view* as the transport below takes."""
+        sent, size = 0, len(view)
+        while sent < size and not self._ssl_writing_paused:
+            taken = machine.write(view[sent : sent + _PIECE])
+            self._send()
+            if not taken:
+                break
+            sent += taken
+        return sent
+
+    def _flush(self) -> None:
+        """Send what is queued, as far as the transport below takes it."""
+        machine = self._machine
+        if machine is None or machine.state is SSLProtocolState.UNWRAPPED:
+            return
+        try:
+            while machine.unsent and not self._ssl_writing_paused:
+                taken = machine.encrypt(_PIECE)
+                self._send()
+                if not taken:
+                    break
+        except Exception as exc:
+            self._fatal_error(exc, "Fatal error: encrypting data failed")
+            return
+        self._send()
+        app_transport = self._app_transport
+        if app_transport is not None and app_transport._protocol_paused:
+            app_transport._maybe_resume_protocol()
+
+    # The end.
+
+    def _start_shutdown(self) -> None:
+        """Close in good order, at this side's wish or as an answer to the peer's."""
+        machine = self._machine
+        if machine is None or self._transport is None:
+            return
+        if machine.state is not _WRAPPED:
+            if machine.state not in _CLOSING:
+                # There is nothing to be said to a peer before the handshake.
+                self._abort(None)
+            return
+        machine.begin_closing()
+        self._set_timer(
+            self._loop.call_later(
+                self._ssl_shutdown_timeout, self._check_shutdown_timeout, context=self._context
+            )
+        )
+        # Whatever the application did not want to read must not hide the peer's close_notify.
+        self._control_reading()
+        self._continue_closing()
+
+    def _check_shutdown_timeout(self) -> None:
+        # Runs to the very end, also while the transport below sends its last bytes.
+        self._timer = None
+        if self._transport is not None:
+            self._force_close_below(TimeoutError("SSL shutdown timed out"))
+
+    def _continue_closing(self) -> None:
+        machine = self._machine
+        assert machine is not None
+        try:
+            machine.discard()
+            self._flush()
+            if machine.unsent or machine.state not in _CLOSING:
+                return
+            done = machine.shut_down()
+        except Exception as exc:
+            # The peer broke the protocol at the very end: nothing is lost by that any more.
+            if self._loop.get_debug():
+                log.logger.debug("%r: error while closing", self, exc_info=exc)
+            done = True
+        self._send()
+        if done and self._transport is not None:
+            self._transport.close()
+
+    def _abort(self, exc: BaseException | None) -> None:
+        if self._transport is not None:
+            self._force_close_below(exc)
+        elif self._machine is not None:
+            self._machine.end()
+
+    def _force_close_below(self, exc: BaseException | None) -> None:
+        self._set_timer(None)
+        if self._machine is not None:
+            self._machine.end()
+        if self._app_transport is not None:
+            self._app_transport._closed = True
+        force = getattr(self._transport, "_force_close", None)
+        if force is None:
+            self._transport.abort()
+        else:
+            force(exc)
+
+    def _fatal_error(
+        self, exc: BaseException | None, message: str = "Fatal error on transport"
+    ) -> None:
+        """End the connection because of *exc*; report it unless it is the network's or the peer's."""
+        below = self._transport
+        if below is not None:
+            self._force_close_below(exc)
+        if isinstance(exc, CancelledError):
+            return
+        if isinstance(exc, OSError):
+            # TLS errors are of this kind as well: somebody else's mistake, and everyday.
+            if self._loop.get_debug():
+                log.logger.debug("%r: %s", self, message, exc_info=exc)
+            return
+        report = {"message": message, "exception": exc, "transport": below, "protocol": self}
+        self._loop.call_exception_handler(report)
+
+
+# What get_extra_info() answers from TLS. A certificate is decoded when somebody asks for it.
+_FACTS: dict[str, Callable[[SSLProtocol], Any]] = {
+    "sslcontext": lambda layer: layer._sslcontext,
+    "ssl_object": lambda layer: layer._sslobj,
+    "peercert": lambda layer: layer._sslobj.getpeercert(),
+    "cipher": lambda layer: layer._sslobj.cipher(),
+    "compression": lambda layer: layer._sslobj.compression(),
+}
+_REFERENCES = frozenset({"sslcontext", "ssl_object"})

@@ -1,0 +1,48 @@
+"""Putting TLS into a connection that is up, as protocols with a STARTTLS command do."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.sslproto import SSLProtocol
+
+if TYPE_CHECKING:
+    from asyncio_core.futures import Future
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.transports import Transport
+
+
+def upgrade(
+    loop: Any,
+    transport: Any,
+    protocol: BaseProtocol,
+    sslcontext: Any,
+    waiter: Future[Any],
+    **options: Any,
+) -> Transport:
+    """Put TLS between *transport* and *protocol*, which are joined already.
+
+    Gives the new transport at once; *waiter* is done when the handshake is. *options* are those of
+    :class:`SSLProtocol`. Raises :exc:`TypeError` where *sslcontext* or *transport* will not do,
+    and :exc:`ConnectionError` where the connection is over.
+    """
+    if not isinstance(sslcontext, ssl.SSLContext):
+        raise TypeError(f"sslcontext is expected to be an SSLContext, got {sslcontext!r}")
+    if not getattr(transport, "_start_tls_compatible", False):
+        raise TypeError(f"transport {transport!r} is not supported by start_tls()")
+    if transport.is_closing():
+        raise ConnectionResetError(f"transport {transport!r} is closing")
+    layer = SSLProtocol(loop, protocol, sslcontext, waiter, call_connection_made=False, **options)
+    # Nothing may be received by the one protocol in the middle of the change to the other.
+    transport.pause_reading()
+    take_early_data = getattr(protocol, "_take_early_data", None)
+    early = take_early_data() if callable(take_early_data) else b""
+    if early:
+        layer._feed_early(early)
+    transport.set_protocol(layer)
+    # The transport may end before the loop comes to this; then the layer knows.
+    loop.call_soon(layer.connection_made, transport, context=getattr(transport, "_context", None))
+    loop.call_soon(transport.resume_reading)
+    encrypted: Transport = layer._app_transport
+    return encrypted
