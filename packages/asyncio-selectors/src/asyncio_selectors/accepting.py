@@ -65,21 +65,11 @@ class AcceptLoop(BaseEventLoop):
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
         context: Context | None = None,
     ) -> None:
+        timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
         if context is None:
             context = copy_context()
-        self._add_reader(
-            sock.fileno(),
-            self._accept_connection,
-            protocol_factory,
-            sock,
-            sslcontext,
-            server,
-            backlog,
-            ssl_handshake_timeout,
-            ssl_shutdown_timeout,
-            context,
-            context=context,
-        )
+        terms = (protocol_factory, sock, sslcontext, server, backlog, *timeouts, context)
+        self._add_reader(sock.fileno(), self._accept_connection, *terms, context=context)
 
     def _stop_serving(self, sock: socket.socket) -> None:
         fd = sock.fileno()

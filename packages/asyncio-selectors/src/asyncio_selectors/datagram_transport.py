@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from asyncio_core.transports import DatagramTransport
-from asyncio_selectors.transport_base import _SelectorTransport, set_result_unless_done
+from asyncio_selectors.transport_base import _SelectorTransport
 
 if TYPE_CHECKING:
     from contextvars import Context
@@ -44,29 +44,29 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             self.max_size = _LONGEST_UDP
         loop.call_soon(self._begin, waiter, context=self._context)
 
-    def _begin(self, waiter: Future[None] | None) -> None:
-        try:
-            self._protocol.connection_made(self)
-        finally:
-            self._add_reader(self._sock_fd, self._read_ready)
-            set_result_unless_done(waiter)
-
     def _read_ready(self) -> None:
         if self._conn_lost:
             return
         try:
-            data, sender = self._sock.recvfrom(self.max_size)
+            received = self._sock.recvfrom(self.max_size)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError as exc:
-            # About an earlier datagram: ICMP said that nobody listens there.
-            self._protocol.error_received(exc)
-        except (SystemExit, KeyboardInterrupt):
-            raise
         except BaseException as exc:
-            self._fatal_error(exc, "Fatal read error on datagram transport")
+            self._call_failed(exc, "read")
+            return
+        self._protocol.datagram_received(*received)
+
+    def _call_failed(self, exc: BaseException, action: str) -> None:
+        """Errors of the system are the protocol's to hear, and seldom about this very datagram.
+
+        ICMP says later that nobody listened. The endpoint stays open.
+        """
+        if isinstance(exc, OSError):
+            self._protocol.error_received(exc)
+        elif isinstance(exc, (SystemExit, KeyboardInterrupt)):
+            raise exc
         else:
-            self._protocol.datagram_received(data, sender)
+            self._fatal_error(exc, f"Fatal {action} error on datagram transport")
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send one datagram, which may be empty; see `DatagramTransport.sendto()`.
@@ -97,19 +97,16 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
 
     def _send(self, data: Any, addr: Any) -> bool:
         """Send or fail for good: True. False where the socket would block."""
+        connected = self._extra["peername"] is not None
         try:
-            if self._extra["peername"] is not None:
+            if connected:
                 self._sock.send(data)
             else:
                 self._sock.sendto(data, addr)
         except (BlockingIOError, InterruptedError):
             return False
-        except OSError as exc:
-            self._protocol.error_received(exc)
-        except (SystemExit, KeyboardInterrupt):
-            raise
         except BaseException as exc:
-            self._fatal_error(exc, "Fatal write error on datagram transport")
+            self._call_failed(exc, "write")
         return True
 
     def _sendto_ready(self) -> None:

@@ -41,7 +41,7 @@ def descriptor_of(fileobj: Any) -> int:
     return fd
 
 
-class KeyMap(dict[int, SelectorKey]):
+class KeyMap(dict[Any, SelectorKey]):
     """Keys by descriptor number; indexing also takes the file objects, as selectors promise.
 
     The loop asks with numbers only, so `get()` stays the dictionary's own.
@@ -61,7 +61,7 @@ class KeyMap(dict[int, SelectorKey]):
 
     def __contains__(self, fileobj: object) -> bool:
         try:
-            self[fileobj]  # type: ignore[index]
+            self[fileobj]
         except KeyError:
             return False
         return True

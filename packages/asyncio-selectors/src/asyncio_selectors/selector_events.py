@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
     from contextvars import Context
+    from typing import TypeVarTuple, Unpack
 
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.serving import Server
     from asyncio_core.transports import Transport
+
+    _Ts = TypeVarTuple("_Ts")
 
 __all__ = ("BaseSelectorEventLoop",)
 
@@ -73,11 +76,12 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     # The turn of the loop.
 
     def _poll(self, timeout: float | None) -> None:
-        selector = self._selector
-        if selector is self._poller:
-            selector.collect(timeout, self._ready)
+        poller = self._poller
+        if poller is not None and poller is self._selector:
+            poller.collect(timeout, self._ready)
         else:
-            self._process_events(selector.select(timeout))
+            # Somebody else's selector, or one that took the place of ours.
+            self._process_events(self._selector.select(timeout))
 
     def _process_events(self, event_list: Any) -> None:
         for key, events in event_list:
@@ -110,10 +114,11 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     # of signals into it.
 
     def _make_self_pipe(self) -> None:
-        self._ssock, self._csock = socket.socketpair()
-        self._ssock.setblocking(False)
-        self._csock.setblocking(False)
-        self._internal_fds += 1
+        pair = socket.socketpair()
+        for end in pair:
+            end.setblocking(False)
+        self._ssock, self._csock = pair
+        self._internal_fds = 1
         # A byte is under way; another one would wake nobody earlier.
         self._waking = False
         self._add_reader(self._ssock.fileno(), self._read_from_self)
@@ -125,7 +130,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         self._ssock.close()
         self._csock.close()
         self._ssock = self._csock = None
-        self._internal_fds -= 1
+        self._internal_fds = 0
 
     def _read_from_self(self) -> None:
         # Before reading: whoever finds the flag set has queued his handle before, and this
@@ -251,7 +256,9 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         handle.cancel()
         return True
 
-    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_reader(
+        self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+    ) -> None:
         """Call `callback(*args)` whenever `fd`, a number or an object with one, can be read.
 
         It takes the place of an earlier reader of `fd`. Raises ValueError where `fd` has no
@@ -263,7 +270,9 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         """Stop watching `fd` for reading; return whether it was watched."""
         return self._remove_reader(self._ensure_fd_no_transport(fd))
 
-    def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_writer(
+        self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+    ) -> None:
         """Call `callback(*args)` whenever `fd` can be written to; else as `add_reader()`."""
         self._add_writer(self._ensure_fd_no_transport(fd), callback, *args)
 
@@ -315,7 +324,8 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
         _SelectorSocketTransport(self, rawsock, tls, None, extra, server)
-        return tls._app_transport
+        transport: Transport = tls._app_transport
+        return transport
 
     def _make_datagram_transport(
         self,
@@ -327,6 +337,15 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     ) -> _SelectorDatagramTransport:
         self._ensure_fd_no_transport(sock)
         return _SelectorDatagramTransport(self, sock, protocol, address, waiter, extra)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ssl":
+        # For who looks for it here; nothing else in this module needs it.
+        import ssl
+
+        return ssl
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 make_face(

@@ -19,7 +19,12 @@ from asyncio_core.handles import Handle
 from asyncio_core.log import logger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVarTuple, Unpack
+
     from asyncio_selectors.selector_events import BaseSelectorEventLoop as _Base
+
+    _Ts = TypeVarTuple("_Ts")
 else:
     _Base = object
 
@@ -56,27 +61,30 @@ class SignalHandlers(_Base):
     # The wake-up descriptor that was set before ours.
     _former_wakeup_fd: int = -1
 
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> None:
+    def add_signal_handler(
+        self, sig: int, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+    ) -> None:
         """Run `callback(*args)` in the loop when the signal `sig` comes.
 
         Raises TypeError for a coroutine (function) as callback or a `sig` that is no int,
         ValueError for one that is no signal, RuntimeError where the signal cannot be caught, or
         from another thread than the main one. See PEP 3156.
         """
-        if coroutines.iscoroutine(callback) or iscoroutinefunction(callback):
-            raise TypeError("coroutines cannot be used with add_signal_handler()")
+        for is_one in (coroutines.iscoroutine, iscoroutinefunction):
+            if is_one(callback):
+                raise TypeError("coroutines cannot be used with add_signal_handler()")
         self._check_signal(sig)
         self._check_closed()
         self._take_wakeup_fd()
-        self._signal_handlers[sig] = Handle(callback, args, self, None)
+        handlers = self._signal_handlers
+        handlers[sig] = Handle(callback, args, self)
         try:
             signal.signal(sig, _ignore)
             # System calls go on after the signal, in threads and libraries that never heard of us.
             signal.siginterrupt(sig, False)
         except OSError as exc:
-            del self._signal_handlers[sig]
-            if not self._signal_handlers:
-                self._return_wakeup_fd()
+            del handlers[sig]
+            self._return_wakeup_fd_if_idle()
             raise _explained(exc, sig) from exc
 
     def remove_signal_handler(self, sig: int) -> bool:
@@ -92,8 +100,7 @@ class SignalHandlers(_Base):
             signal.signal(sig, usual)
         except OSError as exc:
             raise _explained(exc, sig) from exc
-        if not self._signal_handlers:
-            self._return_wakeup_fd()
+        self._return_wakeup_fd_if_idle()
         return True
 
     def _check_signal(self, sig: int) -> None:
@@ -105,7 +112,7 @@ class SignalHandlers(_Base):
     def _take_wakeup_fd(self) -> None:
         fd = self._csock.fileno()
         try:
-            former = signal.set_wakeup_fd(fd)
+            former: Any = signal.set_wakeup_fd(fd)
         except (ValueError, OSError) as exc:
             # Not the main thread, mostly.
             raise RuntimeError(str(exc)) from exc
@@ -113,7 +120,9 @@ class SignalHandlers(_Base):
         if isinstance(former, int) and former != fd:
             self._former_wakeup_fd = former
 
-    def _return_wakeup_fd(self) -> None:
+    def _return_wakeup_fd_if_idle(self) -> None:
+        if self._signal_handlers:
+            return
         former, self._former_wakeup_fd = self._former_wakeup_fd, -1
         _wakeup_fds.discard(self._csock.fileno())
         try:

@@ -20,7 +20,8 @@ from asyncio_core import constants
 from asyncio_core.log import logger
 from asyncio_core.protocols import BufferedProtocol
 from asyncio_core.socket_options import _set_nodelay
-from asyncio_selectors.transport_base import _SelectorTransport, set_result_unless_done
+from asyncio_selectors.failures import failure_of_call
+from asyncio_selectors.transport_base import _SelectorTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +47,8 @@ if _HAS_SENDMSG:
 _USUAL_READ = 64 * 1024
 
 _WRITE_FAILED = "Fatal write error on socket transport"
+_READ_FAILED = "Fatal read error on socket transport"
+_RAISED = "Fatal error: protocol.%s() call failed."
 _BYTES_LIKE = (bytes, bytearray, memoryview)
 
 
@@ -94,15 +97,6 @@ class _SelectorSocketTransport(_SelectorTransport):
         _set_nodelay(sock)
         loop.call_soon(self._begin, waiter, context=self._context)
 
-    def _begin(self, waiter: Future[None] | None) -> None:
-        try:
-            self._protocol.connection_made(self)
-        finally:
-            # In this order: nothing is received before connection_made(), and whoever waits
-            # for the transport finds it reading.
-            self._add_reader(self._sock_fd, self._read_ready)
-            set_result_unless_done(waiter)
-
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol = protocol
         self._buffered = isinstance(protocol, BufferedProtocol)
@@ -139,7 +133,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._fatal_error(exc, "Fatal read error on socket transport")
+            self._fatal_error(exc, _READ_FAILED)
             return
         if not data:
             self._read_eof()
@@ -155,20 +149,20 @@ class _SelectorSocketTransport(_SelectorTransport):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._fatal_error(exc, "Fatal error: protocol.data_received() call failed.")
+            self._fatal_error(exc, _RAISED % "data_received")
 
     def _read_into_protocol(self) -> None:
         """Receive straight into the protocol's own buffer."""
         protocol = self._protocol
-        failure = "Fatal error: protocol.get_buffer() call failed."
+        failure = _RAISED % "get_buffer"
         try:
             room = protocol.get_buffer(-1)
             if not len(room):
                 raise RuntimeError("get_buffer() returned an empty buffer")
-            failure = "Fatal read error on socket transport"
+            failure = _READ_FAILED
             count = self._sock.recv_into(room)
             if count:
-                failure = "Fatal error: protocol.buffer_updated() call failed."
+                failure = _RAISED % "buffer_updated"
                 # The protocol may release or resize its buffer now: keep no export of it.
                 del room
                 protocol.buffer_updated(count)
@@ -176,28 +170,24 @@ class _SelectorSocketTransport(_SelectorTransport):
             raise
         except BaseException as exc:
             would_block = isinstance(exc, (BlockingIOError, InterruptedError))
-            if not (would_block and failure.startswith("Fatal read")):
+            if not (would_block and failure is _READ_FAILED):
                 self._fatal_error(exc, failure)
             return
         if not count:
             self._read_eof()
 
     def _read_eof(self) -> None:
-        if self._loop.get_debug():
-            logger.debug("%r received EOF", self)
-        try:
-            keep_open = self._protocol.eof_received()
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:
-            self._fatal_error(exc, "Fatal error: protocol.eof_received() call failed.")
-            return
-        if keep_open:
-            self._peer_finished = True
-            if self._loop is not None:
-                self._loop._remove_reader(self._sock_fd)
-        else:
+        """The peer sends no more; whether this side goes on is up to the protocol."""
+        keep_open, failure = failure_of_call(self._protocol.eof_received)
+        if failure is not None:
+            self._fatal_error(failure, _RAISED % "eof_received")
+        elif not keep_open:
             self.close()
+        else:
+            # Its socket is readable for ever now.
+            self._peer_finished = True
+            if not self._conn_lost:
+                self._loop._remove_reader(self._sock_fd)
 
     # Writing.
 

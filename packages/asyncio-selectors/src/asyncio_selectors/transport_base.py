@@ -12,6 +12,7 @@ from asyncio_core import constants
 from asyncio_core.log import logger
 from asyncio_core.transports import _FlowControlMixin
 from asyncio_core.trsock import TransportSocket
+from asyncio_selectors.failures import tell_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,9 @@ def watch_reading(loop: Any, fd: int, callback: Callable[[], object], context: C
         register = loop._watch_reading
     except AttributeError:
         # A loop class written for Python 3.13 or older: its _add_reader() takes no context, but
-        # copies the one it is called in.
-        context.run(loop._add_reader, fd, callback)
+        # copies the one it is called in. This one here may be the running one, which cannot be
+        # entered again.
+        context.copy().run(loop._add_reader, fd, callback)
     else:
         register(fd, callback, context)
 
@@ -40,15 +42,9 @@ def watch_writing(loop: Any, fd: int, callback: Callable[[], object], context: C
     try:
         register = loop._watch_writing
     except AttributeError:
-        context.run(loop._add_writer, fd, callback)
+        context.copy().run(loop._add_writer, fd, callback)
     else:
         register(fd, callback, context)
-
-
-def set_result_unless_done(waiter: Any) -> None:
-    """Tell whoever made the transport that it is up, unless he was cancelled meanwhile."""
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
 
 
 class _SelectorTransport(_FlowControlMixin):
@@ -149,7 +145,23 @@ class _SelectorTransport(_FlowControlMixin):
     def is_reading(self) -> bool:
         return not self._closing and not self._paused
 
-    # Registrations.
+    # The beginning, and registrations.
+
+    def _begin(self, waiter: Any) -> None:
+        """Tell the protocol, then read, then tell `waiter`, who finds everything in place."""
+        try:
+            self._protocol.connection_made(self)
+        finally:
+            try:
+                self._add_reader(self._sock_fd, self._read_ready)
+            except OSError as exc:
+                # The system watches no more descriptors.
+                self._fatal_error(exc)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+
+    def _read_ready(self) -> None:
+        raise NotImplementedError
 
     def _add_reader(self, fd: int, callback: Callable[[], object]) -> None:
         if self.is_reading():
@@ -175,23 +187,8 @@ class _SelectorTransport(_FlowControlMixin):
         self._force_close(None)
 
     def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
-        """Close because of `exc`; report it where it is somebody's mistake.
-
-        That a peer or a network went away is what connections do: it is told to the protocol, and
-        to nobody else unless in debug mode.
-        """
-        loop = self._loop
-        if not isinstance(exc, OSError):
-            loop.call_exception_handler(
-                {
-                    "message": message,
-                    "exception": exc,
-                    "transport": self,
-                    "protocol": self._protocol,
-                }
-            )
-        elif loop.get_debug():
-            logger.debug("%r: %s", self, message, exc_info=exc)
+        # Whatever the system says of a connection is told to its protocol, and to nobody else.
+        tell_failure(self, exc, message, everyday=isinstance(exc, OSError))
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:

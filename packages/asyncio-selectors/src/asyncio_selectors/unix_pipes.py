@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -13,7 +14,8 @@ from asyncio_core import constants
 from asyncio_core.log import logger
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
-from asyncio_selectors.transport_base import set_result_unless_done, watch_reading, watch_writing
+from asyncio_selectors.failures import tell_failure
+from asyncio_selectors.transport_base import watch_reading, watch_writing
 
 if TYPE_CHECKING:
     from asyncio_core.futures import Future
@@ -80,7 +82,8 @@ class _UnixReadPipeTransport(ReadTransport):
             self._protocol.connection_made(self)
         finally:
             self._start_reading()
-            set_result_unless_done(waiter)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol: Any = protocol
@@ -135,24 +138,9 @@ class _UnixReadPipeTransport(ReadTransport):
         self._loop._remove_reader(self._fileno)
         self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
 
-    def _fatal_error(
-        self, exc: BaseException, message: str = "Fatal error on pipe transport"
-    ) -> None:
-        from errno import EIO
-
+    def _fatal_error(self, exc: OSError, message: str) -> None:
         # EIO is how a terminal says that its other side is gone: an end, not a mistake.
-        if isinstance(exc, OSError) and exc.errno == EIO:
-            if self._loop.get_debug():
-                logger.debug("%r: %s", self, message, exc_info=exc)
-        else:
-            self._loop.call_exception_handler(
-                {
-                    "message": message,
-                    "exception": exc,
-                    "transport": self,
-                    "protocol": self._protocol,
-                }
-            )
+        tell_failure(self, exc, message, everyday=exc.errno == errno.EIO)
         self._close(exc)
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
@@ -217,7 +205,8 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
         finally:
             if self._notices_hangup and not self._closing:
                 watch_reading(self._loop, self._fileno, self._read_ready, self._context)
-            set_result_unless_done(waiter)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol: Any = protocol
@@ -258,8 +247,7 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
-                self._conn_lost += 1
-                self._fatal_error(exc, "Fatal write error on pipe transport")
+                self._write_failed(exc)
                 return
             if sent == len(data):
                 return
@@ -268,28 +256,29 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
         self._maybe_pause_protocol()
 
     def _write_ready(self) -> None:
+        waiting = self._buffer
         try:
-            sent = os.write(self._fileno, self._buffer)
+            del waiting[: os.write(self._fileno, waiting)]
         except (BlockingIOError, InterruptedError):
             return
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._buffer.clear()
-            self._conn_lost += 1
-            self._loop._remove_writer(self._fileno)
-            self._fatal_error(exc, "Fatal write error on pipe transport")
+            self._write_failed(exc)
             return
-        del self._buffer[:sent]
         # May write more, or close.
         self._maybe_resume_protocol()
-        if self._buffer or self._ended:
+        if waiting or self._ended:
             return
         self._loop._remove_writer(self._fileno)
         if self._closing:
             self._ended = True
             self._loop._remove_reader(self._fileno)
             self._call_connection_lost(None)
+
+    def _write_failed(self, exc: BaseException) -> None:
+        self._conn_lost += 1
+        self._fatal_error(exc, "Fatal write error on pipe transport")
 
     def can_write_eof(self) -> bool:
         return True
@@ -309,20 +298,8 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
     def abort(self) -> None:
         self._close(None)
 
-    def _fatal_error(
-        self, exc: BaseException, message: str = "Fatal error on pipe transport"
-    ) -> None:
-        if not isinstance(exc, OSError):
-            self._loop.call_exception_handler(
-                {
-                    "message": message,
-                    "exception": exc,
-                    "transport": self,
-                    "protocol": self._protocol,
-                }
-            )
-        elif self._loop.get_debug():
-            logger.debug("%r: %s", self, message, exc_info=exc)
+    def _fatal_error(self, exc: BaseException, message: str) -> None:
+        tell_failure(self, exc, message, everyday=isinstance(exc, OSError))
         self._close(exc)
 
     def _close(self, exc: BaseException | None = None) -> None:

@@ -24,6 +24,8 @@ else:
 
 __all__ = ("UnixSockets",)
 
+_PATH_AND_SOCK = "path and sock can not be specified at the same time"
+
 
 def _check_stream(sock: socket.socket) -> None:
     if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
@@ -84,7 +86,7 @@ class UnixSockets(_Base):
         _check_tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         if path is not None:
             if sock is not None:
-                raise ValueError("path and sock can not be specified at the same time")
+                raise ValueError(_PATH_AND_SOCK)
             sock = await self._connected_to(os.fspath(path))
         elif sock is None:
             raise ValueError("no path and sock were specified")
@@ -133,27 +135,21 @@ class UnixSockets(_Base):
         """
         if isinstance(ssl, bool):
             raise TypeError("ssl argument must be an SSLContext or None")
-        _check_tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
-        if path is not None:
-            if sock is not None:
-                raise ValueError("path and sock can not be specified at the same time")
-            sock = _bound_to(os.fspath(path))
-        elif sock is None:
-            raise ValueError("path was not specified, and no sock specified")
+        timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
+        _check_tls_timeouts(ssl, *timeouts)
+        if sock is None:
+            if path is None:
+                raise ValueError("path was not specified, and no sock specified")
+            listening = _bound_to(os.fspath(path))
+        elif path is not None:
+            raise ValueError(_PATH_AND_SOCK)
         else:
             _check_stream(sock)
+            listening = sock
+        listening.setblocking(False)
         if cleanup_socket:
-            self._remember_file(sock)
-        sock.setblocking(False)
-        server = Server(
-            self,
-            [sock],
-            protocol_factory,
-            ssl,
-            backlog,
-            ssl_handshake_timeout,
-            ssl_shutdown_timeout,
-        )
+            self._remember_file(listening)
+        server = Server(self, [listening], protocol_factory, ssl, backlog, *timeouts)
         if start_serving:
             server._start_serving()
             # Whoever connects from now on, in a task of this loop too, finds it listening.
@@ -183,24 +179,26 @@ class UnixSockets(_Base):
 
 def _bound_to(path: str | bytes) -> socket.socket:
     """Return a socket bound to `path`, in the place of a stale one."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if not _is_abstract(path):
-            try:
-                if stat.S_ISSOCK(os.stat(path).st_mode):
-                    os.remove(path)
-            except FileNotFoundError:
-                pass
-            except OSError as exc:
-                # bind() tells better what is wrong.
-                logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
-        sock.bind(path)
+        _take_stale_away(path)
+        listening.bind(path)
+    except BaseException as exc:
+        listening.close()
+        if isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE:
+            raise OSError(exc.errno, f"Address {path!r} is already in use") from None
+        raise
+    return listening
+
+
+def _take_stale_away(path: str | bytes) -> None:
+    if _is_abstract(path):
+        return
+    try:
+        if stat.S_ISSOCK(os.stat(path).st_mode):
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
     except OSError as exc:
-        sock.close()
-        if exc.errno == errno.EADDRINUSE:
-            raise OSError(errno.EADDRINUSE, f"Address {path!r} is already in use") from None
-        raise
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        # bind() tells better what is wrong.
+        logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)

@@ -1,0 +1,40 @@
+"""Who is told when a transport fails: the protocol always, the exception handler where it helps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asyncio_core.log import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("failure_of_call", "tell_failure")
+
+
+def tell_failure(transport: Any, exc: BaseException, what: str, everyday: bool) -> None:
+    """Report that `transport` ends because of `exc`, with `what` as the message.
+
+    An `everyday` end, such as a peer that went away, is what connections do: it is news in debug
+    mode only.
+    """
+    loop = transport._loop
+    if not everyday:
+        report = {"message": what, "exception": exc, "transport": transport}
+        report["protocol"] = transport._protocol
+        loop.call_exception_handler(report)
+    elif loop.get_debug():
+        logger.debug("%r: %s", transport, what, exc_info=exc)
+
+
+def failure_of_call(method: Callable[..., object], *args: Any) -> tuple[Any, BaseException | None]:
+    """Call a protocol's method; return what it returned, and what it raised or None.
+
+    What is meant to end the program is not caught.
+    """
+    try:
+        return method(*args), None
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as exc:
+        return None, exc
