@@ -1,0 +1,315 @@
+"""Lock, Event, Condition, Semaphore and BoundedSemaphore.
+
+None of them is thread-safe: they are for tasks of one event loop. Each is tied to a loop the first
+time a task has to wait for it. As long as nobody has to wait they allocate nothing, which is why
+the line of waiting tasks of a Lock and a Semaphore is only made when it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from asyncio_core.exceptions import CancelledError
+from asyncio_sync.barriers import Barrier
+from asyncio_sync.barriers import _BarrierState as _BarrierState
+from asyncio_sync.mixins import _LoopBoundMixin
+from asyncio_sync.waiting import WaitLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("Lock", "Event", "Condition", "Semaphore", "BoundedSemaphore", "Barrier")
+
+_T = TypeVar("_T")
+
+
+def _describe(plain: str, state: str, line: WaitLine | None) -> str:
+    """The plain repr() with the state, and how many wait, in brackets at its end."""
+    if line:
+        state = f"{state}, waiters:{len(line)}"
+    return f"<{plain[1:-1]} [{state}]>"
+
+
+class _ContextManagerMixin:
+    """``async with`` for everything that has acquire() and release(); gives no value."""
+
+    if TYPE_CHECKING:
+
+        async def acquire(self) -> Literal[True]: ...
+        def release(self) -> None: ...
+
+    async def __aenter__(self) -> None:
+        await self.acquire()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.release()
+
+
+class Lock(_ContextManagerMixin, _LoopBoundMixin):
+    """A lock that one task at a time can hold; the others get it in the order they asked.
+
+    It does not know which task holds it: any task may release it, and the holder that asks again
+    waits for itself. Meant to be used with ``async with``.
+    """
+
+    # release() frees the lock and wakes the first in line, who takes it when it runs. In between
+    # the lock is free, but somebody stands in line, so that nobody else can slip in.
+
+    def __init__(self) -> None:
+        self._locked = False
+        self._waiters: WaitLine | None = None
+
+    def __repr__(self) -> str:
+        state = "locked" if self._locked else "unlocked"
+        return _describe(super().__repr__(), state, self._waiters)
+
+    def locked(self) -> bool:
+        """Tell whether a task holds the lock."""
+        return self._locked
+
+    async def acquire(self) -> Literal[True]:
+        """Wait until the lock is free and it is this task's turn, take it and return True."""
+        line = self._waiters
+        if not self._locked and not (line and line.occupied()):
+            self._locked = True
+            return True
+        if line is None:
+            line = self._waiters = WaitLine()
+        turn = line.enter(self._get_loop())
+        try:
+            await turn
+        except BaseException:
+            line.leave(turn)
+            if not (self._locked or line.woken):
+                line.wake_next()
+            raise
+        line.leave(turn)
+        self._locked = True
+        return True
+
+    def release(self) -> None:
+        """Free the lock and wake the next in line.
+
+        Raises RuntimeError when the lock is not held.
+        """
+        if not self._locked:
+            raise RuntimeError("Lock is not acquired")
+        self._locked = False
+        if self._waiters:
+            self._waiters.wake_next()
+
+
+class Event(_LoopBoundMixin):
+    """A flag that tasks can wait for.
+
+    It is clear at first. `set()` lets all tasks that wait go on, and later ones through at once,
+    until `clear()`.
+    """
+
+    def __init__(self) -> None:
+        self._value = False
+        self._waiters = WaitLine()
+
+    def __repr__(self) -> str:
+        return _describe(super().__repr__(), "set" if self._value else "unset", self._waiters)
+
+    def is_set(self) -> bool:
+        """Tell whether the flag is set."""
+        return self._value
+
+    def set(self) -> None:
+        """Set the flag and wake every task that waits for it.
+
+        They all go on, even if the flag is cleared again before they run.
+        """
+        if not self._value:
+            self._value = True
+            self._waiters.wake_all()
+
+    def clear(self) -> None:
+        """Clear the flag: tasks that come from now on wait for the next `set()`."""
+        self._value = False
+
+    async def wait(self) -> Literal[True]:
+        """Return True, at once if the flag is set, else as soon as it is."""
+        if not self._value:
+            line = self._waiters
+            turn = line.enter(self._get_loop())
+            try:
+                await turn
+            finally:
+                line.leave(turn)
+        return True
+
+
+class Condition(_ContextManagerMixin, _LoopBoundMixin):
+    """A lock together with a line of tasks that wait to be told of a change.
+
+    `lock` is the Lock to use, which several conditions may share; without it the condition makes
+    one of its own. `acquire()`, `release()` and ``async with`` are the lock's.
+    """
+
+    def __init__(self, lock: Lock | None = None) -> None:
+        self._lock = Lock() if lock is None else lock
+        self._waiters = WaitLine()
+
+    def __repr__(self) -> str:
+        state = "locked" if self.locked() else "unlocked"
+        return _describe(super().__repr__(), state, self._waiters)
+
+    def locked(self) -> bool:
+        """Tell whether a task holds the underlying lock."""
+        return self._lock.locked()
+
+    async def acquire(self) -> Literal[True]:
+        """Take the underlying lock, as `Lock.acquire()` does."""
+        return await self._lock.acquire()
+
+    def release(self) -> None:
+        """Free the underlying lock, as `Lock.release()` does."""
+        self._lock.release()
+
+    async def wait(self) -> Literal[True]:
+        """Free the lock, wait for a notification, take the lock again and return True.
+
+        Raises RuntimeError when the lock is not held. The lock is held again also when this is
+        left with an exception: a task that is cancelled here first waits for the lock and then
+        gets its CancelledError, the very one. If it had been notified, the notification goes to the
+        next task in line. A task may be woken without its own condition being true; see
+        `wait_for()`.
+        """
+        if not self.locked():
+            raise RuntimeError("cannot wait on un-acquired lock")
+        line = self._waiters
+        turn = line.enter(self._get_loop())
+        self.release()
+        interrupted: BaseException | None = None
+        try:
+            try:
+                await turn
+            except BaseException as exc:
+                interrupted = exc
+            notified = line.leave(turn)
+            interrupted = await self._take_back() or interrupted
+            if interrupted is None:
+                return True
+            if notified:
+                line.wake_next()
+            raise interrupted
+        finally:
+            interrupted = None  # the exception's traceback holds this frame
+
+    async def _take_back(self) -> BaseException | None:
+        """Acquire the lock whatever happens; return the last cancellation on the way, if any."""
+        cancelled: CancelledError | None = None
+        try:
+            while True:
+                try:
+                    await self.acquire()
+                    return cancelled
+                except CancelledError as exc:
+                    cancelled = exc
+        finally:
+            cancelled = None  # as in wait()
+
+    async def wait_for(self, predicate: Callable[[], _T]) -> _T:
+        """Wait, over as many notifications as it takes, until `predicate()` is true.
+
+        Returns what the predicate, which takes no arguments, then gave. It is called with the lock
+        held. Raises RuntimeError when it is false and the lock is not held.
+        """
+        while not (result := predicate()):
+            await self.wait()
+        return result
+
+    def notify(self, n: int = 1) -> None:
+        """Wake up to `n` of the tasks that wait; they run on once they have the lock.
+
+        Raises RuntimeError when the lock is not held.
+        """
+        if not self.locked():
+            raise RuntimeError("cannot notify on un-acquired lock")
+        while n > 0 and self._waiters.wake_next():
+            n -= 1
+
+    def notify_all(self) -> None:
+        """Wake all tasks that wait. Raises RuntimeError when the lock is not held."""
+        self.notify(len(self._waiters))
+
+
+class Semaphore(_ContextManagerMixin, _LoopBoundMixin):
+    """Keeps a number of permits; those who find none wait in line.
+
+    `value` is how many there are at first, an int that is not negative (else ValueError).
+    """
+
+    # A permit goes from release() straight to the first in line: _value counts only what is
+    # nobody's. Nobody overtakes: while somebody stands in line a newcomer goes behind, even if
+    # there are free permits, and whoever leaves the line hands out what is left.
+
+    def __init__(self, value: int = 1) -> None:
+        if value < 0:
+            raise ValueError(f"Semaphore initial value must be >= 0, not {value!r}")
+        self._value = value
+        self._waiters: WaitLine | None = None
+
+    def __repr__(self) -> str:
+        state = "locked" if self.locked() else f"unlocked, value:{self._value}"
+        return _describe(super().__repr__(), state, self._waiters)
+
+    def locked(self) -> bool:
+        """Tell whether a task that asks for a permit now would have to wait."""
+        line = self._waiters
+        return self._value == 0 or bool(line and line.occupied())
+
+    async def acquire(self) -> Literal[True]:
+        """Take a permit, waiting in line for it if need be, and return True."""
+        if not self.locked():
+            self._value -= 1
+            return True
+        line = self._waiters
+        if line is None:
+            line = self._waiters = WaitLine()
+        turn = line.enter(self._get_loop())
+        try:
+            await turn
+        except BaseException:
+            if line.leave(turn):
+                self._value += 1
+            self._wake_up_next()
+            raise
+        line.leave(turn)
+        self._wake_up_next()
+        return True
+
+    def release(self) -> None:
+        """Give a permit to the next in line, or put it back."""
+        self._value += 1
+        self._wake_up_next()
+
+    def _wake_up_next(self) -> None:
+        """Hand free permits to those in line, as far as they go."""
+        line = self._waiters
+        if line:
+            while self._value > 0 and line.wake_next():
+                self._value -= 1
+
+
+class BoundedSemaphore(Semaphore):
+    """A semaphore that never has more permits than it began with.
+
+    Its `release()` raises ValueError when there is nothing to give back, which tells of a bug.
+    """
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._bound_value = value
+
+    def release(self) -> None:
+        """Give a permit to the next in line, or put it back.
+
+        Raises ValueError when more permits come back than were taken.
+        """
+        if self._value >= self._bound_value:
+            raise ValueError("BoundedSemaphore released too many times")
+        super().release()

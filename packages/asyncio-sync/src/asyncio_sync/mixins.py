@@ -1,0 +1,38 @@
+"""The tie between a synchronization object and its event loop."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from asyncio_core.running_loop import get_running_loop
+
+if TYPE_CHECKING:
+    from asyncio_core.abstract_loop import AbstractEventLoop
+
+_global_lock = threading.Lock()
+
+
+class _LoopBoundMixin:
+    """Binds an object to the first loop in which somebody has to wait for it.
+
+    Objects can be made anywhere, also before any loop exists. As long as nobody waits, nothing
+    binds them; from the first wait on they belong to that loop.
+    """
+
+    _loop: AbstractEventLoop | None = None
+
+    def _get_loop(self) -> AbstractEventLoop:
+        """Return the running loop; raise RuntimeError when it is not this object's own."""
+        running = get_running_loop()
+        if self._loop is not running:
+            self._bind(running)
+        return running
+
+    def _bind(self, running: AbstractEventLoop) -> None:
+        # Two threads, each with a loop, may come here at the same moment: one of them must lose.
+        with _global_lock:
+            if self._loop is None:
+                self._loop = running
+                return
+        raise RuntimeError(f"{self!r} is bound to a different event loop")

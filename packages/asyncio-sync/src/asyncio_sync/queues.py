@@ -1,0 +1,277 @@
+"""Queue, PriorityQueue and LifoQueue.
+
+Two lines of tasks belong to a queue: those that wait for an item and those that wait for room.
+Waking a task in one of them sets an item, or a place, aside for it: later tasks are only let
+through at once when there is more than what was set aside, and wait behind the others otherwise.
+The methods with ``_nowait`` can not wait, so they take what they find. A woken task that finds its
+item gone waits again, in the same place and not at the end of the line.
+
+Which item a task gets is decided when it runs, not when it is woken. So there is never an item
+that is in no place but the hands of a task about to be cancelled, and order is kept in every kind
+of queue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from types import GenericAlias
+from typing import Any, Generic, TypeVar
+
+from asyncio_sync.mixins import _LoopBoundMixin
+from asyncio_sync.waiting import WaitLine
+
+__all__ = ("Queue", "PriorityQueue", "LifoQueue", "QueueFull", "QueueEmpty", "QueueShutDown")
+
+_T = TypeVar("_T")
+
+
+class QueueEmpty(Exception):
+    """`Queue.get_nowait()` was called on an empty queue."""
+
+
+class QueueFull(Exception):
+    """`Queue.put_nowait()` was called on a full queue."""
+
+
+class QueueShutDown(Exception):
+    """The queue takes no more items, or has none left, since it was shut down.
+
+    Added in Python 3.13.
+    """
+
+
+class Queue(_LoopBoundMixin, Generic[_T]):
+    """A first in, first out queue between tasks of one event loop. Not thread-safe.
+
+    `maxsize` is the number of items it can hold; zero, the default, or less means no bound.
+
+    A subclass changes the order by overriding `_init(maxsize)`, `_get()` and `_put(item)`, which
+    keep the items in ``self._queue``, anything with a length.
+    """
+
+    _queue: Any
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._maxsize = maxsize
+        self._getters = WaitLine()
+        self._putters = WaitLine()
+        self._joiners: WaitLine | None = None
+        self._unfinished_tasks = 0
+        self._is_shutdown = False
+        self._init(maxsize)
+
+    # queue[int] is an alias from the types module, as for the containers; that of Generic is not.
+    __class_getitem__: Any = classmethod(GenericAlias)
+
+    def _init(self, maxsize: int) -> None:
+        self._queue = deque()
+
+    def _get(self) -> _T:
+        item: _T = self._queue.popleft()
+        return item
+
+    def _put(self, item: _T) -> None:
+        self._queue.append(item)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} {self._format()}>"
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__} {self._format()}>"
+
+    def _format(self) -> str:
+        words = [f"maxsize={self._maxsize!r}"]
+        items = getattr(self, "_queue", None)
+        if items:
+            words.append(f"_queue={list(items)!r}")
+        if self._getters:
+            words.append(f"_getters[{len(self._getters)}]")
+        if self._putters:
+            words.append(f"_putters[{len(self._putters)}]")
+        if self._unfinished_tasks:
+            words.append(f"tasks={self._unfinished_tasks}")
+        if self._is_shutdown:
+            words.append("shutdown")
+        return " ".join(words)
+
+    @property
+    def maxsize(self) -> int:
+        """How many items the queue can hold; zero or less means that there is no bound."""
+        return self._maxsize
+
+    def qsize(self) -> int:
+        """Return the number of items in the queue."""
+        return len(self._queue)
+
+    def empty(self) -> bool:
+        """Tell whether the queue has no items."""
+        return not self._queue
+
+    def full(self) -> bool:
+        """Tell whether the queue holds `maxsize` items; one without a bound never does."""
+        return 0 < self._maxsize <= self.qsize()
+
+    async def put(self, item: _T) -> None:
+        """Put `item` into the queue, waiting in line for room if need be.
+
+        Raises QueueShutDown when the queue is shut down, also while this waits.
+        """
+        line = self._putters
+        if self._putter_may_go(line.woken):
+            self.put_nowait(item)
+            return
+        loop = self._get_loop()
+        turn = line.enter(loop)
+        try:
+            await turn
+            while self.full() and not self._is_shutdown:
+                turn = line.enter_again(turn, loop)
+                await turn
+            self.put_nowait(item)
+        finally:
+            line.leave(turn)
+            self._wake_putters()
+
+    def put_nowait(self, item: _T) -> None:
+        """Put `item` into the queue now.
+
+        Raises QueueFull when there is no room, QueueShutDown when the queue is shut down.
+        """
+        if self._is_shutdown:
+            raise QueueShutDown
+        if self.full():
+            raise QueueFull
+        self._put(item)
+        self._unfinished_tasks += 1
+        if self._getters:
+            self._wake_getters()
+
+    async def get(self) -> _T:
+        """Take an item out of the queue and return it, waiting in line for one if need be.
+
+        Raises QueueShutDown when the queue is shut down and has no items left, also while this
+        waits.
+        """
+        line = self._getters
+        if self._getter_may_go(line.woken):
+            return self.get_nowait()
+        loop = self._get_loop()
+        turn = line.enter(loop)
+        try:
+            await turn
+            while self.empty() and not self._is_shutdown:
+                turn = line.enter_again(turn, loop)
+                await turn
+            return self.get_nowait()
+        finally:
+            line.leave(turn)
+            self._wake_getters()
+
+    def get_nowait(self) -> _T:
+        """Take an item out of the queue now and return it.
+
+        Raises QueueEmpty when there is none, or QueueShutDown when there will be none any more.
+        """
+        if self.empty():
+            raise QueueShutDown if self._is_shutdown else QueueEmpty
+        item = self._get()
+        if self._putters:
+            self._wake_putters()
+        return item
+
+    def task_done(self) -> None:
+        """Report that the work on an item taken from the queue is done, for `join()`.
+
+        Raises ValueError when called more often than items were put into the queue.
+        """
+        if self._unfinished_tasks <= 0:
+            raise ValueError("task_done() called too many times")
+        self._unfinished_tasks -= 1
+        self._wake_joiners()
+
+    async def join(self) -> None:
+        """Wait until every item that was put into the queue was taken and reported done."""
+        if self._unfinished_tasks > 0:
+            line = self._joiners
+            if line is None:
+                line = self._joiners = WaitLine()
+            turn = line.enter(self._get_loop())
+            try:
+                await turn
+            finally:
+                line.leave(turn)
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Close the queue: `put()` raises QueueShutDown from now on, also in tasks that wait.
+
+        `get()` still gives the items that are left and raises QueueShutDown after the last one. With
+        `immediate` they are dropped and count as done, so that `get()` raises at once.
+
+        Added in Python 3.13.
+        """
+        self._is_shutdown = True
+        if immediate:
+            dropped = 0
+            while not self.empty():
+                self._get()
+                dropped += 1
+            self._unfinished_tasks = max(0, self._unfinished_tasks - dropped)
+            self._wake_joiners()
+        self._wake_putters()
+        self._wake_getters()
+
+    # `woken` is how many tasks of the same line were woken and did not run yet: what they will
+    # take is set aside.
+
+    def _getter_may_go(self, woken: int) -> bool:
+        if self.empty():
+            return self._is_shutdown
+        return not woken or self.qsize() > woken
+
+    def _putter_may_go(self, woken: int) -> bool:
+        if self._is_shutdown:
+            return True
+        if self.full():
+            return False
+        return not woken or self._maxsize <= 0 or self.qsize() + woken < self._maxsize
+
+    def _wake_getters(self) -> None:
+        line = self._getters
+        while len(line) > line.woken and self._getter_may_go(line.woken) and line.wake_next():
+            pass
+
+    def _wake_putters(self) -> None:
+        line = self._putters
+        while len(line) > line.woken and self._putter_may_go(line.woken) and line.wake_next():
+            pass
+
+    def _wake_joiners(self) -> None:
+        if self._joiners and not self._unfinished_tasks:
+            self._joiners.wake_all()
+
+
+class PriorityQueue(Queue[_T]):
+    """A queue that gives the smallest item first; commonly ``(priority, data)`` tuples."""
+
+    def _init(self, maxsize: int) -> None:
+        self._queue: list[_T] = []
+
+    def _put(self, item: _T) -> None:
+        heappush(self._queue, item)  # type: ignore[type-var]  # what can't be compared raises
+
+    def _get(self) -> _T:
+        return heappop(self._queue)  # type: ignore[type-var]
+
+
+class LifoQueue(Queue[_T]):
+    """A queue that gives the item put in last first."""
+
+    def _init(self, maxsize: int) -> None:
+        self._queue: list[_T] = []
+
+    def _put(self, item: _T) -> None:
+        self._queue.append(item)
+
+    def _get(self) -> _T:
+        return self._queue.pop()

@@ -1,0 +1,104 @@
+"""The line that tasks stand in while they wait for a lock, a permit, an item or a notice.
+
+Everything in this package that waits does so here, by one rule: *a task stays in line until it
+has run*. Waking a task only marks its place (the future in it is done); the task takes itself out
+when the loop resumes it, whether it goes on normally or with an exception. So the line always tells
+how many tasks were woken but did not run yet, which is what the others have to leave room for, and
+a task that is cancelled in between knows that it was woken and passes that on.
+
+The usual shape::
+
+    turn = line.enter(loop)
+    try:
+        await turn
+    except BaseException:
+        if line.leave(turn):
+            ...  # woken and cancelled at once: wake somebody else in its place
+        raise
+    line.leave(turn)
+
+``except BaseException``, since a coroutine that is closed while it waits (GeneratorExit) has to
+leave the line as well.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.futures import Future
+
+
+class WaitLine(deque["Future[Any]"]):
+    """First come, first served.
+
+    ``woken`` counts the places that were woken and not left yet. ``_settled`` is a number of
+    places at the front that are known to be woken or cancelled: the search for the next one to
+    wake starts behind them. Without it, waking a thousand tasks one by one would look at half a
+    million places.
+    """
+
+    __slots__ = ("_settled", "woken")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.woken = 0
+        self._settled = 0
+
+    def enter(self, loop: AbstractEventLoop) -> Future[Any]:
+        """Take a place at the end and return the future to await."""
+        turn: Future[Any] = loop.create_future()
+        self.append(turn)
+        return turn
+
+    def enter_again(self, turn: Future[Any], loop: AbstractEventLoop) -> Future[Any]:
+        """Wait once more in the same place: what `turn` was woken for has gone."""
+        place = self.index(turn)
+        fresh: Future[Any] = loop.create_future()
+        self[place] = fresh
+        self.woken -= 1
+        if place < self._settled:
+            self._settled = place
+        return fresh
+
+    def leave(self, turn: Future[Any]) -> bool:
+        """Give up the place of `turn`; tell whether it had been woken."""
+        if self[0] is turn:  # nearly always, since the line moves from the front
+            self.popleft()
+            if self._settled:
+                self._settled -= 1
+        else:
+            place = self.index(turn)
+            del self[place]
+            if place < self._settled:
+                self._settled -= 1
+        if not turn.done() or turn.cancelled():
+            return False
+        self.woken -= 1
+        return True
+
+    def wake_next(self) -> bool:
+        """Wake the first that still waits; tell whether there was one."""
+        place = self._settled
+        end = len(self)
+        while place < end:
+            turn = self[place]
+            place += 1
+            if not turn.done():
+                turn.set_result(None)
+                self.woken += 1
+                self._settled = place
+                return True
+        self._settled = place
+        return False
+
+    def wake_all(self) -> None:
+        """Wake everyone that waits at this moment."""
+        while self.wake_next():
+            pass
+
+    def occupied(self) -> bool:
+        """Tell whether anyone stands here; those already cancelled do not count."""
+        return any(not turn.cancelled() for turn in self)
