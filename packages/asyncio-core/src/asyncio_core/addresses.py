@@ -7,12 +7,13 @@ told apart first. ``inet_pton()`` decides, being the only parser that agrees wit
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.loop_part import LoopPart
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from asyncio_core.abstract_loop import AddressInfo
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import socket
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import log, staggered
 from asyncio_core.addresses import ResolvingPart, _interleave_addrinfos
@@ -19,10 +18,11 @@ from asyncio_core.socket_options import (
     _tls_timeouts,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl as ssl_module
     from collections.abc import Callable, Sequence
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from asyncio_core.abstract_loop import AddressInfo, SSLArgument
     from asyncio_core.protocols import BaseProtocol

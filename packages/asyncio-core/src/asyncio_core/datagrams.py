@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asyncio_core import log
 from asyncio_core.addresses import ResolvingPart
 from asyncio_core.socket_options import _set_reuseport
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.transports import DatagramTransport
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
 
 
-class _Endpoint(NamedTuple):
+class _Endpoint:
     """A socket to try: its kind, and where it is bound and connected to, each if at all."""
 
-    family: int
-    proto: int
-    local: Any
-    remote: Any
+    __slots__ = ("family", "proto", "local", "remote")
+
+    def __init__(self, family: int, proto: int, local: Any, remote: Any) -> None:
+        self.family = family
+        self.proto = proto
+        self.local = local
+        self.remote = remote
 
 
 class DatagramPart(ResolvingPart):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import socket
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import constants
 from asyncio_core.exceptions import SendfileNotAvailableError
@@ -19,9 +18,10 @@ from asyncio_core.protocols import Protocol
 from asyncio_core.socket_options import _check_ssl_socket
 from asyncio_core.transports import _FlowControlMixin
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import IO
+    from typing import IO, Any
 
     from asyncio_core.futures import Future
     from asyncio_core.transports import BaseTransport, WriteTransport

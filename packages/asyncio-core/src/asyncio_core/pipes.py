@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from asyncio_core import log
 from asyncio_core.loop_part import LoopPart
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol

@@ -16,9 +16,10 @@ always in that order.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.transports import BaseTransport, DatagramTransport
 
 __all__ = (

@@ -11,7 +11,6 @@ import socket
 import sys
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import log
 from asyncio_core.abstract_loop import AbstractServer
@@ -26,9 +25,11 @@ from asyncio_core.socket_options import (
 )
 from asyncio_core.trsock import TransportSocket
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextvars import Context
+    from typing import Any
 
     from asyncio_core.abstract_loop import AddressInfo, SSLArgument
     from asyncio_core.futures import Future

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import socket
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def _set_nodelay(sock: socket.socket) -> None:

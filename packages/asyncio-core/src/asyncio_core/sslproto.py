@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextvars
 import enum
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import constants, log
 from asyncio_core.exceptions import CancelledError
@@ -33,8 +32,10 @@ try:
 except ImportError:
     ssl = None  # type: ignore[assignment]
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from asyncio_core.futures import Future
     from asyncio_core.handles import TimerHandle

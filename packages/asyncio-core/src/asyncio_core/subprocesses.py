@@ -6,14 +6,13 @@ is started; here the arguments are checked and the transport is joined to its pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from asyncio_core import log
 from asyncio_core.loop_part import LoopPart
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO, TypeVar
+    from typing import IO, Any, TypeVar
 
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.transports import SubprocessTransport

@@ -16,15 +16,16 @@ encrypted yet wait in a queue here.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
 
 try:
     import ssl
 except ImportError:  # a Python that was built without OpenSSL
     ssl = None  # type: ignore[assignment]
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ssl import SSLContext
+    from typing import Any
 
 if ssl is not None:
     # "Again, when more has been received", and what the BIOs make of the same.

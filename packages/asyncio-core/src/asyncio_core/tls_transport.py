@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import constants
 from asyncio_core.transports import _FlowControlMixin, _water_marks
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextvars import Context
+    from typing import Any
 
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.sslproto import SSLProtocol

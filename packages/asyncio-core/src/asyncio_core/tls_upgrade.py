@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.sslproto import SSLProtocol
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.transports import Transport

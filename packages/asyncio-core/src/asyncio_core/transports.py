@@ -7,10 +7,10 @@ operating system raises :exc:`NotImplementedError` until a loop's own class over
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from asyncio_core.abstract_loop import AbstractEventLoop
     from asyncio_core.protocols import BaseProtocol

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, overload
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from typing import Any, NoReturn
 
 __all__ = ()
 
@@ -79,14 +79,12 @@ class TransportSocket:
         """
         self._sock.shutdown(how)
 
-    @overload
-    def getsockopt(self, level: int, optname: int) -> int: ...
-    @overload
-    def getsockopt(self, level: int, optname: int, buflen: int) -> bytes: ...
+    def getsockopt(self, level: int, optname: int, *buflen: int) -> Any:
+        """Read a socket option; arguments as for :meth:`socket.socket.getsockopt`.
 
-    def getsockopt(self, *args: Any, **kwargs: Any) -> int | bytes:
-        """Read a socket option; arguments as for :meth:`socket.socket.getsockopt`."""
-        return self._sock.getsockopt(*args, **kwargs)
+        Gives an int, or bytes where *buflen*, a number of bytes, is given.
+        """
+        return self._sock.getsockopt(level, optname, *buflen)
 
     def setsockopt(self, *args: Any) -> None:
         """Set a socket option; arguments as for :meth:`socket.socket.setsockopt`."""
