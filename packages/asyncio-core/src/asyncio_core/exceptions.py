@@ -19,7 +19,7 @@ __all__ = (
 )
 
 # One class for every deadline: what asyncio raises is caught by a plain ``except TimeoutError``.
-TimeoutError = builtins.TimeoutError
+TimeoutError = builtins.TimeoutError  # noqa: A001 -- the point of it
 
 
 class CancelledError(BaseException):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import reprlib
 import sys
+from types import CodeType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from traceback import StackSummary
-    from types import CodeType, FrameType
+    from types import FrameType
     from typing import Any
 
 # Decorated callables point at what they wrap. An object that answers every attribute does so
@@ -29,8 +30,8 @@ def _get_function_source(func: object) -> tuple[str, int] | None:
             func = function
         else:
             break
-    code: CodeType | None = getattr(func, "__code__", None)
-    if code is None or not hasattr(code, "co_firstlineno"):
+    code = getattr(func, "__code__", None)
+    if not isinstance(code, CodeType):
         return None
     return code.co_filename, code.co_firstlineno
 

@@ -106,7 +106,8 @@ class Future(Generic[_T]):
         }
         if self._source_traceback:
             context["source_traceback"] = self._source_traceback
-        self.get_loop().call_exception_handler(context)
+        if self._loop is not None:
+            self._loop.call_exception_handler(context)
 
     @property
     def _log_traceback(self) -> bool:
@@ -154,9 +155,12 @@ class Future(Generic[_T]):
         """
         if self._state is _FINISHED:
             if self._exception is not None:
-                self._unretrieved = False
-                # Each raise would lengthen the traceback by its own frames.
-                raise self._exception.with_traceback(self._exception_tb)
+                # This frame will be in the traceback: keeping us there would close a circle.
+                error = self._failure()
+                try:
+                    raise error  # type: ignore[misc]
+                finally:
+                    del self, error
             return self._result  # type: ignore[no-any-return]
         if self._state is _CANCELLED:
             raise self._make_cancelled_error()
@@ -193,6 +197,7 @@ class Future(Generic[_T]):
         if (error := self._exception) is None:
             return None
         self._unretrieved = False
+        # As it was set: every raise would lengthen the traceback by its own frames.
         return error.with_traceback(self._exception_tb)
 
     def cancel(self, msg: Any | None = None) -> bool:
@@ -284,13 +289,17 @@ class Future(Generic[_T]):
             call_soon(callback, self, context=context)
 
     def __await__(self) -> Generator[Any, None, _T]:
-        if not self.done():
-            # The task that drives us takes this as: wait for me. It turns the flag back.
-            self._asyncio_future_blocking = True
-            yield self
-            if not self.done():
-                raise RuntimeError("await wasn't used with future")
-        return self.result()
+        try:
+            if self._state is _PENDING:
+                # The task that drives us takes this as: wait for me. It turns the flag back.
+                self._asyncio_future_blocking = True
+                yield self
+                if self._state is _PENDING:
+                    raise RuntimeError("await wasn't used with future")
+            return self.result()
+        finally:
+            # For the same reason as in result().
+            del self
 
     __iter__ = __await__  # makes ``yield from future`` work in generators
 
@@ -404,7 +413,8 @@ def _chain_future(source: Any, destination: Any) -> None:
     def pass_back(destination: Any) -> None:
         if not destination.cancelled():
             return
-        if source_loop is None or source_loop is destination_loop:
+        # Where its own loop is running us, a detour would only give the source another round.
+        if source_loop is None or source_loop is _get_running_loop():
             source.cancel()
         elif not source_loop.is_closed():
             source_loop.call_soon_threadsafe(source.cancel)

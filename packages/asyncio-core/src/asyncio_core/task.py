@@ -233,10 +233,7 @@ class Task(Future[_T]):
             )
         _current_tasks[loop] = self
         try:
-            if exc is None:
-                waiter = self._coro.send(None)
-            else:
-                waiter = self._coro.throw(exc)
+            waiter = self._coro.send(None) if exc is None else self._coro.throw(exc)
         except StopIteration as stop:
             if self._must_cancel:
                 # It cancelled itself on the way to its end.
@@ -246,8 +243,10 @@ class Task(Future[_T]):
                 self._result = stop.value
                 self._conclude(_FINISHED)
         except CancelledError as error:
+            _drop_own_frame(error)
             self._conclude_cancelled(error)
         except BaseException as error:
+            _drop_own_frame(error)
             Future.set_exception(self, error)
             _scheduled_tasks.pop(id(self), None)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -276,26 +275,24 @@ class Task(Future[_T]):
         finally:
             if _current_tasks.pop(loop, None) is not self:
                 raise RuntimeError(f"{self!r} is not the current task at the end of its step")
-            # This frame is part of the traceback of what the coroutine raised. Were it to keep
-            # task and exception, they would form a cycle with it.
+            # What is raised out of here has this frame in its traceback: keeping the task in it
+            # would form a cycle.
             del self, exc
 
     def _wakeup(self, future: Any) -> None:
         """Go on after *future*, which the coroutine waited for, is done."""
         kind = type(future)
-        if kind is Future or kind is Task:
-            self._step(future._failure())
-            return
-        failure = None
-        try:
-            future.result()
-        except BaseException as error:
-            failure = error
-        # Outside of the handler, lest the error be the context of whatever the coroutine raises.
+        if kind is not Future and kind is not Task:
+            failure = _failure_of_foreign(future)
+        elif future._exception is None and future._state is _FINISHED:
+            failure = None
+        else:
+            failure = future._failure()
         try:
             self._step(failure)
         finally:
-            del self, failure
+            # Python 3.12 and 3.13 reach this frame from every traceback of the coroutine.
+            del self, future, failure
 
     # Futures tell by this who waits for them, see Future._asyncio_awaited_by.
     _wakeup._resumes_its_task = True  # type: ignore[attr-defined]
@@ -340,6 +337,27 @@ class Task(Future[_T]):
 
 
 _PyTask = Task
+
+
+def _failure_of_foreign(future: Any) -> BaseException | None:
+    """Return what ``result()`` of a future of another class raises, if it does."""
+    # The step must not run inside the handler: the error would become the context of whatever
+    # the coroutine raises afterwards.
+    try:
+        future.result()
+    except BaseException as error:
+        return error
+    return None
+
+
+def _drop_own_frame(error: BaseException) -> None:
+    """Let the traceback begin in the coroutine, where it means something to its reader.
+
+    The step's frame would also keep alive, by way of the frames that called it, whatever the loop
+    is busy with.
+    """
+    if (entry := error.__traceback__) is not None:
+        error.__traceback__ = entry.tb_next
 
 
 def create_task(

@@ -8,49 +8,123 @@ from __future__ import annotations
 
 from asyncio_core.combinators import (
     ALL_COMPLETED as ALL_COMPLETED,
+)
+from asyncio_core.combinators import (
     FIRST_COMPLETED as FIRST_COMPLETED,
+)
+from asyncio_core.combinators import (
     FIRST_EXCEPTION as FIRST_EXCEPTION,
+)
+from asyncio_core.combinators import (
     _GatheringFuture as _GatheringFuture,
+)
+from asyncio_core.combinators import (
     _log_on_exception as _log_on_exception,
+)
+from asyncio_core.combinators import (
     as_completed as as_completed,
+)
+from asyncio_core.combinators import (
     ensure_future as ensure_future,
+)
+from asyncio_core.combinators import (
     gather as gather,
+)
+from asyncio_core.combinators import (
     run_coroutine_threadsafe as run_coroutine_threadsafe,
+)
+from asyncio_core.combinators import (
     shield as shield,
+)
+from asyncio_core.combinators import (
     sleep as sleep,
+)
+from asyncio_core.combinators import (
     wait as wait,
+)
+from asyncio_core.combinators import (
     wait_for as wait_for,
 )
 from asyncio_core.futures import Future as Future
 from asyncio_core.task import (
     Task as Task,
+)
+from asyncio_core.task import (
     _PyTask as _PyTask,
+)
+from asyncio_core.task import (
     _set_task_name as _set_task_name,
+)
+from asyncio_core.task import (
     create_eager_task_factory as create_eager_task_factory,
+)
+from asyncio_core.task import (
     create_task as create_task,
+)
+from asyncio_core.task import (
     eager_task_factory as eager_task_factory,
 )
 from asyncio_core.task_registry import (
     _current_tasks as _current_tasks,
+)
+from asyncio_core.task_registry import (
     _eager_tasks as _eager_tasks,
+)
+from asyncio_core.task_registry import (
     _enter_task as _enter_task,
+)
+from asyncio_core.task_registry import (
     _leave_task as _leave_task,
+)
+from asyncio_core.task_registry import (
     _py_all_tasks as _py_all_tasks,
+)
+from asyncio_core.task_registry import (
     _py_current_task as _py_current_task,
+)
+from asyncio_core.task_registry import (
     _py_enter_task as _py_enter_task,
+)
+from asyncio_core.task_registry import (
     _py_leave_task as _py_leave_task,
+)
+from asyncio_core.task_registry import (
     _py_register_eager_task as _py_register_eager_task,
+)
+from asyncio_core.task_registry import (
     _py_register_task as _py_register_task,
+)
+from asyncio_core.task_registry import (
     _py_swap_current_task as _py_swap_current_task,
+)
+from asyncio_core.task_registry import (
     _py_unregister_eager_task as _py_unregister_eager_task,
+)
+from asyncio_core.task_registry import (
     _py_unregister_task as _py_unregister_task,
+)
+from asyncio_core.task_registry import (
     _register_eager_task as _register_eager_task,
+)
+from asyncio_core.task_registry import (
     _register_task as _register_task,
+)
+from asyncio_core.task_registry import (
     _scheduled_tasks as _scheduled_tasks,
+)
+from asyncio_core.task_registry import (
     _swap_current_task as _swap_current_task,
+)
+from asyncio_core.task_registry import (
     _unregister_eager_task as _unregister_eager_task,
+)
+from asyncio_core.task_registry import (
     _unregister_task as _unregister_task,
+)
+from asyncio_core.task_registry import (
     all_tasks as all_tasks,
+)
+from asyncio_core.task_registry import (
     current_task as current_task,
 )
 
