@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import socket as socket
 import time
+import warnings
 import weakref
 from collections import deque
 from heapq import heapify, heappop, heappush
 from threading import get_ident
 
-from asyncio_core import futures, running_loop
+from asyncio_core import coroutines, futures, running_loop
 from asyncio_core.asyncgens import AsyncgenPart
 from asyncio_core.base_futures import isfuture
 from asyncio_core.connecting import ConnectingPart
-from asyncio_core.coroutines import _is_debug_mode
 from asyncio_core.datagrams import DatagramPart
 from asyncio_core.debugging import DebugPart, _format_handle
 from asyncio_core.error_reporting import ErrorReportingPart
@@ -136,19 +136,18 @@ class BaseEventLoop(
         self._origin_depth_before = None
         self.slow_callback_duration = 0.1
         self._debug = False
-        self.set_debug(_is_debug_mode())
+        self.set_debug(coroutines._is_debug_mode())
 
     def __repr__(self) -> str:
         state = f"running={self.is_running()} closed={self.is_closed()} debug={self.get_debug()}"
         return f"<{type(self).__name__} {state}>"
 
-    def __del__(self) -> None:
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        # Bound above: while the interpreter shuts down, neither globals nor imports can be relied on.
         # A loop whose __init__ failed early has nothing to close.
         if getattr(self, "_closed", True) or self.is_running():
             return
-        import warnings
-
-        warnings.warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
+        _warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
         self.close()
 
     # Running and stopping

@@ -42,7 +42,7 @@ __all__: tuple[str, ...] = (
     "set_event_loop_policy",
 )
 
-# The pure-Python forms under the names by which suites tell them from compiled ones.
+# The pure-Python functions under the names by which suites tell them from compiled ones.
 _py__get_running_loop = _get_running_loop
 _py__set_running_loop = _set_running_loop
 _py_get_event_loop = get_event_loop

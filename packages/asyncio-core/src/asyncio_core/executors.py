@@ -7,6 +7,8 @@ and with them every `run_in_executor()` of the program.
 
 from __future__ import annotations
 
+import socket
+
 
 from asyncio_core.loop_part import LoopPart
 
@@ -26,6 +28,9 @@ __all__ = ("ExecutorPart",)
 
 # Look-ups that may be waiting for a name server at once. More wait for their turn.
 _LOOKUP_THREADS = 8
+
+# With these flags getaddrinfo() reads addresses and port numbers, and never asks anybody.
+_NUMERIC = socket.AI_NUMERICHOST | getattr(socket, "AI_NUMERICSERV", 0)
 
 
 class _Lookup:
@@ -250,13 +255,10 @@ class ExecutorPart(LoopPart):
         frees the caller at once, whatever the name server does. Raises OSError (`socket.gaierror`)
         where the name does not resolve.
         """
-        import socket
-
         if _looks_numeric(host):
-            numeric = flags | socket.AI_NUMERICHOST | getattr(socket, "AI_NUMERICSERV", 0)
             try:
-                return [*socket.getaddrinfo(host, port, family, type, proto, numeric)]
-            except socket.gaierror:
+                return [*socket.getaddrinfo(host, port, family, type, proto, flags | _NUMERIC)]
+            except OSError:
                 # A name after all, or a port by name, or a mistake whose error the full call tells.
                 pass
         return await self._look_up(  # type: ignore[no-any-return]
@@ -271,8 +273,6 @@ class ExecutorPart(LoopPart):
         Threads and cancelling are as with `getaddrinfo()`; with NI_NUMERICHOST and NI_NUMERICSERV
         there is nothing to look up, and no thread is asked.
         """
-        import socket
-
         if flags & socket.NI_NUMERICHOST and flags & socket.NI_NUMERICSERV:
             return socket.getnameinfo(sockaddr, flags)
         return await self._look_up(  # type: ignore[no-any-return]

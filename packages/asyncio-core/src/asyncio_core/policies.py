@@ -245,7 +245,7 @@ def _warn_caller(message: str, category: type[Warning]) -> None:
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__")):
         frame = frame.f_back
         level += 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _is_ours(module: object) -> bool:
