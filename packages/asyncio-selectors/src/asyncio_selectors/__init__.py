@@ -23,13 +23,15 @@ distribution is installed, `asyncio_core.run()` uses it.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio_selectors.poller import Poller, best_poller
+    from typing import Any
+
     from asyncio_selectors.policy import SelectorEventLoopPolicy
+    from asyncio_selectors.poller import Poller, best_poller
     from asyncio_selectors.selector_events import BaseSelectorEventLoop
 
     if sys.platform == "win32":

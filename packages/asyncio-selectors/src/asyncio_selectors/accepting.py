@@ -12,16 +12,17 @@ from __future__ import annotations
 import errno
 from contextvars import copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import constants
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.trsock import TransportSocket
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from contextvars import Context
+    from typing import Any
 
     from asyncio_core.futures import Future
     from asyncio_core.handles import Handle, TimerHandle

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.transports import DatagramTransport
 from asyncio_selectors.transport_base import _SelectorTransport
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Context
+    from typing import Any
 
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol

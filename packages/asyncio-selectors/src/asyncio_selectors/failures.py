@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from asyncio_core import log
 
-from asyncio_core.log import logger
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 __all__ = ("failure_of_call", "tell_failure")
 
@@ -24,7 +24,7 @@ def tell_failure(transport: Any, exc: BaseException, what: str, everyday: bool) 
         report["protocol"] = transport._protocol
         loop.call_exception_handler(report)
     elif loop.get_debug():
-        logger.debug("%r: %s", transport, what, exc_info=exc)
+        log.logger.debug("%r: %s", transport, what, exc_info=exc)
 
 
 def failure_of_call(method: Callable[..., object], *args: Any) -> tuple[Any, BaseException | None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.policies import BaseDefaultEventLoopPolicy
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.abstract_loop import AbstractEventLoop
 
 __all__ = ("SelectorEventLoopPolicy",)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import select
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING
 
 from asyncio_selectors.poller import Poller
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -6,10 +6,10 @@ import select
 import sys
 import time
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING
 
 from asyncio_selectors.poller import Poller
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

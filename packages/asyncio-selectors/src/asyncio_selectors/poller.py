@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import sys
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Iterable
+    from typing import Any
 
     from asyncio_core.handles import Handle
+
+    _KeyMapping = dict[Any, SelectorKey]
+else:
+    _KeyMapping = dict
 
 __all__ = ("Poller", "best_poller", "descriptor_of")
 
@@ -41,7 +46,7 @@ def descriptor_of(fileobj: Any) -> int:
     return fd
 
 
-class KeyMap(dict[Any, SelectorKey]):
+class KeyMap(_KeyMapping):
     """Keys by descriptor number; indexing also takes the file objects, as selectors promise.
 
     The loop asks with numbers only, so `get()` stays the dictionary's own.

@@ -11,24 +11,25 @@ from __future__ import annotations
 import socket
 import weakref
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING, Any
 
+from asyncio_core import log
 from asyncio_core.faces import make_face
 from asyncio_core.handles import Handle
-from asyncio_core.log import logger
 from asyncio_selectors.accepting import AcceptLoop
+from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
 from asyncio_selectors.poller import Poller, best_poller, descriptor_of
 from asyncio_selectors.sockets import SocketCalls
 from asyncio_selectors.stream_transport import _HAS_SENDMSG, _SelectorSocketTransport
-from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
 from asyncio_selectors.transport_base import _SelectorTransport
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import logging
     import selectors
     import ssl
     from collections.abc import Callable
     from contextvars import Context
-    from typing import TypeVarTuple, Unpack
+    from typing import Any, TypeVarTuple, Unpack
 
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from asyncio_core.transports import Transport
 
     _Ts = TypeVarTuple("_Ts")
+
+    logger: logging.Logger
 
 __all__ = ("BaseSelectorEventLoop",)
 
@@ -163,7 +166,9 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         except OSError:
             # Full: then it wakes anyway. Closed: then there is nobody to wake.
             if self._debug:
-                logger.debug("Fail to write a null byte into the self-pipe socket", exc_info=True)
+                log.logger.debug(
+                    "Fail to write a null byte into the self-pipe socket", exc_info=True
+                )
         except BaseException:
             self._waking = False
             raise
@@ -340,8 +345,10 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
 
 
 def __getattr__(name: str) -> Any:
+    # For those who look for them here, or replace them; both are expensive to import.
+    if name == "logger":
+        return log.logger
     if name == "ssl":
-        # For who looks for it here; nothing else in this module needs it.
         import ssl
 
         return ssl

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import CancelledError, SendfileNotAvailableError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from typing import IO
+    from typing import IO, Any
 
 __all__ = ("FileSending",)
 

@@ -11,16 +11,14 @@ import os
 import signal
 import sys
 import warnings
-from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any
 
-from asyncio_core import coroutines
+from asyncio_core import coroutines, log
 from asyncio_core.handles import Handle
-from asyncio_core.log import logger
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVarTuple, Unpack
+    from typing import Any, TypeVarTuple, Unpack
 
     from asyncio_selectors.selector_events import BaseSelectorEventLoop as _Base
 
@@ -70,7 +68,7 @@ class SignalHandlers(_Base):
         ValueError for one that is no signal, RuntimeError where the signal cannot be caught, or
         from another thread than the main one. See PEP 3156.
         """
-        for is_one in (coroutines.iscoroutine, iscoroutinefunction):
+        for is_one in (coroutines.iscoroutine, coroutines._returns_coroutine):
             if is_one(callback):
                 raise TypeError("coroutines cannot be used with add_signal_handler()")
         self._check_signal(sig)
@@ -134,7 +132,7 @@ class SignalHandlers(_Base):
                     raise
                 signal.set_wakeup_fd(-1)
         except (ValueError, OSError) as exc:
-            logger.info("set_wakeup_fd(-1) failed: %s", exc)
+            log.logger.info("set_wakeup_fd(-1) failed: %s", exc)
 
     def _process_self_data(self, data: bytes) -> None:
         for number in data:

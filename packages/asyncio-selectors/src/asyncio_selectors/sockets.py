@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.futures import Future
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from asyncio_core.handles import Handle
 

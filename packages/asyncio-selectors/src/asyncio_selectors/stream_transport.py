@@ -14,18 +14,18 @@ from __future__ import annotations
 import os
 import socket
 from itertools import islice
-from typing import TYPE_CHECKING, Any
 
-from asyncio_core import constants
-from asyncio_core.log import logger
+from asyncio_core import constants, log
 from asyncio_core.protocols import BufferedProtocol
 from asyncio_core.socket_options import _set_nodelay
 from asyncio_selectors.failures import failure_of_call
 from asyncio_selectors.transport_base import _SelectorTransport
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextvars import Context
+    from typing import Any
 
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
@@ -108,7 +108,7 @@ class _SelectorSocketTransport(_SelectorTransport):
             self._paused = True
             self._loop._remove_reader(self._sock_fd)
             if self._loop.get_debug():
-                logger.debug("%r pauses reading", self)
+                log.logger.debug("%r pauses reading", self)
 
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
@@ -117,7 +117,7 @@ class _SelectorSocketTransport(_SelectorTransport):
             if not self._peer_finished:
                 self._add_reader(self._sock_fd, self._read_ready)
             if self._loop.get_debug():
-                logger.debug("%r resumes reading", self)
+                log.logger.debug("%r resumes reading", self)
 
     def _read_ready(self) -> None:
         if self._conn_lost:

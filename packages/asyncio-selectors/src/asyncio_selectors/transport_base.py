@@ -6,17 +6,17 @@ import socket
 import warnings
 from collections import deque
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import constants
-from asyncio_core.log import logger
 from asyncio_core.transports import _FlowControlMixin
 from asyncio_core.trsock import TransportSocket
 from asyncio_selectors.failures import tell_failure
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
+    from typing import Any
 
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.serving import Server
@@ -219,7 +219,10 @@ class _SelectorTransport(_FlowControlMixin):
     def _lost_write(self) -> None:
         """Count a write after the end; a program that goes on writing is told, once in a while."""
         if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
-            logger.warning("socket.send() raised exception.")
+            # By this name, which is the one that programs silence.
+            from asyncio_selectors import selector_events
+
+            selector_events.logger.warning("socket.send() raised exception.")
         self._conn_lost += 1
 
 

@@ -12,10 +12,9 @@ import signal  # noqa: F401
 import socket  # noqa: F401
 import stat  # noqa: F401
 import sys
-from typing import TYPE_CHECKING, Any
 
+from asyncio_core import log
 from asyncio_core.faces import make_face
-from asyncio_core.log import logger  # noqa: F401
 from asyncio_core.policies import BaseDefaultEventLoopPolicy
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
 from asyncio_selectors.sending_files import FileSending
@@ -23,11 +22,16 @@ from asyncio_selectors.signals import SignalHandlers
 from asyncio_selectors.unix_pipes import _UnixReadPipeTransport, _UnixWritePipeTransport
 from asyncio_selectors.unix_sockets import UnixSockets
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import logging
     import selectors
+    from typing import Any
 
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
+
+    logger: logging.Logger
 
 if sys.platform == "win32":
     raise ImportError("Unix event loops need Unix")
@@ -96,6 +100,13 @@ def can_use_pidfd() -> bool:
         # An older kernel, or a sandbox that does not let us.
         return False
     return True
+
+
+def __getattr__(name: str) -> Any:
+    if name == "logger":
+        # For those who look for it here, or replace it; it is expensive to make.
+        return log.logger
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 make_face(__name__, ("sending_files", "signals", "unix_pipes", "unix_sockets"))

@@ -8,16 +8,17 @@ import stat
 import sys
 import warnings
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core import constants
-from asyncio_core.log import logger
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
 from asyncio_selectors.failures import tell_failure
 from asyncio_selectors.transport_base import watch_reading, watch_writing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
 
@@ -233,7 +234,12 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
             return
         if self._conn_lost or self._closing:
             if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
-                logger.warning("pipe closed by peer or os.write(pipe, data) raised exception.")
+                # By this name, which is the one that programs silence.
+                from asyncio_selectors import unix_events
+
+                unix_events.logger.warning(
+                    "pipe closed by peer or os.write(pipe, data) raised exception."
+                )
             self._conn_lost += 1
             return
         if isinstance(data, memoryview):

@@ -6,14 +6,15 @@ import errno
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING, Any
 
-from asyncio_core.log import logger
+from asyncio_core import log
 from asyncio_core.serving import Server
 from asyncio_core.tasks import sleep
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from asyncio_core.abstract_loop import SSLArgument
     from asyncio_core.protocols import BaseProtocol
@@ -173,7 +174,7 @@ class UnixSockets(_Base):
             except FileNotFoundError:
                 pass
             except OSError as exc:
-                logger.error("Unable to clean up listening UNIX socket %r: %r", path, exc)
+                log.logger.error("Unable to clean up listening UNIX socket %r: %r", path, exc)
         super()._stop_serving(sock)
 
 
@@ -201,4 +202,4 @@ def _take_stale_away(path: str | bytes) -> None:
         pass
     except OSError as exc:
         # bind() tells better what is wrong.
-        logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
+        log.logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
