@@ -20,9 +20,11 @@ Names are loaded when they are first asked for (PEP 562).
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_sync.barriers import Barrier
     from asyncio_sync.locks import BoundedSemaphore, Condition, Event, Lock, Semaphore
     from asyncio_sync.queues import (

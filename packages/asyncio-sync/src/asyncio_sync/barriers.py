@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
 
 from asyncio_core.exceptions import BrokenBarrierError
 from asyncio_sync.mixins import _LoopBoundMixin
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.futures import Future
 
 

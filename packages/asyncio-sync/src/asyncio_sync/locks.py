@@ -7,20 +7,20 @@ the line of waiting tasks of a Lock and a Semaphore is only made when it is need
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeVar
-
 from asyncio_core.exceptions import CancelledError
 from asyncio_sync.barriers import Barrier
 from asyncio_sync.barriers import _BarrierState as _BarrierState
 from asyncio_sync.mixins import _LoopBoundMixin
 from asyncio_sync.waiting import WaitLine
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal, TypeVar
+
+    _T = TypeVar("_T")
 
 __all__ = ("Lock", "Event", "Condition", "Semaphore", "BoundedSemaphore", "Barrier")
-
-_T = TypeVar("_T")
 
 
 def _describe(plain: str, state: str, line: WaitLine | None) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from asyncio_core.running_loop import get_running_loop
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio_core.abstract_loop import AbstractEventLoop
 

@@ -24,9 +24,11 @@ leave the line as well.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.abstract_loop import AbstractEventLoop
     from asyncio_core.futures import Future
 
