@@ -43,7 +43,7 @@ class _SSLProtocolTransport(_FlowControlMixin):
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         # The transport below closes the descriptor.
-        if not self._closed and self._ssl_protocol._transport is not None:
+        if self._ssl_protocol._transport is not None and not self.is_closing():
             self._closed = True
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
 
@@ -126,7 +126,10 @@ class _SSLProtocolTransport(_FlowControlMixin):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"data: expecting a bytes-like instance, got {type(data).__name__}")
-        if isinstance(data, memoryview) and not (data.itemsize == data.ndim == 1):
+        # From here on the length is that in bytes, and the bytes lie side by side.
+        if isinstance(data, memoryview) and not (
+            data.itemsize == data.ndim == 1 and data.c_contiguous
+        ):
             data = data.cast("B") if data.c_contiguous else data.tobytes()
         if data:
             self._ssl_protocol._write_app_data(data)
