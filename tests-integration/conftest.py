@@ -15,6 +15,7 @@ sys.path[:0] = [str(_HERE.parent / "tools"), str(_HERE)]
 
 from support import ROOT, Environment, run  # noqa: E402
 from workspace import interpreters, packages  # noqa: E402
+from workspace.environments import BACKEND  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def editable_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Wheels of the build backend, which an editable installation needs."""
     folder = tmp_path_factory.mktemp("editable-tools")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    run([*pip, "download", "--quiet", "--dest", folder, "hatchling"])
+    run([*pip, "download", "--quiet", "--dest", folder, *BACKEND])
     return folder
 
 

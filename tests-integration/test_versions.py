@@ -10,6 +10,7 @@ import pytest
 from support import ROOT
 from workspace import packages
 from workspace.console import Failure
+from workspace.paths import PACKAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the packages that may be written to."""
     folder = tmp_path / "packages"
     ignored = shutil.ignore_patterns("__pycache__", "tests")
-    shutil.copytree(packages.PACKAGES, folder, ignore=ignored)
+    shutil.copytree(PACKAGES, folder, ignore=ignored)
     monkeypatch.setattr(packages, "PACKAGES", folder)
     return folder
 

@@ -9,6 +9,7 @@ import pytest
 
 from support import ROOT, run
 from workspace import interpreters, packages
+from workspace.console import Failure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ def test_bad_input_is_one_line_and_status_2(words: list[str], message: str) -> N
 
 def test_missing_python_that_is_asked_for_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreters, "find", lambda version: None)
-    with pytest.raises(interpreters.Failure, match=r"Python 3\.12 was not found") as caught:
+    with pytest.raises(Failure, match=r"Python 3\.12 was not found") as caught:
         interpreters.available(["3.12"])
     assert caught.value.status == 2
 

@@ -11,14 +11,14 @@ import subprocess
 import sys
 
 from workspace.console import say
-from workspace.paths import PACKAGES, ROOT
+from workspace.paths import PACKAGES, ROOT, TOOLS
 
 VERSIONS = ("3.11", "3.15")
 
 
 def targets() -> list[tuple[str, list[str], dict[str, str]]]:
     """Return (title, paths, environment variables) for each run of mypy."""
-    found = []
+    found: list[tuple[str, list[str], dict[str, str]]] = []
     for folder in sorted(PACKAGES.iterdir()):
         if not (folder / "src").is_dir():
             continue
@@ -26,7 +26,12 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
         # typeshed's stubs, as it does for users.
         own = {"MYPYPATH": str(folder / "src")} if folder.name == "asyncio" else {}
         found.append((folder.name, [str(folder / "src")], own))
-    found.append(("tools", [str(ROOT / "tools")], {}))
+    # Scripts find what stands beside them as top-level modules.
+    tools = TOOLS / "conformance", TOOLS / "demo" / "programs"
+    found += [(f"tools/{path.name}", [str(path)], {"MYPYPATH": str(path)}) for path in tools]
+    scripts = [str(path) for path in sorted(TOOLS.glob("*.py"))]
+    found.append(("tools", [*scripts, str(TOOLS / "workspace")], {}))
+    found.append(("tools/demo", [str(TOOLS / "demo" / "__main__.py")], {}))
     found.append(("tests-integration", [str(ROOT / "tests-integration")], {}))
     return found
 

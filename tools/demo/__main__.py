@@ -238,7 +238,7 @@ class Demo:
             result = verdict.result
             table.add_row(
                 verdict.scenario.title,
-                result.get("loop", "?").replace(".", ".\u200b"),
+                _in_short(result.get("loop", "?")),
                 result.get("what", "?"),
                 str(result.get("checked", 0)),
                 str(verdict.differed),
@@ -246,6 +246,12 @@ class Demo:
                 "[green]ok[/]" if not verdict.differed else "[red]DIFFERS[/]",
             )
         return table
+
+
+def _in_short(loop: str) -> str:
+    """Write `package.module.Class` as `package: Class`."""
+    package, _, rest = loop.partition(".")
+    return f"{package}: {rest.rpartition('.')[2]}" if rest else loop
 
 
 def show_versions(console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workspace import environments, packages
@@ -11,8 +12,6 @@ from workspace.console import Failure, run_quietly
 from workspace.paths import ROOT, TOOLS, WHEELS, executable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from workspace.interpreters import Interpreter
 
 #: A loop distribution of the demo's own, to be chosen by its registered name.
@@ -53,7 +52,7 @@ def _stamp_of(python: Interpreter) -> tuple[Path, str] | None:
         first, _, rest = _stamp(python).read_text("utf-8").partition("\n")
     except OSError:
         return None
-    return type(WHEELS)(first), rest
+    return Path(first), rest
 
 
 def _wheels() -> Path:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workspace import interpreters
+from workspace import interpreters, packages
 from workspace.console import Failure, run_quietly, say
 from workspace.paths import CACHE, ON_WINDOWS, ROOT, VENV, executable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from workspace.interpreters import Interpreter
 
 HATCH = "hatch>=1.16.2,<2"
+#: The environments that hold the packages in place, and what builds those.
+WITH_PACKAGES = ("default", "test")
+BACKEND = ("hatchling>=1.27", "editables")
 _STAMP = VENV / "hatch-requirement.txt"
 _INTERPRETER_LINKS = CACHE / "interpreters"
 #: What a user's shell may hold that must not reach the tests: they choose for themselves.
@@ -61,9 +63,9 @@ def _some_pip() -> list[str]:
 
 def _base_environment(*, keep_ours: bool = False) -> dict[str, str]:
     """The caller's environment variables without those that would bend what runs here."""
-    dropped = ("VIRTUAL_ENV", "HATCH_ENV", "HATCH_ENV_ACTIVE", *_PYTHONS)
+    dropped = {"VIRTUAL_ENV", "HATCH_ENV", "HATCH_ENV_ACTIVE", *_PYTHONS}
     if not keep_ours:
-        dropped += _OURS
+        dropped.update(_OURS)
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
@@ -72,7 +74,10 @@ def _hatch_environment() -> dict[str, str]:
     # Everything that hatch makes stays in the work tree; a user's own configuration is left out of it.
     env["HATCH_DATA_DIR"] = str(CACHE / "hatch")
     env["HATCH_CACHE_DIR"] = str(CACHE / "hatch" / "cache")
-    env["HATCH_CONFIG"] = str(CACHE / "hatch" / "config.toml")
+    config = CACHE / "hatch" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.touch()
+    env["HATCH_CONFIG"] = str(config)
     env["HATCH_INTERACTIVE"] = "0"
     env["PATH"] = f"{_INTERPRETER_LINKS}{os.pathsep}{env.get('PATH', os.defpath)}"
     return env
@@ -98,26 +103,50 @@ def hatch_run(environment: str, *command: str | Path, cwd: Path = ROOT) -> int:
     return subprocess.run(hatch, env=_hatch_environment(), cwd=cwd).returncode
 
 
-def hatch_quietly(title: str, *arguments: str | Path) -> str:
-    """Run hatch itself as a step and return what it printed."""
-    return run_quietly(title, [ensure_hatch(), "--no-color", *arguments], env=_hatch_environment())
-
-
 def prepare(environment: str, interpreter: Interpreter | None = None) -> Path:
     """Make one of hatch's environments, or bring it up to date, and return its folder.
 
     With an interpreter, it is the environment of that Python in the matrix of this name.
     """
+    name = environment
     if interpreter is not None:
         link(interpreter)
-        environment = f"{environment}.py{interpreter.version}"
-    path = _find(environment)
-    if path.is_dir() and not _works(path):
-        say(f"    the environment {environment} is broken: making it anew")
+        name = f"{environment}.py{interpreter.version}"
+    path = _find(name)
+    editable = environment in WITH_PACKAGES
+    stamp = path / "made-of.txt"
+    made_of = packages.editable_fingerprint() if editable else ""
+    if path.is_dir() and not (_works(path) and _read(stamp) == made_of):
+        say(f"    the environment {name} is out of date: making it anew")
         shutil.rmtree(path)
-    # `env create` leaves an environment that exists as it is; `run` brings its dependencies up to date.
-    hatch_quietly(f"preparing the environment {environment}", "run", f"{environment}:python", "-V")
+    env = _hatch_environment()
+    if editable:
+        if not path.is_dir():
+            _seed(name, path, (interpreter or interpreters.default()).path)
+        env["PIP_NO_BUILD_ISOLATION"] = "0"  # pip reads it so: no isolation
+    # `run` brings the dependencies of an environment up to date, which `env create` leaves as they are.
+    hatch = [str(ensure_hatch()), "--no-color", "run", f"{name}:python", "-V"]
+    run_quietly(f"preparing the environment {name}", hatch, env=env)
+    stamp.write_text(made_of)
     return path
+
+
+def _seed(name: str, path: Path, python: Path) -> None:
+    """Make an environment that has the build backend, before hatch fills it.
+
+    Else pip fetches the backend anew for each of the packages, which takes longer than all the rest.
+    """
+    env = _base_environment()
+    virtualenv = [str(executable(VENV)), "-m", "virtualenv", "--no-periodic-update"]
+    run_quietly(
+        f"making the environment {name}", [*virtualenv, "--python", str(python), str(path)], env=env
+    )
+    pip = [str(executable(path)), "-m", "pip", "--disable-pip-version-check", "install"]
+    run_quietly(f"installing the build backend into {name}", [*pip, *BACKEND], env=env)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.is_file() else None
 
 
 def _find(environment: str) -> Path:
@@ -131,7 +160,7 @@ def _find(environment: str) -> Path:
     lines = answer.stdout.split("\n")
     if answer.returncode or not lines[0]:
         raise Failure(f"hatch knows no environment {environment}: {answer.stderr.strip()}")
-    return type(ROOT)(lines[0].strip())
+    return Path(lines[0].strip())
 
 
 def _works(environment: Path) -> bool:
@@ -155,7 +184,3 @@ def program_environment(environment: Path, *, keep_ours: bool = True) -> dict[st
 
 def versions_line(found: Iterable[Interpreter]) -> str:
     return ", ".join(f"{here.version} ({here.full})" for here in found)
-
-
-def running_python() -> str:
-    return "{}.{}.{}".format(*sys.version_info)

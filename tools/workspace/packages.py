@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workspace.console import Failure
-from workspace.paths import PACKAGES
+from workspace.paths import PACKAGES, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,17 @@ def fingerprint(*more: Path) -> str:
             content = path.read_bytes()
             digest.update(f"{folder.name}/{path.relative_to(folder)} {len(content)}\n".encode())
             digest.update(content)
+    return digest.hexdigest()
+
+
+def editable_fingerprint() -> str:
+    """Return a digest of what an installation in place holds copies of: metadata, versions, start-up hooks."""
+    digest = hashlib.sha256((ROOT / "hatch.toml").read_bytes())
+    for package in load():
+        digest.update(f"{package.name} {package.version} {package.folder}\n".encode())
+        digest.update(package.metadata.read_bytes())
+        for hook in sorted((package.folder / "src").glob("*.*")):
+            digest.update(hook.read_bytes())
     return digest.hexdigest()
 
 
