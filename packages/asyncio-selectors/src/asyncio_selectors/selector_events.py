@@ -54,8 +54,10 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     The loop owns the poller and closes it. See PEP 3156.
     """
 
-    _ssock: Any
-    _csock: Any
+    _ssock: Any = None
+    _csock: Any = None
+    # A byte is under way to the loop; another one would not wake it earlier.
+    _waking = False
 
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         super().__init__()
@@ -72,8 +74,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         try:
             self._make_self_pipe()
         except BaseException:
-            selector.close()
-            self._selector = None
+            BaseSelectorEventLoop.close(self)
             raise
 
     # The turn of the loop.
@@ -104,9 +105,11 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         """Close the loop, its poller and its own descriptors; see `AbstractEventLoop.close()`."""
         if self._closed:
             return
-        # Refuses where the loop runs, and then nothing has happened yet.
+        if self._thread_id is None:
+            # While the poller is there to forget it.
+            self._close_self_pipe()
+        # Refuses where the loop runs.
         super().close()
-        self._close_self_pipe()
         if self._selector is not None:
             self._selector.close()
             self._selector = None
@@ -122,8 +125,6 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
             end.setblocking(False)
         self._ssock, self._csock = pair
         self._internal_fds = 1
-        # A byte is under way; another one would wake nobody earlier.
-        self._waking = False
         self._add_reader(self._ssock.fileno(), self._read_from_self)
 
     def _close_self_pipe(self) -> None:
@@ -136,21 +137,20 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         self._internal_fds = 0
 
     def _read_from_self(self) -> None:
-        # Before reading: whoever finds the flag set has queued his handle before, and this
-        # turn of the loop runs it.
-        self._waking = False
-        while True:
+        room = 4096
+        data = None
+        while data is None or len(data) == room:
             try:
-                data = self._ssock.recv(4096)
+                data = self._ssock.recv(room)
             except InterruptedError:
                 continue
             except BlockingIOError:
-                return
-            if not data:
-                return
+                break
             self._process_self_data(data)
-            if len(data) < 4096:
-                return
+        # Only now that nothing is read any more: a byte swallowed after this line would leave the
+        # flag set for ever. Whoever found it set has queued his handle before he looked, and
+        # the next turn finds that handle.
+        self._waking = False
 
     def _process_self_data(self, data: bytes) -> None:
         """Take what woke the loop; loops with signals override it."""
@@ -172,8 +172,6 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         except BaseException:
             self._waking = False
             raise
-
-    _waking = False
 
     # Readers and writers.
 

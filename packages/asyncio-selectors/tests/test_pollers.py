@@ -1,0 +1,227 @@
+"""Pollers: one shape over every mechanism of the system."""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import socket
+import time
+from collections import deque
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Any
+
+import pytest
+
+from asyncio_core.handles import Handle
+from asyncio_selectors import SelectorEventLoop, poller
+from asyncio_selectors.poller import Poller, best_poller
+
+BOTH = EVENT_READ | EVENT_WRITE
+
+
+@pytest.fixture
+def polled(poller_class: type[Poller]) -> Any:
+    made = poller_class()
+    yield made
+    made.close()
+
+
+def test_a_poller_is_a_selector(polled: Poller) -> None:
+    assert isinstance(polled, selectors.BaseSelector)
+
+
+def test_what_is_ready_is_listed_with_its_key(polled: Poller, pair: Any) -> None:
+    left, right = pair
+    key = polled.register(left, BOTH, "mine")
+    assert polled.select(0) == [(key, EVENT_WRITE)]
+    right.send(b"x")
+    assert polled.select(5) == [(key, BOTH)]
+    assert key == (left, left.fileno(), BOTH, "mine")
+
+
+def test_only_the_events_asked_for_are_listed(polled: Poller, pair: Any) -> None:
+    left, right = pair
+    key = polled.register(left, EVENT_READ)
+    assert polled.select(0) == []
+    right.close()
+    assert polled.select(5) == [(key, EVENT_READ)]
+
+
+def test_modify_changes_events_and_data(polled: Poller, pair: Any) -> None:
+    left, _ = pair
+    polled.register(left, EVENT_READ, 1)
+    key = polled.modify(left, EVENT_WRITE, 2)
+    assert polled.select(0) == [(key, EVENT_WRITE)]
+    assert polled.get_key(left).data == 2
+    polled.modify(left, EVENT_READ, 3)
+    assert polled.select(0) == []
+
+
+def test_unregistered_descriptors_are_forgotten(polled: Poller, pair: Any) -> None:
+    left, _ = pair
+    key = polled.register(left, EVENT_WRITE)
+    assert polled.unregister(left) == key
+    assert polled.select(0) == []
+    assert left not in polled.get_map()
+    with pytest.raises(KeyError):
+        polled.unregister(left)
+    with pytest.raises(KeyError, match="not registered"):
+        polled.get_key(left)
+
+
+def test_registering_twice_is_an_error(polled: Poller, pair: Any) -> None:
+    left, _ = pair
+    polled.register(left, EVENT_WRITE)
+    with pytest.raises(KeyError, match="already registered"):
+        polled.register(left.fileno(), EVENT_READ)
+
+
+@pytest.mark.parametrize("events", [0, 4, 7])
+def test_unknown_events_are_refused(polled: Poller, pair: Any, events: int) -> None:
+    with pytest.raises(ValueError, match="Invalid events"):
+        polled.register(pair[0], events)
+
+
+@pytest.mark.parametrize("what", [object(), "text", -1])
+def test_what_has_no_descriptor_is_refused(polled: Poller, what: Any) -> None:
+    with pytest.raises(ValueError, match="Invalid file"):
+        polled.register(what, EVENT_READ)
+
+
+def test_a_descriptor_closed_too_early_can_still_be_unregistered(polled: Poller) -> None:
+    left, right = socket.socketpair()
+    with right:
+        polled.register(left, EVENT_READ, "gone")
+        left.close()
+        assert polled.unregister(left).data == "gone"
+        assert not polled.get_map()
+
+
+def test_a_number_used_again_is_watched_again(polled: Poller) -> None:
+    first, peer = socket.socketpair()
+    number = first.fileno()
+    polled.register(first, EVENT_READ)
+    first.close()
+    peer.close()
+    polled.unregister(number)
+    second, peer = socket.socketpair()
+    with second, peer:
+        os.dup2(second.fileno(), number)
+        key = polled.register(number, EVENT_WRITE)
+        assert polled.select(5) == [(key, EVENT_WRITE)]
+        polled.unregister(number)
+        if number not in (second.fileno(), peer.fileno()):
+            os.close(number)
+
+
+def test_the_map_finds_numbers_and_file_objects(polled: Poller, pair: Any) -> None:
+    left, right = pair
+    key = polled.register(left, EVENT_READ)
+    keys = polled.get_map()
+    assert keys[left] is keys[left.fileno()] is keys.get(left.fileno()) is key
+    assert left in keys and left.fileno() in keys
+    assert right not in keys and right.fileno() not in keys
+    assert len(keys) == 1
+
+
+def test_a_closed_poller_has_no_keys(poller_class: type[Poller], pair: Any) -> None:
+    made = poller_class()
+    made.register(pair[0], EVENT_READ)
+    made.close()
+    assert made.get_map() is None
+    with pytest.raises(RuntimeError):
+        made.get_key(pair[0])
+
+
+def test_waiting_ends_with_the_timeout_and_not_before(polled: Poller, pair: Any) -> None:
+    polled.register(pair[0], EVENT_READ)
+    began = time.monotonic()
+    assert polled.select(0.0201) == []
+    assert time.monotonic() - began >= 0.02
+
+
+def test_nothing_to_watch_is_nothing_ready(polled: Poller) -> None:
+    assert polled.select(0) == []
+    assert polled.select(-1 if not hasattr(polled, "_epoll") else 0) == []
+
+
+def test_handles_of_ready_descriptors_go_to_the_queue(
+    polled: Poller, pair: Any, loop: SelectorEventLoop
+) -> None:
+    left, right = pair
+    reader, writer = (Handle(print, (), loop) for _ in range(2))
+    ready: deque[Handle] = deque()
+    polled.register(left, BOTH, (reader, writer))
+    polled.collect(0, ready)
+    assert list(ready) == [writer]
+    right.send(b"x")
+    polled.collect(5, ready)
+    assert list(ready) == [writer, reader, writer]
+
+
+def test_a_hangup_wakes_reader_and_writer(polled: Poller, loop: SelectorEventLoop) -> None:
+    left, right = socket.socketpair()
+    reader, writer = (Handle(print, (), loop) for _ in range(2))
+    ready: deque[Handle] = deque()
+    with left:
+        polled.register(left, BOTH, (reader, writer))
+        right.close()
+        polled.collect(5, ready)
+        assert set(ready) == {reader, writer}
+
+
+@pytest.mark.parametrize("events", [EVENT_READ, EVENT_WRITE, BOTH])
+def test_cancelled_handles_leave_the_poller(
+    polled: Poller, pair: Any, loop: SelectorEventLoop, events: int
+) -> None:
+    left, right = pair
+    reader, writer = (Handle(print, (), loop) for _ in range(2))
+    right.send(b"x")
+    polled.register(left, BOTH, (reader, writer))
+    if events & EVENT_READ:
+        reader.cancel()
+    if events & EVENT_WRITE:
+        writer.cancel()
+    ready: deque[Handle] = deque()
+    polled.collect(5, ready)
+    assert not any(handle.cancelled() for handle in ready)
+    left_over = BOTH & ~events
+    if left_over:
+        assert polled.get_key(left).events == left_over
+    else:
+        assert left not in polled.get_map()
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="needs Linux")
+def test_the_best_poller_of_linux_is_epoll() -> None:
+    made = best_poller()
+    assert type(made).__name__ == "EpollPoller"
+    made.close()
+
+
+def test_a_mechanism_that_the_kernel_lacks_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: Any) -> None:
+        raise OSError(38, "Function not implemented")
+
+    for name in ("epoll", "kqueue"):
+        monkeypatch.setattr(select, name, missing, raising=False)
+    made = best_poller()
+    assert type(made).__name__ in ("PollPoller", "SelectPoller")
+    made.close()
+
+
+def test_running_out_of_descriptors_is_no_missing_mechanism(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(select, "epoll", full, raising=False)
+    with pytest.raises(OSError, match="Too many open files"):
+        best_poller()
+
+
+def test_descriptor_of_takes_numbers_and_objects(pair: Any) -> None:
+    assert poller.descriptor_of(3) == 3
+    assert poller.descriptor_of(pair[0]) == pair[0].fileno()
