@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import GeneratorType
 
 from asyncio_core.base_futures import isfuture
 from asyncio_core.running_loop import _get_running_loop
 from asyncio_core.task_registry import current_task
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import FrameType
-    from typing import TextIO, overload
+    from typing import Any, TextIO, overload
 
     from asyncio_core.futures import Future
 
@@ -39,7 +40,7 @@ _COROUTINE = 0x80
 _ITERABLE_COROUTINE = 0x100
 _ASYNC_GENERATOR = 0x200
 
-# The frame and the next awaitable further in, of coroutines, asynchronous and plain generators.
+# Where coroutines, asynchronous and plain generators keep their frame, and what they wait for.
 _SUSPENDED_ATTRIBUTES = (
     ("cr_frame", "cr_await"),
     ("ag_frame", "ag_await"),
@@ -192,8 +193,16 @@ def _look_into(awaitable: Any) -> tuple[FrameType | None, Any]:
     """
     for frame_attribute, next_attribute in _SUSPENDED_ATTRIBUTES:
         if hasattr(awaitable, next_attribute):
-            return getattr(awaitable, frame_attribute, None), getattr(awaitable, next_attribute)
+            frame = getattr(awaitable, frame_attribute, None)
+            if isinstance(awaitable, GeneratorType) and not _is_generator_coroutine(frame):
+                # The inside of somebody's __await__(), such as a future's, is not for the reader.
+                frame = None
+            return frame, getattr(awaitable, next_attribute)
     return None, None
+
+
+def _is_generator_coroutine(frame: FrameType | None) -> bool:
+    return frame is not None and bool(frame.f_code.co_flags & _ITERABLE_COROUTINE)
 
 
 class _Visit:

@@ -114,6 +114,7 @@ class TaskGroup:
     async def _aexit(self, exc: BaseException | None) -> bool:
         """Do the work of ``__aexit__()``; return whether `exc` is dealt with."""
         outside: CancelledError | None = None
+        failure: BaseException | None = None
         try:
             self._phase = _WAITING
             only_ours = self._take_back_interrupt()
@@ -122,26 +123,25 @@ class TaskGroup:
             if exc is not None:
                 self._note_body_error(exc)
                 self._stop()
-            caught = await self._drain()
-            if outside is None:
-                outside = caught
+            while self._tasks:
+                self._drained = get_running_loop().create_future()
+                try:
+                    await self._drained
+                except CancelledError as error:
+                    # The group interrupts nobody in this phase, so it comes from outside.
+                    if outside is None:
+                        outside = error
+                    self._stop()
+            self._drained = None
             self._phase = _FINISHED
-            if self._base_error is not None:
-                if self._base_error is exc:
-                    return False
-                raise self._base_error
-            if self._errors:
-                if len(self._errors) == 1 and self._errors[0] is exc and type(exc) is GeneratorExit:
-                    return False  # Nothing failed: somebody closes the generator around us.
-                self._pass_on_cancellation(outside)
-                raise BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors)
-            if outside is not None and outside is not exc:
-                raise outside
-            # The body's CancelledError is swallowed where nobody but the group asked for it.
-            return outside is None
+            failure = self._verdict(exc, outside)
+            if failure is not None and failure is not exc:
+                raise failure
+            # What came out of the body goes on, or nothing does: a cancellation that nobody but
+            # the group asked for ends here.
+            return failure is None
         finally:
-            del exc, outside
-            caught = None
+            del exc, outside, failure
 
     def create_task(
         self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **kwargs: Any
@@ -230,21 +230,21 @@ class TaskGroup:
             self._base_error = exc
         self._errors.append(exc)
 
-    async def _drain(self) -> CancelledError | None:
-        """Wait for the children; return the first CancelledError that arrived meanwhile."""
-        first = None
-        while self._tasks:
-            drained = self._drained = get_running_loop().create_future()
-            try:
-                await drained
-            except CancelledError as exc:
-                # The group takes nobody's part in this phase, so it comes from outside.
-                if first is None:
-                    first = exc
-                self._stop()
-            finally:
-                self._drained = None
-        return first
+    def _verdict(
+        self, exc: BaseException | None, outside: CancelledError | None
+    ) -> BaseException | None:
+        """Return the exception that the block ends with, None where it ends well.
+
+        `exc` came out of the body, `outside` is a cancellation that the group did not ask for.
+        """
+        if self._base_error is not None:
+            return self._base_error
+        if not self._errors:
+            return outside
+        if type(exc) is GeneratorExit and len(self._errors) == 1 and self._errors[0] is exc:
+            return exc  # Nothing failed: somebody closes the generator around the block.
+        self._pass_on_cancellation(outside)
+        return BaseExceptionGroup("unhandled errors in a TaskGroup", self._errors)
 
     def _pass_on_cancellation(self, outside: CancelledError | None) -> None:
         """Have the parent cancelled anew where its cancellation gives way to exceptions.

@@ -102,7 +102,8 @@ def ensure_future(coro_or_future: Any, *, loop: AbstractEventLoop | None = None)
     by such a task.
 
     Raises TypeError for what cannot be awaited, ValueError where a future belongs to another loop
-    than `loop`, and RuntimeError where there is no loop to be found.
+    than `loop`, and RuntimeError where there is no loop to be found or it is closed; the coroutine
+    is closed then.
     """
     if isfuture(coro_or_future):
         if loop is None or loop is _get_loop(coro_or_future):
@@ -114,14 +115,14 @@ def ensure_future(coro_or_future: Any, *, loop: AbstractEventLoop | None = None)
     if not native and not isinstance(coro_or_future, collections.abc.Awaitable):
         raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")
     home = _loop_in_charge() if loop is None else loop
-    if native:
-        return home.create_task(coro_or_future)
-    wrapper = _await(coro_or_future)
+    coro = coro_or_future if native else _await(coro_or_future)
     try:
-        return home.create_task(wrapper)
-    except BaseException:
-        # Nobody else knows the wrapper; left alone it would be reported as never awaited.
-        wrapper.close()
+        return home.create_task(coro)
+    except BaseException as exc:
+        # Left alone, what will never run is reported as never awaited: the wrapper, which nobody
+        # else knows, and with a closed loop (RuntimeError) the caller's coroutine as well.
+        if not native or isinstance(exc, RuntimeError):
+            coro.close()
         raise
 
 
@@ -282,9 +283,7 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
     if timeout is None:
         return await fut
     if timeout > 0:
-        deadline = get_running_loop().time() + timeout
-        async with Timeout(deadline):
-            return await fut
+        return await _before_deadline(fut, get_running_loop().time() + timeout)
     future = ensure_future(fut)
     if future.done():
         return future.result()
@@ -293,6 +292,19 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         return future.result()
     except CancelledError as exc:
         raise TimeoutError from exc
+
+
+async def _before_deadline(fut: Awaitable[T], deadline: float) -> T:
+    scope = Timeout(deadline)
+    try:
+        async with scope:
+            return await fut
+    except TimeoutError:
+        # A future can get its result in the very turn in which the time is up.
+        if scope.expired() and isfuture(fut) and fut.done() and not fut.cancelled():
+            result: T = fut.result()
+            return result
+        raise
 
 
 async def _cancel_and_wait(future: Future[Any]) -> None:
