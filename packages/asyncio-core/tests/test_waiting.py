@@ -1,0 +1,635 @@
+"""sleep, ensure_future, wait, wait_for, as_completed, run_coroutine_threadsafe."""
+
+from __future__ import annotations
+
+import math
+import threading
+import types
+
+import pytest
+
+from asyncio_core.exceptions import CancelledError
+from asyncio_core.parking_loop import ParkingEventLoop
+from asyncio_core.running_loop import get_running_loop
+from asyncio_core.tasks import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    Task,
+    all_tasks,
+    as_completed,
+    create_task,
+    current_task,
+    eager_task_factory,
+    ensure_future,
+    gather,
+    run_coroutine_threadsafe,
+    shield,
+    sleep,
+    wait,
+    wait_for,
+)
+
+
+async def fail(error, delay=0):
+    await sleep(delay)
+    raise error
+
+
+async def forever():
+    await get_running_loop().create_future()
+
+
+# sleep
+
+
+def test_sleep_takes_its_time_and_returns_the_result(run):
+    async def main():
+        loop = get_running_loop()
+        before = loop.time()
+        result = await sleep(3600, "slept")
+        return result, loop.time() - before
+
+    assert run(main()) == ("slept", 3600)
+
+
+@pytest.mark.parametrize("delay", [0, -1])
+def test_sleep_of_nothing_lets_ready_callbacks_run_once(run, delay):
+    async def main():
+        seen = []
+        get_running_loop().call_soon(seen.append, "callback")
+        assert await sleep(delay, "result") == "result"
+        return seen
+
+    assert run(main()) == ["callback"]
+
+
+def test_sleep_refuses_nan(run):
+    with pytest.raises(ValueError, match="NaN"):
+        run(sleep(math.nan))
+
+
+def test_cancelled_sleep_leaves_no_timer(run):
+    async def main():
+        task = create_task(sleep(1000))
+        await sleep(0)
+        task.cancel()
+        await wait([task])
+        return [timer for timer in get_running_loop()._scheduled if not timer.cancelled()]
+
+    assert run(main()) == []
+
+
+# ensure_future
+
+
+def test_ensure_future_returns_futures_as_they_are(loop):
+    future = loop.create_future()
+    assert ensure_future(future) is future
+    assert ensure_future(future, loop=loop) is future
+
+
+def test_ensure_future_refuses_a_future_of_another_loop(loop):
+    other = ParkingEventLoop()
+    try:
+        with pytest.raises(ValueError, match="different loop"):
+            ensure_future(loop.create_future(), loop=other)
+    finally:
+        other.close()
+
+
+def test_ensure_future_makes_tasks_of_every_kind_of_awaitable(run):
+    class Awaitable:
+        def __await__(self):
+            return sleep(0, "awaitable").__await__()
+
+    @types.coroutine
+    def generator():
+        return (yield from sleep(0, "generator").__await__())
+
+    async def main():
+        tasks = [
+            ensure_future(thing) for thing in (sleep(0, "coroutine"), Awaitable(), generator())
+        ]
+        assert all(isinstance(task, Task) for task in tasks)
+        return [await task for task in tasks]
+
+    assert run(main()) == ["coroutine", "awaitable", "generator"]
+
+
+@pytest.mark.parametrize("thing", ["text", 1, None, iter(())])
+def test_ensure_future_refuses_what_cannot_be_awaited(loop, thing):
+    with pytest.raises(TypeError, match="awaitable is required"):
+        ensure_future(thing, loop=loop)
+
+
+def test_ensure_future_leaves_no_coroutine_behind_when_the_task_factory_fails(loop):
+    class Awaitable:
+        def __await__(self):
+            yield
+
+    def factory(loop, coro):
+        raise OSError("no tasks today")
+
+    loop.set_task_factory(factory)
+    # A wrapper that was never awaited would be a warning, and so an error here.
+    with pytest.raises(OSError, match="no tasks today"):
+        ensure_future(Awaitable(), loop=loop)
+
+
+def test_ensure_future_closes_the_coroutine_where_the_loop_is_closed():
+    closed = ParkingEventLoop()
+    closed.close()
+    # A coroutine that was not closed would be a warning, and so an error here.
+    with pytest.raises(RuntimeError, match="closed"):
+        ensure_future(sleep(0), loop=closed)
+
+
+# wait
+
+
+def test_wait_for_all(run):
+    async def main():
+        tasks = {create_task(sleep(number)) for number in range(3)}
+        done, pending = await wait(tasks)
+        return done == tasks, pending
+
+    assert run(main()) == (True, set())
+
+
+def test_wait_for_the_first(run):
+    async def main():
+        slow, quick = create_task(forever()), create_task(sleep(1))
+        done, pending = await wait([slow, quick], return_when=FIRST_COMPLETED)
+        return done == {quick}, pending == {slow}
+
+    assert run(main()) == (True, True)
+
+
+def test_wait_for_the_first_exception_passes_over_results_and_cancellations(run):
+    async def main():
+        good, cancelled, slow = (
+            create_task(sleep(1)),
+            create_task(forever()),
+            create_task(forever()),
+        )
+        bad = create_task(fail(OSError(), 2))
+        await sleep(0)
+        cancelled.cancel()
+        done, pending = await wait([good, cancelled, bad, slow], return_when=FIRST_EXCEPTION)
+        assert isinstance(bad.exception(), OSError)
+        return done == {good, cancelled, bad}, pending == {slow}
+
+    assert run(main()) == (True, True)
+
+
+def test_wait_sees_an_exception_that_is_false(run):
+    class Quiet(Exception):
+        def __bool__(self):
+            return False
+
+    async def main():
+        bad = create_task(fail(Quiet()))
+        _, pending = await wait([bad, create_task(forever())], return_when=FIRST_EXCEPTION)
+        assert isinstance(bad.exception(), Quiet)
+        return len(pending)
+
+    assert run(main()) == 1
+
+
+def test_wait_ends_at_the_timeout_without_an_error(run):
+    async def main():
+        task = create_task(forever())
+        done, pending = await wait([task], timeout=5)
+        return done, pending == {task}, task.done()
+
+    assert run(main()) == (set(), True, False)
+
+
+def test_wait_lets_others_run_even_where_everything_is_done(run):
+    async def main():
+        done = get_running_loop().create_future()
+        done.set_result(None)
+        seen = []
+        get_running_loop().call_soon(seen.append, "callback")
+        await wait([done])
+        return seen
+
+    assert run(main()) == ["callback"]
+
+
+def test_cancelled_wait_cancels_nothing_and_cleans_up(run):
+    async def main():
+        future = get_running_loop().create_future()
+        waiting = create_task(wait([future], timeout=100))
+        await sleep(0)
+        assert future._asyncio_awaited_by == {waiting}
+        waiting.cancel()
+        with pytest.raises(CancelledError):
+            await waiting
+        assert not future._callbacks
+        assert not future._asyncio_awaited_by
+        return future.done()
+
+    assert run(main()) is False
+
+
+def test_wait_takes_any_iterable(run):
+    async def main():
+        done, _ = await wait(create_task(sleep(0)) for _ in range(4))
+        return len(done)
+
+    assert run(main()) == 4
+
+
+def test_wait_refuses_what_it_cannot_wait_for(run):
+    async def main():
+        future = get_running_loop().create_future()
+        coroutine = sleep(0)
+        try:
+            with pytest.raises(TypeError, match="coroutines is forbidden"):
+                await wait([future, coroutine])
+            with pytest.raises(TypeError, match="not Future"):
+                await wait(future)
+            with pytest.raises(TypeError, match="not coroutine"):
+                await wait(coroutine)
+            with pytest.raises(ValueError, match="empty"):
+                await wait([])
+            with pytest.raises(ValueError, match="empty"):
+                await wait(iter(()))
+            with pytest.raises(ValueError, match="SOMETIME"):
+                await wait([future], return_when="SOMETIME")
+        finally:
+            coroutine.close()
+        assert not future._callbacks
+
+    run(main())
+
+
+def test_the_conditions_are_those_of_concurrent_futures():
+    import concurrent.futures
+
+    assert FIRST_COMPLETED == concurrent.futures.FIRST_COMPLETED
+    assert FIRST_EXCEPTION == concurrent.futures.FIRST_EXCEPTION
+    assert ALL_COMPLETED == concurrent.futures.ALL_COMPLETED
+
+
+# wait_for
+
+
+@pytest.mark.parametrize("timeout", [None, 10])
+def test_wait_for_returns_the_result(run, timeout):
+    assert run(wait_for(sleep(1, "done"), timeout)) == "done"
+
+
+def test_wait_for_runs_a_coroutine_in_the_calling_task(run):
+    async def who():
+        return current_task()
+
+    async def main():
+        return await wait_for(who(), 10) is current_task()
+
+    assert run(main()) is True
+
+
+def test_wait_for_cancels_what_takes_too_long(run):
+    async def main():
+        task = create_task(forever())
+        with pytest.raises(TimeoutError) as caught:
+            await wait_for(task, 10)
+        assert isinstance(caught.value.__cause__, CancelledError)
+        return task.cancelled()
+
+    assert run(main()) is True
+
+
+def test_wait_for_returns_the_result_of_what_ignores_its_cancellation(run):
+    async def stubborn():
+        try:
+            await forever()
+        except CancelledError:
+            return "saved"
+
+    assert run(wait_for(stubborn(), 10)) == "saved"
+
+
+def test_wait_for_loses_no_result_that_comes_with_the_deadline(run):
+    async def main():
+        loop = get_running_loop()
+        future = loop.create_future()
+        loop.call_later(10, future.set_result, "just in time")
+        return await wait_for(future, 10)
+
+    assert run(main()) == "just in time"
+
+
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_wait_for_no_time_takes_what_is_done(run, timeout):
+    async def main():
+        future = get_running_loop().create_future()
+        future.set_result("done")
+        return await wait_for(future, timeout)
+
+    assert run(main()) == "done"
+
+
+@pytest.mark.parametrize("timeout", [0, -1])
+def test_wait_for_no_time_does_not_start_a_coroutine(run, timeout):
+    started = []
+
+    async def start():
+        started.append(True)
+
+    async def main():
+        with pytest.raises(TimeoutError):
+            await wait_for(start(), timeout)
+
+    run(main())
+    assert not started
+
+
+def test_wait_for_no_time_waits_until_the_task_has_taken_note(run):
+    async def slow_to_end(log):
+        try:
+            await forever()
+        finally:
+            await sleep(100)
+            log.append("cleaned up")
+
+    async def main():
+        log = []
+        task = create_task(slow_to_end(log))
+        await sleep(0)
+        with pytest.raises(TimeoutError):
+            await wait_for(task, 0)
+        return log
+
+    assert run(main()) == ["cleaned up"]
+
+
+def test_wait_for_passes_on_the_exception_of_the_clean_up(run):
+    async def bad_ending():
+        try:
+            await forever()
+        finally:
+            raise OSError("clean-up failed")
+
+    async def main():
+        task = create_task(bad_ending())
+        await sleep(0)
+        with pytest.raises(OSError, match="clean-up failed"):
+            await wait_for(task, 0)
+        with pytest.raises(OSError, match="clean-up failed"):
+            await wait_for(bad_ending(), 1)
+
+    run(main())
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 60])
+def test_cancelling_wait_for_cancels_the_task(run, timeout):
+    async def main():
+        task = create_task(forever())
+        waiting = create_task(wait_for(task, timeout))
+        await sleep(0)
+        waiting.cancel()
+        with pytest.raises(CancelledError):
+            await waiting
+        return task.cancelled()
+
+    assert run(main()) is True
+
+
+def test_wait_for_leaves_what_is_shielded(run):
+    async def main():
+        task = create_task(sleep(20, "unharmed"))
+        with pytest.raises(TimeoutError):
+            await wait_for(shield(task), 10)
+        return await task
+
+    assert run(main()) == "unharmed"
+
+
+@pytest.mark.parametrize("timeout", [None, 0, 1])
+def test_wait_for_refuses_what_cannot_be_awaited(run, timeout):
+    async def main():
+        with pytest.raises(TypeError, match="'int' object can't be awaited"):
+            await wait_for(1, timeout)
+
+    run(main())
+
+
+# as_completed
+
+
+async def collect(awaitables, timeout=None, *, plainly):
+    if plainly:
+        return [await item for item in as_completed(awaitables, timeout=timeout)]
+    return [await item async for item in as_completed(awaitables, timeout=timeout)]
+
+
+@pytest.mark.parametrize("plainly", [True, False])
+def test_as_completed_gives_results_in_the_order_of_their_arrival(run, plainly):
+    async def main():
+        return await collect([sleep(3, "c"), sleep(1, "a"), sleep(2, "b")], plainly=plainly)
+
+    assert run(main()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("plainly", [True, False])
+def test_as_completed_of_nothing(run, plainly):
+    async def main():
+        return await collect([], plainly=plainly)
+
+    assert run(main()) == []
+
+
+def test_as_completed_asynchronously_gives_back_the_futures(run):
+    async def main():
+        tasks = {create_task(sleep(number)) for number in (2, 1)}
+        return {task async for task in as_completed(tasks)} == tasks
+
+    assert run(main()) is True
+
+
+@pytest.mark.parametrize("plainly", [True, False])
+def test_as_completed_gives_what_is_done_before_the_time_is_up(run, plainly):
+    async def main():
+        results = []
+        try:
+            iterator = as_completed([sleep(1, "quick"), forever()], timeout=10)
+            if plainly:
+                for item in iterator:
+                    results.append(await item)
+            else:
+                async for item in iterator:
+                    results.append(await item)
+        except TimeoutError:
+            results.append("timeout")
+        return results
+
+    assert run(main()) == ["quick", "timeout"]
+
+
+def test_as_completed_keeps_what_arrived_before_the_time_was_up(run):
+    async def main():
+        iterator = as_completed([sleep(1, "quick"), sleep(2, "also"), forever()], timeout=10)
+        await sleep(20)
+        results = [await next(iterator), await next(iterator)]
+        with pytest.raises(TimeoutError):
+            await next(iterator)
+        with pytest.raises(StopIteration):
+            next(iterator)
+        return results
+
+    assert run(main()) == ["quick", "also"]
+
+
+def test_as_completed_can_be_taken_up_again(run):
+    async def main():
+        iterator = as_completed([sleep(number, number) for number in range(4)])
+        first = [await next(iterator), await next(iterator)]
+        return first + [await item async for item in iterator]
+
+    assert run(main()) == [0, 1, 2, 3]
+
+
+def test_as_completed_loses_nothing_when_a_waiter_is_cancelled_with_the_arrival(run):
+    async def main():
+        future = get_running_loop().create_future()
+        iterator = as_completed([future, sleep(10, "second")])
+        given_up, patient = create_task(anext(iterator)), create_task(anext(iterator))
+        await sleep(0)
+        future.set_result("first")
+        await sleep(0)  # The item is on its way to the first waiter ...
+        given_up.cancel()  # ... who does not want it any more.
+        return await (await patient)
+
+    assert run(main()) == "first"
+
+
+def test_as_completed_forgets_who_waited_when_the_time_is_up(run):
+    async def main():
+        future = get_running_loop().create_future()
+        iterator = as_completed([future], timeout=1)
+        assert future._asyncio_awaited_by == {current_task()}
+        with pytest.raises(TimeoutError):
+            await next(iterator)
+        assert not future._asyncio_awaited_by
+        assert not future._callbacks
+
+    run(main())
+
+
+def test_as_completed_refuses_single_awaitables_and_others(run):
+    async def main():
+        future = get_running_loop().create_future()
+        with pytest.raises(TypeError, match="not Future"):
+            as_completed(future)
+        with pytest.raises(TypeError, match="awaitable is required"):
+            as_completed([3])
+
+    run(main())
+
+
+def test_as_completed_without_a_loop_says_so(loop):
+    future = loop.create_future()
+    future.set_result(1)
+    # A future knows its loop, as_completed() does not ask it: there must be a current one.
+    coroutine = sleep(0)
+    from asyncio_core.policies import set_event_loop
+
+    set_event_loop(None)
+    try:
+        with pytest.raises(RuntimeError, match="no current event loop"):
+            as_completed([coroutine])
+    finally:
+        coroutine.close()
+
+
+# run_coroutine_threadsafe
+
+
+def test_a_thread_gets_result_and_exception_of_a_coroutine(run_in_real_time):
+    async def main():
+        loop = get_running_loop()
+
+        def ask():
+            result = run_coroutine_threadsafe(sleep(0, "result"), loop).result(10)
+            error = run_coroutine_threadsafe(fail(OSError("error")), loop).exception(10)
+            return result, str(error)
+
+        return await loop.run_in_executor(None, ask)
+
+    assert run_in_real_time(main()) == ("result", "error")
+
+
+def test_a_thread_can_cancel_its_coroutine(run_in_real_time):
+    async def main():
+        loop = get_running_loop()
+        started, ended = threading.Event(), loop.create_future()
+
+        async def work():
+            started.set()
+            try:
+                await forever()
+            except CancelledError:
+                ended.set_result("cancelled")
+                raise
+
+        def ask():
+            answer = run_coroutine_threadsafe(work(), loop)
+            assert started.wait(10)
+            return answer.cancel()
+
+        assert await loop.run_in_executor(None, ask)
+        return await ended
+
+    assert run_in_real_time(main()) == "cancelled"
+
+
+def test_a_thread_hears_of_a_task_factory_that_fails(run_in_real_time):
+    async def main():
+        loop = get_running_loop()
+        reports = []
+        loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
+        coroutine = sleep(0)
+        error = OSError("no tasks today")
+
+        def factory(loop, coro):
+            raise error
+
+        def ask():
+            return run_coroutine_threadsafe(coroutine, loop).exception(10)
+
+        answer = loop.run_in_executor(None, ask)
+        loop.set_task_factory(factory)
+        assert await answer is error
+        loop.set_task_factory(None)
+        coroutine.close()
+        return reports == [error]
+
+    assert run_in_real_time(main()) is True
+
+
+def test_run_coroutine_threadsafe_refuses_futures(loop):
+    with pytest.raises(TypeError, match="coroutine object is required"):
+        run_coroutine_threadsafe(loop.create_future(), loop)
+
+
+# With eager tasks
+
+
+def test_waiting_for_eager_tasks_that_are_done_at_once(run):
+    async def quick(value):
+        return value
+
+    async def main():
+        get_running_loop().set_task_factory(eager_task_factory)
+        assert await wait_for(quick(1), 1) == 1
+        assert await gather(quick(1), quick(2)) == [1, 2]
+        assert sorted([await item for item in as_completed([quick(1), quick(2)])]) == [1, 2]
+        done, _ = await wait([create_task(quick(3))])
+        assert [task.result() for task in done] == [3]
+        return all_tasks() == {current_task()}
+
+    assert run(main()) is True
