@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import entry_points, version
 
 import pytest
+
 from asyncio_iocp import IocpEventLoopPolicy, __version__
 
 
