@@ -1,0 +1,97 @@
+"""open_connection, start_server and the forms for Unix sockets."""
+
+from __future__ import annotations
+
+from asyncio_core.running_loop import get_running_loop
+from asyncio_streams.protocol import StreamReaderProtocol
+from asyncio_streams.reader import _DEFAULT_LIMIT, StreamReader
+from asyncio_streams.writer import StreamWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from typing import Any
+
+    from asyncio_core.serving import Server
+    from asyncio_streams.protocol import ClientConnectedCallback
+
+
+async def _connect(
+    method: str, limit: int, /, *where: Any, **kwds: Any
+) -> tuple[StreamReader, StreamWriter]:
+    """Let the loop's `method` make a connection to `where` with the streams' protocol."""
+    loop = get_running_loop()
+    reader = StreamReader(limit, loop)
+    protocol = StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await getattr(loop, method)(lambda: protocol, *where, **kwds)
+    return reader, StreamWriter(transport, protocol, reader, loop)
+
+
+async def _serve(
+    method: str, limit: int, connected: ClientConnectedCallback, /, *where: Any, **kwds: Any
+) -> Server:
+    """Let the loop's `method` make a server at `where` with the streams' protocol."""
+    loop = get_running_loop()
+
+    def new_connection() -> StreamReaderProtocol:
+        return StreamReaderProtocol(StreamReader(limit, loop), connected, loop)
+
+    server: Server = await getattr(loop, method)(new_connection, *where, **kwds)
+    return server
+
+
+async def open_connection(
+    host: str | None = None,
+    port: int | str | None = None,
+    *,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: Any,
+) -> tuple[StreamReader, StreamWriter]:
+    """Connect to `host` and `port` over TCP; return a StreamReader and a StreamWriter.
+
+    `limit` is the reader's, in bytes. All other arguments go to `loop.create_connection()`, and
+    what it raises is raised.
+    """
+    return await _connect("create_connection", limit, host, port, **kwds)
+
+
+async def start_server(
+    client_connected_cb: ClientConnectedCallback,
+    host: str | Sequence[str] | None = None,
+    port: int | str | None = None,
+    *,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: Any,
+) -> Server:
+    """Listen on `host` and `port` over TCP; return the Server, as `loop.create_server()` does.
+
+    For each connection `client_connected_cb` is called with its StreamReader and StreamWriter. A
+    coroutine function is run in a task of its own. `limit` is the readers', in bytes. All other
+    arguments go to `loop.create_server()`, and what it raises is raised.
+    """
+    return await _serve("create_server", limit, client_connected_cb, host, port, **kwds)
+
+
+async def open_unix_connection(
+    path: str | PathLike[str] | None = None, *, limit: int = _DEFAULT_LIMIT, **kwds: Any
+) -> tuple[StreamReader, StreamWriter]:
+    """Connect to the Unix socket at `path`; return a StreamReader and a StreamWriter.
+
+    As `open_connection()`, with `loop.create_unix_connection()`. Unix only.
+    """
+    return await _connect("create_unix_connection", limit, path, **kwds)
+
+
+async def start_unix_server(
+    client_connected_cb: ClientConnectedCallback,
+    path: str | PathLike[str] | None = None,
+    *,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: Any,
+) -> Server:
+    """Listen on the Unix socket at `path`; return the Server.
+
+    As `start_server()`, with `loop.create_unix_server()`. Unix only.
+    """
+    return await _serve("create_unix_server", limit, client_connected_cb, path, **kwds)

@@ -1,0 +1,34 @@
+"""The standard library's names for what this package holds; ``asyncio.streams`` is this module."""
+
+# ruff: noqa: F401 -- a namespace: what is imported here is there to be found here.
+
+from __future__ import annotations
+
+import collections
+import socket
+import sys
+import warnings
+import weakref
+
+from asyncio_core import coroutines, events, exceptions, format_helpers, protocols
+from asyncio_core.log import logger
+from asyncio_core.tasks import sleep
+from asyncio_streams.flow import FlowControlMixin as FlowControlMixin
+from asyncio_streams.opening import open_connection, start_server
+from asyncio_streams.protocol import StreamReaderProtocol
+from asyncio_streams.reader import _DEFAULT_LIMIT as _DEFAULT_LIMIT
+from asyncio_streams.reader import StreamReader
+from asyncio_streams.writer import StreamWriter
+
+__all__: tuple[str, ...] = (
+    "StreamReader",
+    "StreamWriter",
+    "StreamReaderProtocol",
+    "open_connection",
+    "start_server",
+)
+
+if hasattr(socket, "AF_UNIX"):
+    from asyncio_streams.opening import open_unix_connection, start_unix_server
+
+    __all__ += ("open_unix_connection", "start_unix_server")
