@@ -60,6 +60,7 @@ def main(arguments: Sequence[str]) -> str | int | None:
 
 def _shell() -> str | int | None:
     from asyncio._repl import run_repl
+
     from asyncio_core.loop_registry import LoopSelectionError
 
     try:

@@ -16,9 +16,11 @@ import asyncio
 import code
 import concurrent.futures
 import contextvars
+import functools
 import importlib
 import inspect
 import os
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -28,8 +30,8 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.runners import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from types import CodeType, TracebackType
+    from collections.abc import Callable, Coroutine
+    from types import CodeType, FrameType, TracebackType
 
     from asyncio_core.tasks import Task
 
@@ -53,8 +55,13 @@ class Session:
         set_event_loop(self.loop)
         # A variable set by one statement is seen by the next, awaited or not.
         self._context = contextvars.copy_context()
+        # The statement that runs: its code, and its task once it waits.
+        self._source: CodeType | None = None
         self._task: Task[None] | None = None
         self._interrupted = False
+        self._interrupt_pending = False
+        # Ends the line that is being typed, where the console can.
+        self.interrupt_prompt: Callable[[], None] | None = None
 
     def run(self, source: CodeType) -> BaseException | None:
         """Run a statement in the loop, from the reading thread, and wait until it is done.
@@ -72,32 +79,61 @@ class Session:
         return error.with_traceback(_statement_traceback(error.__traceback__, source))
 
     def _start(self, source: CodeType, answer: concurrent.futures.Future[None]) -> None:
+        self._source = source
         try:
             waiting: Coroutine[Any, Any, None] | None = eval(source, self.namespace)
         except BaseException as error:
+            self._source = None
             # SystemExit too: the reading thread ends the session.
             answer.set_exception(error)
             return
         if not source.co_flags & inspect.CO_COROUTINE or waiting is None:
+            self._source = None
             answer.set_result(None)
             return
         self._task = self.loop.create_task(waiting, context=self._context)
         self._task.add_done_callback(lambda task: self._finish(task, answer))
 
     def _finish(self, task: Task[None], answer: concurrent.futures.Future[None]) -> None:
-        self._task = None
+        self._task = self._source = None
         try:
             answer.set_result(task.result())
         except BaseException as error:
             answer.set_exception(error)
 
-    def interrupt(self) -> bool:
-        """Cancel the statement that waits, after Ctrl+C. False when there is none."""
-        if self._task is None:
-            return False
-        self._interrupted = True
-        self._task.cancel()
-        return True
+    def handle_sigint(self, number: int, frame: FrameType | None) -> None:
+        """Ctrl+C: stop the statement where it computes, cancel it where it waits.
+
+        An exception out of here lands wherever the main thread is. In the middle of the loop it could
+        cost a callback that was about to run, so it is raised in the statement's own code only, or if
+        the loop has not come round since the last time.
+        """
+        if self._interrupt_pending or _is_below(frame, self._source):
+            raise KeyboardInterrupt
+        self._interrupt_pending = True
+        self.loop.call_soon_threadsafe(self._interrupt)
+
+    def _interrupt(self) -> None:
+        self._interrupt_pending = False
+        if self._task is not None:
+            self._interrupted = True
+            self._task.cancel()
+        elif self.interrupt_prompt is not None:
+            self.interrupt_prompt()
+
+    def run_forever(self) -> None:
+        """Run the loop until the reading thread ends it, or a task exits."""
+        while True:
+            try:
+                self.loop.run_forever()
+                return
+            except KeyboardInterrupt:
+                # The statement has got it too, if it was its own.
+                self._interrupt_pending = False
+            except SystemExit as request:
+                # A task did this. The reading thread is a daemon: it ends with the process.
+                self.exit_code = request.code
+                return
 
     def end(self) -> None:
         """Let the loop stop; called from the reading thread."""
@@ -114,6 +150,15 @@ def _statement_traceback(traceback: TracebackType | None, source: CodeType) -> T
     while part is not None and part.tb_frame.f_code is not source:
         part = part.tb_next
     return part or traceback
+
+
+def _is_below(frame: FrameType | None, source: CodeType | None) -> bool:
+    """Whether `frame` is the statement's, or was called from it."""
+    while frame is not None and source is not None:
+        if frame.f_code is source:
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _SessionConsole:
@@ -271,16 +316,15 @@ def _silence_never_awaited() -> None:
     )
 
 
-def _interrupt_prompt(editor: Any) -> None:
+def _interrupt_editor(editor: Any) -> None:
     """Make the editor drop the line that is being typed and show a new prompt.
 
     An empty message from another thread has just this effect. `input()` in a thread can't be
     interrupted, so without the editor Ctrl+C leaves the line as it is.
     """
-    if editor is not None:
-        hook = editor._get_reader().threading_hook
-        if hook is not None:
-            hook.add("")
+    hook = editor._get_reader().threading_hook
+    if hook is not None:
+        hook.add("")
 
 
 def run_repl() -> str | int | None:
@@ -288,6 +332,8 @@ def run_repl() -> str | int | None:
     sys.audit("cpython.run_stdin")
     session = Session()
     editor = _editor()
+    if editor is not None:
+        session.interrupt_prompt = functools.partial(_interrupt_editor, editor)
     _set_up_completion(session.namespace)
     console = _make_console(session, _LineConsole if editor is None else _SessionConsole)
     reader = threading.Thread(
@@ -295,16 +341,8 @@ def run_repl() -> str | int | None:
     )
     # From the loop, so that the first statement finds it running.
     session.loop.call_soon(reader.start)
-    while True:
-        try:
-            session.loop.run_forever()
-            break
-        except KeyboardInterrupt:
-            if not session.interrupt():
-                _interrupt_prompt(editor)
-        except SystemExit as request:
-            # A task did this. The reading thread is a daemon: it ends with the process.
-            session.exit_code = request.code
-            break
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, session.handle_sigint)
+    session.run_forever()
     session.close()
     return session.exit_code
