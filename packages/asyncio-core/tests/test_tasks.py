@@ -318,7 +318,7 @@ class TestWaiting:
 
 
 class TestArguments:
-    @pytest.mark.parametrize("thing", [123, nothing, "coro", iter_nothing()])
+    @pytest.mark.parametrize("thing", [123, nothing, "coro", [iter_nothing()]])
     def test_what_is_no_coroutine_is_refused(self, loop: ParkingEventLoop, thing: Any) -> None:
         for _ in range(2):
             with pytest.raises(TypeError, match="a coroutine was expected"):

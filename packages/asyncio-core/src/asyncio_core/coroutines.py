@@ -43,14 +43,14 @@ def iscoroutine(obj: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
 
     True for what ``async def`` functions return, for anything with the methods of
     ``collections.abc.Coroutine``, and for a generator that ``types.coroutine`` or
-    ``asyncio.coroutine`` marked as one. A plain generator is not a coroutine (as of Python 3.12,
-    and here on every Python).
+    ``asyncio.coroutine`` marked as one. A plain generator counts on Python 3.11 only.
     """
     kind = type(obj)
     if kind is types.CoroutineType:
         return True
     if kind is types.GeneratorType:
-        return bool(obj.gi_code.co_flags & _CO_ITERABLE_COROUTINE)  # type: ignore[attr-defined]
+        marked: int = obj.gi_code.co_flags & _CO_ITERABLE_COROUTINE  # type: ignore[attr-defined]
+        return sys.version_info < (3, 12) or marked != 0
     return isinstance(obj, collections.abc.Coroutine)
 
 

@@ -74,6 +74,8 @@ class Task(Future[_T]):
             raise RuntimeError(f"{self!r} is already initialized")
         if not iscoroutine(coro):
             raise TypeError(f"a coroutine was expected, got {coro!r}")
+        # First what can fail, then what would stay behind.
+        name = _next_task_number() if name is None else str(name)
         if context is None:
             context = copy_context()
         elif not isinstance(context, Context):
@@ -90,7 +92,7 @@ class Task(Future[_T]):
         self._fut_waiter = None
         self._coro = coro
         self._context = context
-        self._name = _next_task_number() if name is None else str(name)
+        self._name = name
         if loop.get_debug():
             self._remember_birth(sys._getframe(1))
         if eager_start and _get_running_loop() is loop:
