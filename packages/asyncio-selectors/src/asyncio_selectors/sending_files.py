@@ -7,6 +7,7 @@ import os
 
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import CancelledError, SendfileNotAvailableError
+from asyncio_core.tasks import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class FileSending(BaseEventLoop):
                     await self._writable_fd(target)
                 else:
                     sent += step
+                    # A peer that takes everything at once would keep the loop from all others.
+                    await sleep(0)
             return sent
         finally:
             file.seek(offset + sent)
