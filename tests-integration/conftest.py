@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 from pathlib import Path
@@ -45,7 +46,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "any_python" in metafunc.fixturenames:
         found = _pythons(metafunc.config)
         ends = list(dict.fromkeys((found[0], found[-1])))
-        metafunc.parametrize("any_python", ends, ids=[here.version for here in ends])
+        ids = [here.version for here in ends]
+        metafunc.parametrize("any_python", ends, ids=ids, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -81,18 +83,20 @@ def editable_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_environment(
-    wheelhouse: Path, pythons: list[interpreters.Interpreter], tmp_path: Path
+    wheelhouse: Path,
+    pythons: list[interpreters.Interpreter],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeEnvironment]:
     """Make fresh environments with pip and what is asked for, by default on the newest Python."""
-    made: list[Path] = []
+    parent = tmp_path_factory.mktemp("environments")
+    numbers = itertools.count()
 
     def make(
         *requirements: str | Path, python: interpreters.Interpreter | None = None
     ) -> Environment:
-        folder = tmp_path / f"environment-{len(made)}"
-        made.append(folder)
+        folder = parent / str(next(numbers))
         chosen = (python or pythons[-1]).path
         virtualenv = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
         run([*virtualenv, "--python", chosen, folder])
@@ -103,5 +107,4 @@ def make_environment(
 
     yield make
     # Some hundred megabytes otherwise, since pytest keeps the folders of the last runs.
-    for folder in made:
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(parent, ignore_errors=True)

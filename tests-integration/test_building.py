@@ -70,8 +70,8 @@ def test_no_distribution_writes_the_same_file_as_another(built: Path) -> None:
             assert owners.setdefault(name, wheel.name) == wheel.name
 
 
-@pytest.mark.parametrize("distribution", ["asyncio", "asyncio-core"])
-def test_plain_build_in_an_isolated_environment(tmp_path: Path, distribution: str) -> None:
-    folder = ROOT / "packages" / distribution
+@pytest.mark.parametrize("name", ["asyncio", "asyncio-core"])
+def test_plain_build_in_an_isolated_environment(tmp_path: Path, name: str) -> None:
+    folder = ROOT / "packages" / name
     run([sys.executable, "-m", "build", "--outdir", tmp_path, folder])
     assert len(list(tmp_path.iterdir())) == 2

@@ -18,7 +18,7 @@ WHICH = "import asyncio; print(getattr(asyncio, '__implementation__', 'standard'
 STANDARD = {"ASYNCIO_IMPLEMENTATION": "stdlib"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def environment(make_environment: MakeEnvironment, any_python: Interpreter) -> Environment:
     return make_environment("asyncio", python=any_python)
 

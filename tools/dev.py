@@ -55,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
         what = "is a folder" if Path(words[0]).is_dir() else "there is no such file"
         raise Failure(f"run: {words[0]}: {what}", status=2)
     environment = demo_environment.prepare(_one_python(options))
+    demo_environment.check_loop(environment)
     status = subprocess.run(
         [str(executable(environment)), *words],
         env=environments.program_environment(environment),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,34 @@ def prepare(python: Interpreter) -> Path:
     )
     _stamp(python).write_text(f"{environment}\n{wanted}", "utf-8")
     return environment
+
+
+def check_loop(environment: Path) -> None:
+    """Raise Failure with status 2 where ASYNCIO_LOOP names no loop that can be had.
+
+    Told here in one line, before the program starts; in the program it would be a traceback.
+    """
+    if not os.environ.get("ASYNCIO_LOOP"):
+        return
+    done = subprocess.run(
+        [executable(environment), "-c", _CHECK],
+        env=environments.program_environment(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise Failure(done.stderr.strip(), status=2)
+
+
+_CHECK = """
+import sys
+from asyncio_core.loop_registry import LoopSelectionError, default_policy
+try:
+    default_policy()
+except LoopSelectionError as error:
+    sys.exit(str(error))
+"""
 
 
 def _stamp(python: Interpreter) -> Path:
