@@ -11,14 +11,12 @@ Two rules keep it harmless:
 * It stands in for the standard library's asyncio and for nothing else. A folder or file `asyncio`
   that comes earlier on `sys.path` than the standard library (beside the script, or in
   PYTHONPATH) hides the standard one, and hides this one just the same.
-* Every interpreter in the environment runs this at its start, so it imports nothing, reads
-  nothing and decides nothing until somebody asks for asyncio.
+* Every interpreter in the environment runs this at its start, so it imports nothing (not even
+  `__future__`), reads nothing and decides nothing until somebody asks for asyncio.
 
 `ASYNCIO_IMPLEMENTATION=stdlib` in the environment leaves the standard asyncio in place for the
 process and, since children inherit the environment, for its children.
 """
-
-from __future__ import annotations
 
 import sys
 
@@ -46,9 +44,9 @@ class AsyncioFinder:
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
+        path: "Sequence[str] | None" = None,
+        target: "ModuleType | None" = None,
+    ) -> "ModuleSpec | None":
         """The specification of the asyncio beside this file, or None to let the search go on."""
         # Called for every module that any program imports: the comparison comes first.
         if fullname != "asyncio" or not self.wanted():
@@ -97,7 +95,7 @@ class AsyncioFinder:
             warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
-def _regular(spec: ModuleSpec | None) -> bool:
+def _regular(spec: "ModuleSpec | None") -> bool:
     """Whether `spec` is a module with code; a folder without `__init__.py` has no loader or no
     origin, and on sys.path it gives way to a regular package that comes later."""
     return spec is not None and spec.loader is not None and spec.origin is not None

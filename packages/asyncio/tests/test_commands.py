@@ -21,7 +21,7 @@ def test_version_names_the_implementation_the_python_and_every_piece(python: Run
 
     assert (result.returncode, result.stderr) == (0, "")
     first, *rows = result.stdout.splitlines()
-    version = asyncio.__version__  # type: ignore[attr-defined]
+    version = asyncio.__version__
     assert first.startswith(f"asyncio {version} (independent), ")
     assert sys.version.split()[0] in first
     pieces = dict(row.split() for row in rows)

@@ -116,9 +116,9 @@ def test_star_import_brings_every_public_name(check: Check) -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'asyncio' has no attribute 'nonsense'"):
-        asyncio.nonsense  # type: ignore[attr-defined]
+        asyncio.nonsense
     with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
-        from asyncio import nonsense  # type: ignore[attr-defined]  # noqa: F401
+        from asyncio import nonsense  # noqa: F401
 
 
 def test_a_name_set_by_the_program_stays(check: Check) -> None:

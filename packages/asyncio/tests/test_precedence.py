@@ -175,12 +175,12 @@ def test_a_facade_that_lost_its_files_leaves_the_standard_one(
 
 def test_starting_python_costs_one_small_module(python: RunPython) -> None:
     program = (
-        "del sys.modules['_asyncio_precedence']; before = set(sys.modules)\n"
+        f"import sys; sys.path.append({str(SOURCE)!r}); before = set(sys.modules)\n"
         "import _asyncio_precedence as hook; hook.install()\n"
         "print(set(sys.modules) - before)"
     )
 
-    assert python(*install_from(SOURCE, program)).stdout == "{'_asyncio_precedence'}\n"
+    assert python("-S", "-c", program).stdout == "{'_asyncio_precedence'}\n"
 
 
 @pytest.fixture
