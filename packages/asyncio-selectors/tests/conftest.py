@@ -7,16 +7,19 @@ import os
 import select
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop
 from asyncio_selectors.poll_select import SelectPoller
-from asyncio_selectors.poller import Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asyncio_selectors.poller import Poller
 
 
 def available_pollers() -> dict[str, type[Poller]]:

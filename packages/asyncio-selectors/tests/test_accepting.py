@@ -7,13 +7,15 @@ import errno
 import os
 import socket
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
 from asyncio_core import constants
-from asyncio_selectors import SelectorEventLoop
+
+if TYPE_CHECKING:
+    from asyncio_selectors import SelectorEventLoop
 
 resource = pytest.importorskip("resource")
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
-from asyncio_selectors import SelectorEventLoop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asyncio_selectors import SelectorEventLoop
 
 
 async def endpoint(loop: SelectorEventLoop, recorder: Any, **options: Any) -> Any:

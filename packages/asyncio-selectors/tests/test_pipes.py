@@ -6,8 +6,7 @@ import os
 import socket
 import sys
 import tempfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,16 +14,25 @@ if sys.platform == "win32":
     pytest.skip("needs Unix pipes", allow_module_level=True)
 
 import asyncio_core
-from asyncio_selectors import SelectorEventLoop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from asyncio_selectors import SelectorEventLoop
 
 BIG = bytes(range(256)) * 4096
+
+
+def opened(fd: int, mode: str) -> Any:
+    """An unbuffered file over `fd`; the transports close theirs."""
+    return os.fdopen(fd, mode, 0)
 
 
 @pytest.fixture
 def pipe() -> Any:
     """Both ends of a pipe as unbuffered files."""
     reading, writing = os.pipe()
-    ends = open(reading, "rb", 0), open(writing, "wb", 0)
+    ends = opened(reading, "rb"), opened(writing, "wb")
     yield ends
     for end in ends:
         end.close()
@@ -184,7 +192,7 @@ def test_a_named_pipe_with_unread_data_is_not_taken_for_closed(
     path = tmp_path / "fifo"
     os.mkfifo(path)
     reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    writing = open(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb", 0)
+    writing = opened(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb")
 
     async def main() -> None:
         transport, protocol = await loop.connect_write_pipe(recorder, writing)
@@ -205,7 +213,7 @@ def test_a_socket_serves_as_both_ends(loop: SelectorEventLoop, recorder: Any) ->
 
     async def main() -> None:
         writer, one = await loop.connect_write_pipe(recorder, left)
-        reader, two = await loop.connect_read_pipe(recorder, right)
+        _reader, two = await loop.connect_read_pipe(recorder, right)
         writer.write(b"x")
         await two.until(lambda: two.data == b"x")
         writer.close()
@@ -223,7 +231,7 @@ def test_a_terminal_is_read_and_written(
 
     master, slave = os.openpty()
     tty.setraw(slave)
-    ours = open(os.dup(master), "rb", 0), open(master, "wb", 0)
+    ours = opened(os.dup(master), "rb"), opened(master, "wb")
 
     async def main() -> None:
         _, reading = await loop.connect_read_pipe(recorder, ours[0])
@@ -244,9 +252,8 @@ def test_a_terminal_is_read_and_written(
 
 @pytest.mark.parametrize("connect", ["connect_read_pipe", "connect_write_pipe"])
 def test_plain_files_are_refused(loop: SelectorEventLoop, recorder: Any, connect: str) -> None:
-    with tempfile.TemporaryFile() as file:
-        with pytest.raises(ValueError, match="Pipe transport is"):
-            loop.run_until_complete(getattr(loop, connect)(recorder, file))
+    with tempfile.TemporaryFile() as file, pytest.raises(ValueError, match="Pipe transport is"):
+        loop.run_until_complete(getattr(loop, connect)(recorder, file))
 
 
 def test_only_bytes_can_be_written_to_a_pipe(

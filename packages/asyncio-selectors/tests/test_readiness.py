@@ -6,13 +6,15 @@ import contextvars
 import selectors
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop
-from asyncio_selectors.poller import Poller
+
+if TYPE_CHECKING:
+    from asyncio_selectors.poller import Poller
 
 
 class ForeignSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,9 @@ if not hasattr(os, "sendfile"):
 
 import asyncio_core
 from asyncio_core import SendfileNotAvailableError
-from asyncio_selectors import SelectorEventLoop
+
+if TYPE_CHECKING:
+    from asyncio_selectors import SelectorEventLoop
 
 DATA = bytes(range(256)) * 8192  # 2 MiB
 
@@ -122,10 +124,12 @@ def test_what_is_no_file_of_the_system_is_refused(
         loop.run_until_complete(loop._sock_sendfile_native(tcp[0], what, 0, None))
 
 
-def test_pipes_fall_back_to_copying(loop: SelectorEventLoop, tcp: Any) -> None:
-    with pytest.raises(SendfileNotAvailableError, match="not a regular file"):
-        with open(os.devnull, "rb") as device:
-            loop.run_until_complete(loop._sock_sendfile_native(tcp[0], device, 0, None))
+def test_a_device_is_no_file_to_send(loop: SelectorEventLoop, tcp: Any) -> None:
+    with (
+        open(os.devnull, "rb") as device,
+        pytest.raises(SendfileNotAvailableError, match="not a regular file"),
+    ):
+        loop.run_until_complete(loop._sock_sendfile_native(tcp[0], device, 0, None))
 
 
 def test_a_transport_sends_a_file_in_the_middle_of_other_data(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
-from asyncio_selectors import SelectorEventLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from asyncio_selectors import SelectorEventLoop
 
 BIG = bytes(range(256)) * 8192
 
@@ -166,8 +168,7 @@ def test_connecting_to_a_full_unix_backlog_waits_for_room(
             sock.setblocking(False)
             try:
                 sock.connect(str(unix_path))
-            except BlockingIOError as exc:
-                assert exc.errno == errno.EAGAIN
+            except BlockingIOError:
                 break
             waiting.append(sock)
 

@@ -669,7 +669,7 @@ def test_a_transport_that_nobody_holds_warns_and_closes_its_socket(
 
 def test_an_idle_transport_has_no_write_buffer(loop: SelectorEventLoop, connect: Any) -> None:
     async def main() -> None:
-        protocol, peer = await connect()
+        protocol, _peer = await connect()
         protocol.transport.write(b"fits at once")
         assert protocol.transport._chunks is None
         protocol.transport.close()
@@ -739,7 +739,7 @@ def test_debug_mode_logs_what_happens(
     caplog.set_level("DEBUG", "asyncio")
 
     async def main() -> None:
-        protocol, peer = await connect()
+        protocol, _peer = await connect()
         protocol.transport.pause_reading()
         protocol.transport.resume_reading()
         protocol.transport.close()

@@ -7,14 +7,16 @@ import socket
 import struct
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if sys.platform == "win32":
     pytest.skip("needs Unix sockets", allow_module_level=True)
 
-from asyncio_selectors import SelectorEventLoop
+
+if TYPE_CHECKING:
+    from asyncio_selectors import SelectorEventLoop
 
 
 class Path2:

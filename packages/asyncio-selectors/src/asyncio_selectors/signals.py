@@ -159,6 +159,7 @@ class SignalHandlers(_Base):
                 f"Closing the loop {self!r} on interpreter shutdown "
                 f"stage, skipping signal handlers removal",
                 ResourceWarning,
+                stacklevel=3,
                 source=self,
             )
             self._signal_handlers.clear()

@@ -23,7 +23,7 @@ from asyncio_selectors.transport_base import _SelectorTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from contextvars import Context
     from typing import Any
 
@@ -150,6 +150,11 @@ class _SelectorSocketTransport(_SelectorTransport):
             raise
         except BaseException as exc:
             self._fatal_error(exc, _RAISED % "data_received")
+
+    @property
+    def _read_ready_cb(self) -> Callable[[], None] | None:
+        """What is called when there is something to read, for those who look: None at the end."""
+        return None if self._closing else self._read_ready
 
     def _read_into_protocol(self) -> None:
         """Receive straight into the protocol's own buffer."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import warnings
 from collections import deque
 from contextvars import copy_context
@@ -14,6 +13,7 @@ from asyncio_selectors.failures import tell_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from contextvars import Context
     from typing import Any
