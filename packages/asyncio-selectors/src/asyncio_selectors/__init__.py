@@ -14,6 +14,7 @@ How the parts lie on each other, from below:
     selector_events.py        the loop as far as it is the same everywhere: readers, writers, waking
     unix_events.py,           the loop of each kind of system
     windows.py
+    child_watching.py         what policies carry on older Pythons
     policy.py                 what the entry point `selectors` names
 
 Everything here is made by the loop. Programs need `SelectorEventLoop`, or nothing at all: where this

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_selectors.child_watching import ChildWatcherPolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ("SelectorEventLoopPolicy",)
 
 
-class SelectorEventLoopPolicy(BaseDefaultEventLoopPolicy):
+class SelectorEventLoopPolicy(ChildWatcherPolicy):
     """Makes readiness loops: the Unix loop, on Windows the one over select().
 
     The loop's module is imported with the first loop.

@@ -15,7 +15,7 @@ import sys
 
 from asyncio_core import log
 from asyncio_core.faces import make_face
-from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_selectors.child_watching import WATCHER_NAMES, ChildWatcherPolicy, watcher_module
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
 from asyncio_selectors.sending_files import FileSending
 from asyncio_selectors.signals import SignalHandlers
@@ -77,7 +77,7 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
         return _UnixWritePipeTransport(self, pipe, protocol, waiter, extra)
 
 
-class _UnixDefaultEventLoopPolicy(BaseDefaultEventLoopPolicy):
+class _UnixDefaultEventLoopPolicy(ChildWatcherPolicy):
     """Makes Unix loops; one for each thread that asks."""
 
     _loop_factory = _UnixSelectorEventLoop
@@ -106,6 +106,11 @@ def __getattr__(name: str) -> Any:
     if name == "logger":
         # For those who look for it here, or replace it; it is expensive to make.
         return log.logger
+    if name in WATCHER_NAMES and sys.version_info < (3, 14):
+        try:
+            return getattr(watcher_module(), name)
+        except NotImplementedError as exc:
+            raise AttributeError(f"{name}: {exc}") from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,0 +1,101 @@
+"""Child watchers, which policies carried up to Python 3.13.
+
+Processes here are watched without them. The classes, for programs that still name or set one, come with
+asyncio-subprocess; this is the policies' side: keep one, and tell it of the main thread's loop.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from asyncio_core.policies import BaseDefaultEventLoopPolicy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
+
+__all__ = ("ChildWatcherPolicy", "watcher_module")
+
+WATCHER_NAMES = frozenset(
+    f"{kind}ChildWatcher"
+    for kind in ("Abstract", "Base", "Fast", "MultiLoop", "Pidfd", "Safe", "Threaded")
+)
+
+
+def watcher_module() -> ModuleType:
+    """Return the module of the watcher classes, from the distribution that starts processes.
+
+    Raises NotImplementedError where that is not installed.
+    """
+    from importlib import import_module
+
+    from asyncio_core.loop_registry import subprocess_support
+
+    support = subprocess_support()
+    if support is None:
+        raise NotImplementedError("child watchers come with the distribution asyncio-subprocess")
+    return import_module(f"{support.__module__.partition('.')[0]}.child_watchers")
+
+
+if sys.version_info >= (3, 14):
+    ChildWatcherPolicy = BaseDefaultEventLoopPolicy
+else:
+
+    class ChildWatcherPolicy(BaseDefaultEventLoopPolicy):
+        """A policy with a child watcher. Deprecated since Python 3.12, gone in 3.14."""
+
+        _watcher: Any = None
+
+        def get_child_watcher(self) -> Any:
+            """Return the watcher that was set, or the one that fits this system."""
+            _warn_of_watchers("get_child_watcher")
+            if self._watcher is None:
+                from asyncio_selectors import unix_events
+
+                watchers = watcher_module()
+                with warnings.catch_warnings():
+                    # Making one warns as well; asking for it has been warned of already.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    if unix_events.can_use_pidfd():
+                        self._watcher = watchers.PidfdChildWatcher()
+                    else:
+                        self._watcher = watchers.ThreadedChildWatcher()
+                        self._attach_watcher()
+            return self._watcher
+
+        def set_child_watcher(self, watcher: Any) -> None:
+            """Keep `watcher`, None for the usual one, and close the one before.
+
+            Raises TypeError where it is neither None nor a watcher.
+            """
+            if not (watcher is None or isinstance(watcher, watcher_module().AbstractChildWatcher)):
+                raise TypeError(f"watcher must be a child watcher or None, not {watcher!r}")
+            former, self._watcher = self._watcher, watcher
+            if former is not None:
+                former.close()
+            _warn_of_watchers("set_child_watcher")
+
+        def set_event_loop(self, loop: AbstractEventLoop | None) -> None:
+            """Make `loop` this thread's loop; in the main thread the watcher follows it."""
+            super().set_event_loop(loop)
+            self._attach_watcher()
+
+        def _attach_watcher(self) -> None:
+            import threading
+
+            # Signals, which some watchers live on, are the main thread's.
+            if self._watcher is not None and threading.current_thread() is threading.main_thread():
+                self._watcher.attach_loop(self._local._loop)
+
+
+def _warn_of_watchers(name: str) -> None:
+    if sys.version_info >= (3, 12):
+        warnings.warn(
+            f"{name}() goes away with Python 3.14, where loops watch children by themselves",
+            DeprecationWarning,
+            stacklevel=3,
+        )
