@@ -19,7 +19,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import exclusions
-from processes import Outcome, Proof, WrongImplementation, list_tests, run_tests
+from processes import Module, Outcome, Proof, WrongImplementation, list_tests, run_tests
 
 #: What has to pass on every Python where it exists.
 MODULES = (
@@ -50,7 +50,7 @@ class Run:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.proof = Proof(expect_ours=options.implementation == "ours")
-        self.rules = exclusions.load() if self.proof.expect_ours else exclusions.Rules({}, [])
+        self.rules = exclusions.load() if self.proof.expect_ours else exclusions.NO_RULES
         self.outcomes: dict[str, list[Outcome]] = {}
         self.problems: list[str] = []
         self._lock = threading.Lock()
@@ -78,6 +78,11 @@ class Run:
     def _explained(self, reason: str) -> bool:
         return not self.proof.expect_ours or self.rules.explains_skip(reason)
 
+    def module(self, name: str) -> Module:
+        options = self.options
+        stand_ins = self.rules.stand_ins.get(name, {})
+        return Module(f"{SUITE}.{name}", options.limit, options.implementation, stand_ins)
+
     def jobs(self) -> list[tuple[str, str, list[str]]]:
         """List (module, class, tests) for all that is to run."""
         options = self.options
@@ -88,12 +93,18 @@ class Run:
                 self.say(f"    {name}: not in the suite of this Python")
 
         def tests_of(name: str) -> tuple[str, list[str]]:
-            module = f"{SUITE}.{name}"
-            tests, skipped = list_tests(module, options.limit, options.implementation, self.proof)
+            module = self.module(name)
+            try:
+                tests, skipped = list_tests(module, self.proof)
+            except RuntimeError as error:
+                self.say(f"      FAILED {error}")
+                self.record(name, [Outcome(module.name, "failed", str(error))])
+                return name, []
             if skipped:
                 self.say(f"    {name}: the whole module is skipped: {skipped}")
-                self.record(name, [Outcome(module, "skipped", skipped)])
-            self._check_stale(module, tests, bool(skipped))
+                self.record(name, [Outcome(module.name, "skipped", skipped)])
+            else:
+                self._check_stale(module.name, tests)
             return name, tests
 
         found: list[tuple[str, str, list[str]]] = []
@@ -106,10 +117,10 @@ class Run:
         # The long ones first, so that no process is left running alone at the end.
         return sorted(found, key=lambda job: -len(job[2]))
 
-    def _check_stale(self, module: str, tests: list[str], skipped: bool) -> None:
+    def _check_stale(self, module: str, tests: list[str]) -> None:
         listed = set(tests)
         for test in self.rules.exclusions:
-            if test.startswith(f"{module}.") and test not in listed and not skipped:
+            if test.startswith(f"{module}.") and test not in listed:
                 self.problems.append(f"excluded, but there is no such test: {test}")
 
     def record(self, module: str, outcomes: list[Outcome]) -> None:
@@ -127,14 +138,7 @@ class Run:
             module, group, tests = job
             got: list[Outcome] = []
             started = time.monotonic()
-            run_tests(
-                f"{SUITE}.{module}",
-                tests,
-                self.options.limit,
-                self.options.implementation,
-                self.proof,
-                got.append,
-            )
+            run_tests(self.module(module), tests, self.proof, got.append)
             self.record(module, got)
             with self._lock:
                 done += 1
@@ -250,7 +254,7 @@ def main(words: list[str]) -> int:
     try:
         run = Run(options)
         run.run()
-    except (WrongImplementation, exclusions.BadFile, RuntimeError) as error:
+    except (WrongImplementation, exclusions.BadFile) as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 1
     run.summary(time.monotonic() - started)

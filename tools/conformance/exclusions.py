@@ -36,6 +36,8 @@ class Rules:
 
     exclusions: dict[str, Exclusion]
     skips: list[tuple[re.Pattern[str], str]]
+    #: For each module, names to put into `asyncio.tasks` where they are missing, and what they are to be.
+    stand_ins: dict[str, dict[str, str]]
 
     def explains_skip(self, reason: str) -> bool:
         return any(pattern.search(reason) for pattern, _ in self.skips)
@@ -48,7 +50,7 @@ class BadFile(Exception):
 def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) -> Rules:
     """Return the exclusions and explained skips that apply to a Python such as "3.13"."""
     data = tomllib.loads(path.read_text("utf-8"))
-    unknown = set(data) - {"exclusion", "skip"}
+    unknown = set(data) - {"exclusion", "skip", "stand-in"}
     if unknown:
         raise BadFile(f"{path.name}: unknown tables: {', '.join(sorted(unknown))}")
     found: dict[str, Exclusion] = {}
@@ -66,4 +68,11 @@ def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) ->
                 raise BadFile(f"{path.name}: {test} is there twice for Python {version}")
             found[test] = Exclusion(test, entry["kind"], entry["reason"])
     skips = [(re.compile(entry["pattern"]), entry["reason"]) for entry in data.get("skip", ())]
-    return Rules(found, skips)
+    stand_ins = {
+        module: entry["names"] for entry in data.get("stand-in", ()) for module in entry["modules"]
+    }
+    return Rules(found, skips, stand_ins)
+
+
+#: For the standard implementation, to compare with: nothing is excluded there.
+NO_RULES = Rules({}, [], {})

@@ -138,11 +138,23 @@ class Worker:
             pass
 
 
-def list_tests(
-    module: str, limit: float, implementation: str, proof: Proof
-) -> tuple[list[str], str]:
+@dataclass(frozen=True)
+class Module:
+    """A module of the suite, and how its tests are to run."""
+
+    name: str
+    limit: float  #: seconds for one test
+    implementation: str
+    stand_ins: dict[str, str]
+
+    def start(self, **more: Any) -> Worker:
+        order = {"module": self.name, "limit": self.limit, "stand_ins": self.stand_ins, **more}
+        return Worker(order, self.implementation)
+
+
+def list_tests(module: Module, proof: Proof) -> tuple[list[str], str]:
     """Return the ids of a module's tests, or none and the reason why the module is skipped."""
-    worker = Worker({"module": module, "limit": limit}, implementation)
+    worker = module.start()
     try:
         for event in worker.events():
             match event["event"]:
@@ -154,23 +166,17 @@ def list_tests(
                     return [], event["reason"]
     finally:
         why = worker.finish()
-    raise RuntimeError(f"{module} cannot be listed: {why}")
+    raise RuntimeError(f"{module.name} cannot be listed: {why}")
 
 
 def run_tests(
-    module: str,
-    tests: Sequence[str],
-    limit: float,
-    implementation: str,
-    proof: Proof,
-    report: Callable[[Outcome], None],
+    module: Module, tests: Sequence[str], proof: Proof, report: Callable[[Outcome], None]
 ) -> None:
     """Run tests of one module in a process; one that ends the process is a failure, and the rest get a new one."""
     left = list(tests)
     while left:
         proof.processes += 1
-        order = {"module": module, "tests": left, "limit": limit}
-        worker = Worker(order, implementation)
+        worker = module.start(tests=left)
         running = ""
         complete = False
         try:
@@ -199,6 +205,6 @@ def run_tests(
         if not running:
             # Ended between two tests: blamed on the next one, so that this comes to an end.
             running = left[0]
-        report(Outcome(running, "failed", f"hung for {limit:.0f} s or crashed; {why}"))
+        report(Outcome(running, "failed", f"hung for {module.limit:.0f} s or crashed; {why}"))
         if running in left:
             left.remove(running)

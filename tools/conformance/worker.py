@@ -1,7 +1,7 @@
 """One process of the conformance runner: proves which asyncio it has, runs tests, and reports each as it ends.
 
 Started by the runner, never by hand. It reads one JSON object from standard input, `{"module": …, "tests": [ids],
-"limit": seconds}` (no `tests`: list them and stop), and writes one JSON object a line to the standard output it was given; what the
+"limit": seconds, "stand_ins": {name: name}}` (no `tests`: list them and stop), and writes one JSON object a line to the standard output it was given; what the
 tests print goes to standard error.
 """
 
@@ -112,6 +112,15 @@ class Reporter(unittest.TestResult):
         self._note(test, "failed", "unexpected success")
 
 
+def put_stand_ins(names: dict[str, str]) -> None:
+    """Give `asyncio.tasks` names that a test module takes for granted, where it does not have them."""
+    import asyncio.tasks
+
+    for name, source in names.items():
+        if not hasattr(asyncio.tasks, name):
+            setattr(asyncio.tasks, name, getattr(asyncio.tasks, source))
+
+
 def flatten(suite: unittest.TestSuite | unittest.TestCase) -> Iterator[unittest.TestCase]:
     if isinstance(suite, unittest.TestSuite):
         for part in suite:
@@ -132,6 +141,7 @@ def main() -> int:
     order = json.load(sys.stdin)
     reporter = Reporter(out, order["limit"])
     reporter.send(event="implementation", **implementation())
+    put_stand_ins(order["stand_ins"])
     warnings.simplefilter("default")
     faulthandler.dump_traceback_later(order["limit"], exit=True)
     try:
