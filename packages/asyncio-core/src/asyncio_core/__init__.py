@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from asyncio_core.loop_registry import LoopSelectionError as LoopSelectionError
     from asyncio_core.parking_loop import ParkingEventLoop as ParkingEventLoop
     from asyncio_core.parking_loop import ParkingEventLoopPolicy as ParkingEventLoopPolicy
+    from asyncio_core.policies import AbstractEventLoopPolicy as AbstractEventLoopPolicy
+    from asyncio_core.policies import DefaultEventLoopPolicy as DefaultEventLoopPolicy
     from asyncio_core.protocols import BaseProtocol as BaseProtocol
     from asyncio_core.protocols import BufferedProtocol as BufferedProtocol
     from asyncio_core.protocols import DatagramProtocol as DatagramProtocol
@@ -108,8 +110,6 @@ if TYPE_CHECKING:
     from asyncio_core.transports import SubprocessTransport as SubprocessTransport
     from asyncio_core.transports import Transport as Transport
     from asyncio_core.transports import WriteTransport as WriteTransport
-    from asyncio_core.policies import AbstractEventLoopPolicy as AbstractEventLoopPolicy
-    from asyncio_core.policies import DefaultEventLoopPolicy as DefaultEventLoopPolicy
 
     if sys.version_info < (3, 14):
         from asyncio_core.events import get_child_watcher as get_child_watcher

@@ -6,7 +6,6 @@ only has no sockets, and says so by leaving these methods as they are.
 
 from __future__ import annotations
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
     from typing import IO, Any, Protocol, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
     from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
+
     from asyncio_core.futures import Future
     from asyncio_core.handles import Handle, TimerHandle
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.task import Task
     from asyncio_core.transports import (
-        BaseTransport,
         DatagramTransport,
         ReadTransport,
         SubprocessTransport,

@@ -77,7 +77,7 @@ class AsyncgenPart(LoopPart):
         from asyncio_core.combinators import gather
 
         outcomes = await gather(*[agen.aclose() for agen in unfinished], return_exceptions=True)
-        for agen, outcome in zip(unfinished, outcomes):
+        for agen, outcome in zip(unfinished, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 self.call_exception_handler(
                     {

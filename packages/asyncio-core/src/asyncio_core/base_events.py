@@ -24,7 +24,7 @@ from asyncio_core.asyncgens import AsyncgenPart
 from asyncio_core.base_futures import isfuture
 from asyncio_core.connecting import ConnectingPart
 from asyncio_core.datagrams import DatagramPart
-from asyncio_core.debugging import DebugPart, _format_handle
+from asyncio_core.debugging import DebugPart
 from asyncio_core.error_reporting import ErrorReportingPart
 from asyncio_core.executors import ExecutorPart
 from asyncio_core.faces import make_face
@@ -74,10 +74,10 @@ class _ScheduledTimers:
         self._loop = loop
 
     def __len__(self) -> int:
-        return len(self._loop._timers)
+        return len(self._loop._timer_heap)
 
     def __iter__(self) -> Iterator[TimerHandle]:
-        return (entry[2] for entry in self._loop._timers)
+        return (entry[2] for entry in self._loop._timer_heap)
 
     def __eq__(self, other: object) -> bool:
         try:
@@ -117,7 +117,7 @@ class BaseEventLoop(
         self._ready = deque()
         # Heap of (time, number, handle). Numbers differ, so comparing never reaches the handle, runs
         # in C, and gives timers for one moment the order in which they were made.
-        self._timers: list[tuple[float, int, TimerHandle]] = []
+        self._timer_heap: list[tuple[float, int, TimerHandle]] = []
         self._timer_number = 0
         self._timer_cancelled_count = 0
         self._closed = False
@@ -147,8 +147,11 @@ class BaseEventLoop(
         # A loop whose __init__ failed early has nothing to close.
         if getattr(self, "_closed", True) or self.is_running():
             return
-        _warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
-        self.close()
+        try:
+            _warn(f"unclosed event loop {self!r}", ResourceWarning, source=self)
+        finally:
+            # Also where warnings are errors.
+            self.close()
 
     # Running and stopping
 
@@ -255,7 +258,7 @@ class BaseEventLoop(
             return
         self._closed = True
         self._ready.clear()
-        self._timers.clear()
+        self._timer_heap.clear()
         self._timer_cancelled_count = 0
         self._abandon_executors()
 
@@ -347,7 +350,7 @@ class BaseEventLoop(
         if timer._source_traceback is not None:
             _made_elsewhere(timer)
         self._timer_number = number = self._timer_number + 1
-        heappush(self._timers, (when, number, timer))
+        heappush(self._timer_heap, (when, number, timer))
         timer._scheduled = True
         return timer
 
@@ -360,7 +363,7 @@ class BaseEventLoop(
 
     def _add_timer(self, timer: TimerHandle) -> None:
         self._timer_number += 1
-        heappush(self._timers, (timer._when, self._timer_number, timer))
+        heappush(self._timer_heap, (timer._when, self._timer_number, timer))
         timer._scheduled = True
         if timer._cancelled:
             self._timer_cancelled_count += 1
@@ -435,7 +438,7 @@ class BaseEventLoop(
         timer and no debug mode.
         """
         ready = self._ready
-        timers = self._timers
+        timers = self._timer_heap
         if timers:
             if self._timer_cancelled_count:
                 self._forget_cancelled_timers()
@@ -452,7 +455,10 @@ class BaseEventLoop(
                 while timers and timers[0][0] < due:
                     timer = heappop(timers)[2]
                     timer._scheduled = False
-                    ready.append(timer)
+                    if timer._cancelled:
+                        self._timer_cancelled_count -= 1
+                    else:
+                        ready.append(timer)
         else:
             self._poll(0 if ready or self._stopping else None)
 
@@ -464,10 +470,12 @@ class BaseEventLoop(
             handle = take()
             if not handle._cancelled:
                 handle._run()
+        # Tracebacks of what failed lead to this frame, which would lead back to the task.
+        handle = None  # type: ignore[assignment]
 
     def _forget_cancelled_timers(self) -> None:
         """Take cancelled timers off the heap's top, or all of them where they are too many."""
-        timers = self._timers
+        timers = self._timer_heap
         if (
             len(timers) > _MIN_SCHEDULED_TIMER_HANDLES
             and self._timer_cancelled_count > len(timers) * _MIN_CANCELLED_TIMER_HANDLES_FRACTION

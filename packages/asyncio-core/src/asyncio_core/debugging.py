@@ -89,6 +89,8 @@ class DebugPart(LoopPart):
             seconds = self.time() - begun
             if seconds >= self.slow_callback_duration:
                 _logger().warning("Executing %s took %.3f seconds", _format_handle(handle), seconds)
+        # As in the loop's turn without debug mode: leave no way from a traceback to the task.
+        handle = None  # type: ignore[assignment]
 
 
 def _format_handle(handle: Handle) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-
 from asyncio_core.loop_part import LoopPart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from asyncio_core.abstract_loop import ExceptionContext, ExceptionHandler
@@ -79,12 +79,7 @@ class ErrorReportingPart(LoopPart):
             self._log_error(context, "Exception in default exception handler")
             return
         try:
-            source = _source_of(context)
-            run_in = source.get_context() if hasattr(source, "get_context") else None
-            if run_in is None:
-                handler(self, context)
-            else:
-                run_in.run(handler, self, context)
+            _call_in_context_of(_source_of(context), handler, self, context)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
@@ -115,6 +110,27 @@ def _source_of(context: ExceptionContext) -> Any:
         if source is not None:
             return source
     return None
+
+
+def _call_in_context_of(source: Any, func: Callable[..., object], *args: Any) -> None:
+    """Call a function in the context of a task, future or handle, where it has one to enter."""
+    if not hasattr(source, "get_context"):
+        func(*args)
+        return
+    called = False
+
+    def call() -> None:
+        nonlocal called
+        called = True
+        func(*args)
+
+    try:
+        source.get_context().run(call)
+    except RuntimeError:
+        if called:
+            raise
+        # The context is entered already, by the task itself perhaps, which reports on its own.
+        func(*args)
 
 
 def _logger() -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 
-
 from asyncio_core.loop_part import LoopPart
 
 TYPE_CHECKING = False

@@ -213,7 +213,8 @@ class LoopPart(AbstractEventLoop):
 
     def _stop_serving(self, sock: socket) -> None:
         """Accept no more connections on `sock` and close it."""
-        raise io_not_installed(self, "sockets")
+        # Nothing accepts here, so closing is all: what fails to start is not left open.
+        sock.close()
 
     async def _sock_sendfile_native(
         self, sock: socket, file: IO[bytes], offset: int, count: int | None
@@ -294,17 +295,16 @@ class LoopPart(AbstractEventLoop):
 
     # Unix sockets and signals: likewise.
 
-    async def create_unix_connection(
-        self, protocol_factory: Any, path: Any = None, **options: Any
-    ) -> tuple[Transport, Any]:
-        """See `AbstractEventLoop.create_unix_connection()`; needs a loop with Unix sockets."""
-        self._lacks("Unix sockets")
+    if not TYPE_CHECKING:
+        # For type checkers the signatures of the abstract methods hold.
 
-    async def create_unix_server(
-        self, protocol_factory: Any, path: Any = None, **options: Any
-    ) -> Server:
-        """See `AbstractEventLoop.create_unix_server()`; needs a loop with Unix sockets."""
-        self._lacks("Unix sockets")
+        async def create_unix_connection(self, *args, **options):
+            """See `AbstractEventLoop.create_unix_connection()`; needs a loop with Unix sockets."""
+            self._lacks("Unix sockets")
+
+        async def create_unix_server(self, *args, **options):
+            """See `AbstractEventLoop.create_unix_server()`; needs a loop with Unix sockets."""
+            self._lacks("Unix sockets")
 
     def add_signal_handler(
         self, sig: int, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]

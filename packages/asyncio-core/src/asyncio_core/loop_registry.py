@@ -309,11 +309,28 @@ def _in_one_line(exc: BaseException) -> str:
 
 def _scan(group: str) -> Iterator[_Entry]:
     """Yield the entry points of a group from every distribution that is installed."""
-    from importlib.metadata import entry_points
+    from importlib.metadata import distributions
 
-    for point in entry_points(group=group):
-        if point.dist is not None:
-            yield _Entry(point.name, point.value, point.dist.name, point.dist.version)
+    seen = set()
+    for found in distributions():
+        # Parsed here: one malformed line of a stranger's must not hide what the others register.
+        entries = list(_entries_in(found.read_text("entry_points.txt") or "", group))
+        # What stands first on the path is what an import finds.
+        if entries and (name := _normalized(found.name)) not in seen:
+            seen.add(name)
+            for key, value in entries:
+                yield _Entry(key, value, found.name, found.version)
+
+
+def _entries_in(text: str, group: str) -> Iterator[tuple[str, str]]:
+    """Yield name and value of a group's entry points from the text of an entry_points.txt."""
+    section = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            section = line.strip("[]").strip()
+        elif section == group and "=" in line and not line.startswith(("#", ";")):
+            name, _, value = line.partition("=")
+            yield name.strip(), value.strip()
 
 
 def _entry_of(distribution: str, group: str, name: str) -> _Entry | None:
@@ -335,27 +352,19 @@ def _metadata_folder(folder: str, distribution: str) -> str | None:
     except OSError:
         return None
     for name in names:
-        if name.endswith((".dist-info", ".egg-info")) and name.startswith(stem):
-            if name[len(stem)] in "-.":
-                return name
+        # NAME-VERSION.dist-info, or NAME.egg-info beside the sources of an editable installation.
+        if name.startswith((f"{stem}-", f"{stem}.")) and name.endswith((".dist-info", ".egg-info")):
+            return name
     return None
 
 
 def _entry_in_folder(path: str, distribution: str, group: str, name: str) -> _Entry | None:
     try:
         with open(os.path.join(path, "entry_points.txt"), encoding="utf-8") as file:
-            lines = file.read().splitlines()
+            value = dict(_entries_in(file.read(), group)).get(name)
     except OSError:
         return None
-    section = ""
-    for line in map(str.strip, lines):
-        if line.startswith("["):
-            section = line.strip("[]").strip()
-        elif section == group and not line.startswith(("#", ";")):
-            key, _, value = line.partition("=")
-            if key.strip() == name:
-                return _Entry(name, value.strip(), distribution, _version_in(path))
-    return None
+    return _Entry(name, value, distribution, _version_in(path)) if value else None
 
 
 def _version_in(path: str) -> str:
@@ -370,10 +379,8 @@ def _entry_by_metadata(distribution: str, group: str, name: str) -> _Entry | Non
         found = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:
         return None
-    for point in found.entry_points:
-        if point.group == group and point.name == name:
-            return _Entry(name, point.value, distribution, found.version)
-    return None
+    value = dict(_entries_in(found.read_text("entry_points.txt") or "", group)).get(name)
+    return _Entry(name, value, distribution, found.version) if value else None
 
 
 def _normalized(distribution: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from threading import Lock
+
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.policies import BaseDefaultEventLoopPolicy
 

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+
+from asyncio_core import base_events, connecting, error_reporting, events, executors, running_loop
+
+
+def test_what_is_patched_in_a_face_is_patched_in_its_parts():
+    original = executors.socket
+    with mock.patch("asyncio_core.base_events.socket") as fake:
+        assert base_events.socket is fake
+        assert executors.socket is fake
+        assert connecting.socket is fake
+    assert base_events.socket is original
+    assert executors.socket is original
+    assert connecting.socket is original
+
+
+def test_the_logger_can_be_replaced_before_it_was_ever_used(loop):
+    with mock.patch("asyncio_core.base_events.logger") as fake:
+        loop.default_exception_handler({"message": "m"})
+    fake.error.assert_called_once()
+    assert error_reporting._logger() is base_events.logger
+    assert base_events.logger.name == "asyncio"
+
+
+def test_replacing_the_function_that_tells_the_running_loop_reaches_everybody(monkeypatch, loop):
+    monkeypatch.setattr(events, "_get_running_loop", lambda: loop)
+    assert running_loop._get_running_loop() is loop
+    assert events.get_event_loop() is loop
+    monkeypatch.undo()
+    assert events._get_running_loop() is None
+
+
+def test_what_a_part_does_not_hold_stays_on_the_face():
+    base_events.spam = 1
+    assert base_events.spam == 1
+    assert not hasattr(executors, "spam")
+    del base_events.spam
+    assert not hasattr(base_events, "spam")
+
+
+def test_a_face_knows_no_other_names():
+    with pytest.raises(AttributeError, match="no attribute 'spam'"):
+        base_events.spam

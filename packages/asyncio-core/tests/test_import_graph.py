@@ -1,0 +1,64 @@
+"""Core imports none of its siblings, and loads nothing that it does not need."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import asyncio_core
+
+PACKAGE = pathlib.Path(asyncio_core.__file__).parent
+MODULES = sorted(PACKAGE.glob("*.py"))
+
+
+def imported_names(tree: ast.AST):
+    """Yield the module of each import statement, wherever it stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_no_module_imports_a_sibling(path):
+    tops = {name.partition(".")[0] for name in imported_names(ast.parse(path.read_text("utf-8")))}
+    assert not {top for top in tops if top.startswith("asyncio")} - {"asyncio_core"}
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after running `code`."""
+    program = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.split())
+
+
+def test_running_every_module_loads_no_sibling():
+    names = [f"asyncio_core.{path.stem}" for path in MODULES]
+    loaded = loaded_after("\n".join(f"import {name}" for name in names))
+    assert set(names) <= loaded | {"asyncio_core.__init__"}
+    siblings = {name.partition(".")[0] for name in loaded if name.startswith("asyncio_")}
+    assert siblings == {"asyncio_core"}
+    assert "asyncio" not in loaded
+
+
+def test_importing_the_package_loads_no_module_of_it():
+    loaded = loaded_after("import asyncio_core")
+    assert {name for name in loaded if name.startswith("asyncio_core.")} == set()
+
+
+def test_making_a_loop_loads_nothing_heavy():
+    loaded = loaded_after(
+        "import asyncio_core; asyncio_core.ParkingEventLoop().close()\n"
+        "asyncio_core.new_event_loop\n"
+        "import asyncio_core.loop_registry; asyncio_core.loop_registry.default_policy()"
+    )
+    heavy = {"concurrent.futures", "importlib.metadata", "inspect", "logging", "ssl", "subprocess"}
+    assert heavy & loaded == set()
