@@ -8,6 +8,7 @@ import types
 
 import pytest
 
+from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.running_loop import get_running_loop
@@ -418,6 +419,28 @@ def test_wait_for_refuses_what_cannot_be_awaited(run, timeout):
     run(main())
 
 
+@pytest.mark.parametrize("timeout", [None, 10])
+def test_wait_for_takes_generators_where_tasks_do(run, timeout):
+    def plain():
+        yield
+        return "plain"
+
+    @types.coroutine
+    def marked():
+        yield
+        return current_task()
+
+    async def main():
+        assert await wait_for(marked(), timeout) is current_task()
+        if iscoroutine(generator := plain()):  # On Python 3.11.
+            assert await wait_for(generator, timeout) == "plain"
+        else:
+            with pytest.raises(TypeError, match="'generator' object can't be awaited"):
+                await wait_for(generator, timeout)
+
+    run(main())
+
+
 # as_completed
 
 
@@ -433,6 +456,14 @@ def test_as_completed_gives_results_in_the_order_of_their_arrival(run, plainly):
         return await collect([sleep(3, "c"), sleep(1, "a"), sleep(2, "b")], plainly=plainly)
 
     assert run(main()) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("plainly", [True, False])
+def test_as_completed_takes_any_iterable(run, plainly):
+    async def main():
+        return await collect((sleep(number, number) for number in range(3)), plainly=plainly)
+
+    assert run(main()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("plainly", [True, False])

@@ -70,6 +70,23 @@ FIRST_EXCEPTION: Final = "FIRST_EXCEPTION"
 ALL_COMPLETED: Final = "ALL_COMPLETED"
 
 
+# Set in the code of generators that types.coroutine() made coroutines of (see `inspect`).
+_ITERABLE_COROUTINE = 0x100
+
+
+def _is_plain_generator(obj: object) -> bool:
+    """Tell whether `obj` is a generator that nothing marked as a coroutine.
+
+    On Python 3.11 `iscoroutine()` takes these for coroutines too.
+    """
+    return isinstance(obj, types.GeneratorType) and not (obj.gi_code.co_flags & _ITERABLE_COROUTINE)
+
+
+def _is_single(fs: object) -> bool:
+    """Tell whether one awaitable was given where an iterable of them belongs."""
+    return isfuture(fs) or (iscoroutine(fs) and not _is_plain_generator(fs))
+
+
 async def _await(awaitable: Awaitable[T]) -> T:
     """Make a coroutine of any awaitable, for tasks accept nothing else."""
     return await awaitable
@@ -231,7 +248,7 @@ async def wait(
     Raises TypeError for a single future and for coroutines, which would come back as tasks that the
     caller does not know; ValueError for an empty set and for another `return_when`.
     """
-    if isfuture(fs) or iscoroutine(fs):
+    if _is_single(fs):
         raise TypeError(f"expect a list of futures, not {type(fs).__name__}")
     futures = set(fs)
     if not futures:
@@ -280,6 +297,8 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
     """
     if not isinstance(fut, collections.abc.Awaitable) and not iscoroutine(fut):
         raise TypeError(f"{type(fut).__name__!r} object can't be awaited")
+    if _is_plain_generator(fut):
+        fut = ensure_future(fut)  # `await` refuses it, a task on Python 3.11 does not.
     if timeout is None:
         return await fut
     if timeout > 0:
@@ -341,7 +360,7 @@ def as_completed(fs: Iterable[Awaitable[T]], *, timeout: float | None = None) ->
 
     The asynchronous form was added in Python 3.13.
     """
-    if isfuture(fs) or iscoroutine(fs):
+    if _is_single(fs):
         raise TypeError(f"expects an iterable of awaitables, not {type(fs).__name__}")
     return _AsCompletedIterator(fs, timeout)
 
