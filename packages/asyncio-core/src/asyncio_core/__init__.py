@@ -8,8 +8,8 @@ Where things are:
         taskgroups, staggered, threads
     runners                                from a program into a loop and out again
     base_events                            the loop's scheduler, and the parts it is composed of:
-        connecting, serving, datagrams, pipes, subprocesses, file_sending, executors, asyncgens,
-        error_reporting, debugging; loop_part tells what they share
+        connecting, serving, datagrams, pipes, subprocesses, file_sending, executors, task_making,
+        asyncgens, error_reporting, debugging; loop_part tells what they share
     protocols, transports, sslproto        the two halves of a connection, and TLS between them
     policies, loop_registry                which loop
     parking_loop                           the loop for programs without input and output

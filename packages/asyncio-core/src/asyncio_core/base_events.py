@@ -33,6 +33,7 @@ from asyncio_core.handles import Handle, TimerHandle, _ThreadSafeHandle
 from asyncio_core.pipes import PipePart
 from asyncio_core.serving import Server, ServingPart
 from asyncio_core.subprocesses import SubprocessPart
+from asyncio_core.task_making import TaskMakingPart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any, TypeVar, TypeVarTuple, Unpack
 
-    from asyncio_core.abstract_loop import CoroutineLike, TaskFactory
     from asyncio_core.futures import Future
-    from asyncio_core.task import Task
 
     _T = TypeVar("_T")
     _Ts = TypeVarTuple("_Ts")
@@ -101,6 +100,7 @@ class BaseEventLoop(
     SubprocessPart,
     FileSendingPart,
     ExecutorPart,
+    TaskMakingPart,
     AsyncgenPart,
     ErrorReportingPart,
     DebugPart,
@@ -381,54 +381,6 @@ class BaseEventLoop(
         if not handle._cancelled:
             self._ready.append(handle)
 
-    # Futures and tasks
-
-    def create_future(self) -> Future[Any]:
-        """Return a new future bound to this loop."""
-        return futures.Future(loop=self)
-
-    def create_task(self, coro: CoroutineLike[_T], **kwargs: Any) -> Task[_T]:
-        """Schedule the coroutine `coro` and return its task.
-
-        Keyword arguments are those of `Task`: `name` (str), `context` (`contextvars.Context`) and
-        `eager_start` (bool). With a task factory they go to it, and what it returns is returned.
-        Raises RuntimeError where the loop is closed.
-        """
-        self._check_closed()
-        factory = self._task_factory
-        if factory is None:
-            from asyncio_core import tasks
-
-            task = tasks.Task(coro, loop=self, **kwargs)
-            if task._source_traceback:
-                del task._source_traceback[-1]
-            return task
-        if "name" in kwargs and not _takes_name(factory):
-            # Factories written for Python up to 3.13 take (loop, coro, context=None); there the name
-            # was given to the finished task.
-            name = kwargs.pop("name")
-            from asyncio_core.tasks import _set_task_name
-
-            made = factory(self, coro, **kwargs)
-            _set_task_name(made, name)
-        else:
-            made = factory(self, coro, **kwargs)
-        return made  # type: ignore[return-value]
-
-    def set_task_factory(self, factory: TaskFactory | None) -> None:
-        """Have `create_task()` return `factory(loop, coro, **kwargs)`; None for the usual tasks.
-
-        The factory has to return an object with a future's interface and pass keyword arguments on
-        to it. Raises TypeError for what cannot be called.
-        """
-        if not (factory is None or callable(factory)):
-            raise TypeError("task factory must be a callable or None")
-        self._task_factory = factory
-
-    def get_task_factory(self) -> TaskFactory | None:
-        """Return the factory set with `set_task_factory()`, or None."""
-        return self._task_factory
-
     # The turn
 
     def _run_once(self) -> None:
@@ -509,19 +461,6 @@ def _made_elsewhere(handle: _HandleT) -> _HandleT:
     if handle._source_traceback:
         del handle._source_traceback[-1]
     return handle
-
-
-def _takes_name(factory: Callable[..., Any]) -> bool:
-    """Return whether a task factory can be called with name=…; True where that is not known."""
-    from inspect import Parameter, signature
-
-    try:
-        parameters = signature(factory).parameters
-    except (TypeError, ValueError):
-        return True
-    return "name" in parameters or any(
-        parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()
-    )
 
 
 # Names that people look for in this module since its early days, and where they live here.
