@@ -108,6 +108,17 @@ def test_threads_that_import_at_once_get_the_same_module(check: Check) -> None:
     assert check(program) == "8 1\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the proactor loop runs on Windows")
+def test_off_windows_no_loop_is_a_proactors() -> None:
+    proactor_events = importlib.import_module("asyncio.proactor_events")
+    loop = asyncio.new_event_loop()
+    loop.close()
+
+    assert not isinstance(loop, proactor_events.BaseProactorEventLoop)
+    with pytest.raises(NotImplementedError, match="asyncio-iocp runs on Windows only"):
+        proactor_events.BaseProactorEventLoop()
+
+
 def test_an_unknown_submodule_is_not_found() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"No module named 'asyncio\.nonsense'"):
         importlib.import_module("asyncio.nonsense")

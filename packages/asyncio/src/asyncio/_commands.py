@@ -87,6 +87,7 @@ def _pieces() -> list[str]:
     from asyncio._names import MODULES
 
     packages = {target.partition(".")[0] for target in MODULES.values()}
+    packages.discard("asyncio")
     if sys.platform != "win32":
         packages.discard("asyncio_iocp")
     return sorted(package.replace("_", "-") for package in packages)

@@ -45,6 +45,9 @@ MODULES = {
     "windows_utils": "asyncio_iocp.windows_utils",
 }
 
+if sys.platform != "win32":
+    MODULES["proactor_events"] = "asyncio._no_proactor"
+
 # These exist on the other platform only, in the standard library too.
 if sys.platform == "win32":
     ELSEWHERE = {"unix_events": "Unix"}
