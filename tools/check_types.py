@@ -32,7 +32,9 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
     scripts = [str(path) for path in sorted(TOOLS.glob("*.py"))]
     found.append(("tools", [*scripts, str(TOOLS / "workspace")], {}))
     found.append(("tools/demo", [str(TOOLS / "demo" / "__main__.py")], {}))
-    found.append(("tests-integration", [str(ROOT / "tests-integration")], {}))
+    found.append(
+        ("tests-integration", [str(ROOT / "tests-integration")], {"MYPYPATH": str(tools[0])})
+    )
     return found
 
 

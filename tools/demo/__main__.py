@@ -77,17 +77,17 @@ def scenarios(clients: int) -> list[Scenario]:
     tcp = ("tcp_clients.py", (str(clients),))
     return [
         Scenario("generators beside async def", "generators.py"),
-        Scenario("TCP clients, timers, cancellations", *tcp),
+        Scenario("TCP clients", *tcp),
         Scenario("aiohttp server and client", "web_aiohttp.py"),
         Scenario("uvicorn server, httpx client", "web_uvicorn.py"),
         Scenario(
-            "the TCP program, ASYNCIO_LOOP=demo-poll",
+            "TCP clients, ASYNCIO_LOOP=demo-poll",
             *tcp,
             {"ASYNCIO_LOOP": "demo-poll"},
             loop="demo_poll_loop.PollEventLoop",
         ),
         Scenario(
-            "the TCP program, ASYNCIO_LOOP=uvloop:new_event_loop",
+            "TCP clients, ASYNCIO_LOOP=uvloop:new_event_loop",
             *tcp,
             {"ASYNCIO_LOOP": "uvloop:new_event_loop"},
             loop="uvloop.Loop",
@@ -102,7 +102,7 @@ def scenarios(clients: int) -> list[Scenario]:
             needs="uvloop",
         ),
         Scenario(
-            "for comparison: the TCP program, standard asyncio",
+            "for comparison: TCP clients, standard asyncio",
             *tcp,
             {"ASYNCIO_IMPLEMENTATION": "stdlib"},
             loop="asyncio.",
@@ -230,7 +230,7 @@ class Demo:
     def table(self) -> Table:
         table = Table(title="What ran, and whether every reply was right")
         for name in ("program", "loop", "what was checked"):
-            table.add_column(name)
+            table.add_column(name, overflow="fold")
         for name in ("checked", "differed", "seconds"):
             table.add_column(name, justify="right")
         table.add_column("")
@@ -238,7 +238,7 @@ class Demo:
             result = verdict.result
             table.add_row(
                 verdict.scenario.title,
-                _in_short(result.get("loop", "?")),
+                result.get("loop", "?").partition(".")[0],
                 result.get("what", "?"),
                 str(result.get("checked", 0)),
                 str(verdict.differed),
@@ -246,12 +246,6 @@ class Demo:
                 "[green]ok[/]" if not verdict.differed else "[red]DIFFERS[/]",
             )
         return table
-
-
-def _in_short(loop: str) -> str:
-    """Write `package.module.Class` as `package: Class`."""
-    package, _, rest = loop.partition(".")
-    return f"{package}: {rest.rpartition('.')[2]}" if rest else loop
 
 
 def show_versions(console: Console) -> None:

@@ -207,7 +207,7 @@ async def main() -> int:
     report.check("tasks left over", len(asyncio.all_tasks()) - 1, 0)
     report.check("connections left over", serving.connected, 0)
     report.check("files left open", max(open_files() - files_before, 0), 0)
-    report.extra["what"] = f"{clients} clients at once, {len(called_off)} of them cancelled"
+    report.extra["what"] = f"{clients} at once, {len(called_off)} cancelled, {timed_out} timed out"
     return report.finish(asyncio.get_running_loop())
 
 
