@@ -1,0 +1,61 @@
+"""Child processes for asyncio: started by the loop, talked to through pipes, waited for without threads.
+
+What each module holds:
+
+====================  ==============================================================
+``exit_pidfd``,       one way each to learn that a child has ended: a descriptor of
+``exit_kqueue``,      the process (Linux), an event filter (macOS, BSD), a thread
+``exit_thread``       that waits (anywhere)
+``exits``             the choice among them, by what the system can do; reaping
+``base_subprocess``   the transport of a child and its pipes, without how it starts
+``spawning``          how it starts on Unix; what the loop finds by entry point
+``subprocess``        the high-level Process, create_subprocess_exec and _shell
+``child_watchers``    the watchers that programs could choose up to Python 3.13
+====================  ==============================================================
+
+No handler of SIGCHLD is installed, and children of others are left alone: only what was started here
+is waited for, by its process id.
+
+Names are loaded when they are first asked for (PEP 562).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from asyncio_subprocess.subprocess import (
+        DEVNULL,
+        PIPE,
+        STDOUT,
+        Process,
+        SubprocessStreamProtocol,
+        create_subprocess_exec,
+        create_subprocess_shell,
+    )
+
+__all__ = (
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "Process",
+    "SubprocessStreamProtocol",
+    "PIPE",
+    "STDOUT",
+    "DEVNULL",
+)
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from asyncio_subprocess import subprocess
+
+    value = globals()[name] = getattr(subprocess, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,80 @@
+"""How a loop learns that a child has ended, and the reaping of it.
+
+The ways to learn of it have one shape: ``watch(pid, exited)`` calls ``exited(code)`` once, in the loop's
+thread, and ``close()`` lets go of all. `code` is None where the child is not reaped yet, which is the
+rule: reaping and telling the transport are then one step of the loop, and nobody can send a signal
+to a process id that has meanwhile been given to another process.
+
+Each loop has a watcher of its own, so that children can be started from the loop of any thread.
+"""
+
+from __future__ import annotations
+
+import os
+
+from asyncio_subprocess import exit_kqueue, exit_pidfd
+from asyncio_subprocess.exit_thread import _ThreadedChildWatcher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol, TypeAlias
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
+
+    Exited: TypeAlias = Callable[[int | None], object]
+
+    class ExitWatcher(Protocol):
+        """The shape of the watchers."""
+
+        def watch(self, pid: int, exited: Exited) -> None: ...
+        def close(self) -> None: ...
+
+
+def exit_watcher(loop: Any, pidfds: bool | None = None) -> ExitWatcher:
+    """Return the loop's watcher, made when it is first asked for.
+
+    `pidfds` tells whether it may use them, where the loop has an opinion on that.
+    """
+    watcher: ExitWatcher | None = loop.__dict__.get("_exit_watcher")
+    if watcher is None:
+        watcher = loop._exit_watcher = _new_watcher(loop, pidfds)
+    return watcher
+
+
+def _new_watcher(loop: AbstractEventLoop, pidfds: bool | None) -> ExitWatcher:
+    if exit_pidfd.usable() if pidfds is None else pidfds:
+        return exit_pidfd._PidfdChildWatcher(loop)
+    if exit_kqueue.usable():
+        return exit_kqueue._KqueueChildWatcher(loop)
+    return _ThreadedChildWatcher(loop)
+
+
+def watch(loop: Any, pid: int, exited: Exited) -> None:
+    """Call ``exited`` once child `pid` has ended, by the loop's watcher or, if need be, a thread."""
+    # Loops that choose for themselves have `_watcher`.
+    watcher: ExitWatcher | None = getattr(loop, "_watcher", None)
+    if watcher is None:
+        watcher = exit_watcher(loop)
+    try:
+        watcher.watch(pid, exited)
+    except OSError:
+        # No descriptors left, most likely. The child runs already and has to be waited for.
+        _ThreadedChildWatcher(loop).watch(pid, exited)
+
+
+def waitstatus_to_exitcode(status: int) -> int:
+    """Turn what waitpid() gives into a return code; keep what is neither an exit nor a signal."""
+    try:
+        return os.waitstatus_to_exitcode(status)
+    except ValueError:
+        return status
+
+
+def reap(pid: int) -> int | None:
+    """Take the return code of child `pid`, which has ended; None if somebody else has taken it."""
+    try:
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:
+        return None
+    return waitstatus_to_exitcode(status)
