@@ -91,7 +91,7 @@ def test_importing_loads_none_of_the_pieces(check: Check) -> None:
     loaded = set(check(program).split())
 
     # importlib and warnings come with importlib.machinery.
-    assert loaded <= {"asyncio", "importlib", "warnings"}
+    assert loaded <= {"__future__", "asyncio", "importlib", "warnings"}
 
 
 def test_running_a_coroutine_loads_nothing_that_it_does_not_use(check: Check) -> None:
@@ -185,3 +185,16 @@ def test_child_watchers_are_offered_where_the_running_python_has_them() -> None:
     offered = {"get_child_watcher", "ThreadedChildWatcher"} & set(asyncio.__all__)
 
     assert bool(offered) == (sys.version_info < (3, 14))
+
+
+def test_the_names_of_windows_have_their_homes_there(check: Check) -> None:
+    program = (
+        "import sys; sys.platform = 'win32'\n"
+        "from asyncio import _names\n"
+        "for name in ('EventLoop', 'IocpProactor', 'ProactorEventLoop', 'SelectorEventLoop'):\n"
+        "    print(_names.HOMES[name])\n"
+        "print('unix_events' in _names.ATTRIBUTES, 'open_unix_connection' in _names.HOMES)"
+    )
+
+    iocp, selectors = "asyncio_iocp.windows_events", "asyncio_selectors.windows"
+    assert check(program).splitlines() == [iocp, iocp, iocp, selectors, "False False"]

@@ -37,7 +37,7 @@ if not any(type(finder).__module__ == AliasFinder.__module__ for finder in sys.m
 
 def __getattr__(name: str) -> object:
     if name in HOMES:
-        value = getattr(load_home(HOMES[name]), name)
+        value = getattr(load_home(HOMES[name], name), name)
         # The module's other names were bound with it; this one is bound too unless the program
         # took it off `asyncio` before.
         return globals().get(name, value)
@@ -63,7 +63,7 @@ def _deprecated(name: str) -> object:
         stacklevel=3,
     )
     home, inner_name = DEPRECATED[name]
-    return getattr(load_home(home), inner_name)
+    return getattr(load_home(home, name), inner_name)
 
 
 # What the facade is made of is not what it offers.

@@ -75,14 +75,14 @@ def bind_names(home: str, module: ModuleType) -> None:
             facade[name] = getattr(module, name)
 
 
-def load_home(home: str) -> ModuleType:
-    """Import the home of some public names, a key of `NAMES`, and bind them."""
+def load_home(home: str, wanted: str) -> ModuleType:
+    """Import the home of public names, a key of `NAMES`, for the one that is wanted; bind all."""
     if home in MODULES:
         # Through the alias, so that sys.modules has it under its standard name from now on.
         __import__(_PREFIX + home)
         module = sys.modules[_PREFIX + home]
     else:
-        module = _import_module(home, home)
+        module = _import_module(home, _PREFIX + wanted)
     bind_names(home, module)
     return module
 
