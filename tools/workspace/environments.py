@@ -25,7 +25,10 @@ _STAMP = VENV / "hatch-requirement.txt"
 _INTERPRETER_LINKS = CACHE / "interpreters"
 #: What a user's shell may hold that must not reach the tests: they choose for themselves.
 _OURS = ("ASYNCIO_LOOP", "ASYNCIO_IMPLEMENTATION", "ASYNCIO_PURE_PYTHON", "PYTHONASYNCIODEBUG")
-_PYTHONS = ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONDEVMODE")
+_PYTHONS = (
+    *("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONDEVMODE"),
+    "PYTHONDONTWRITEBYTECODE",  # it makes every start slow, of ours more than of what is cached
+)
 
 
 def ensure_hatch() -> Path:
