@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from asyncio_core import constants, sslproto
+from asyncio_core import constants, sslproto, tls_flow
 from asyncio_core.protocols import BufferedProtocol, Protocol
 from asyncio_core.protocols import _feed_data_to_buffered_proto as feed
 from asyncio_core.running_loop import get_running_loop
@@ -946,7 +946,7 @@ def test_idle_connections_share_their_read_buffers(on_connection):
     async def test(connection):
         for layer in connection.layers:
             assert layer._room is None
-        assert len(sslproto._spare_rooms) <= sslproto._MOST_SPARE_ROOMS
+        assert len(tls_flow._spare_rooms) <= tls_flow._MOST_SPARE_ROOMS
 
     on_connection(test)
 
