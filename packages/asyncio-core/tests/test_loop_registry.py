@@ -213,7 +213,8 @@ def test_an_error_from_the_environment_keeps_its_cause(installed, monkeypatch):
         ("plugin:number", "neither a policy class nor a loop factory"),
         ("plugin:UnusablePolicy", "it needs another system"),
         ("plugin:FailingPolicy", "OSError: no descriptors left"),
-        ("plugin", "neither a policy class nor a loop factory"),
+        ("plugin", "not of the form module:attribute"),
+        ("plugin.OtherPolicy [extra]", "not of the form module:attribute"),
     ],
 )
 def test_what_is_no_usable_loop_is_refused_in_one_line(installed, value, message):

@@ -287,9 +287,11 @@ def _import_object(value: str) -> Any:
     """Import ``module:attribute``; extras in brackets, as entry points may have, are left aside."""
     from importlib import import_module
 
-    module, _, attributes = value.partition("[")[0].strip().partition(":")
-    found = import_module(module.strip())
-    for attribute in filter(None, attributes.strip().split(".")):
+    module, _, attributes = map(str.strip, value.partition("[")[0].partition(":"))
+    if not (module and attributes):
+        raise ImportError("it is not of the form module:attribute")
+    found = import_module(module)
+    for attribute in attributes.split("."):
         found = getattr(found, attribute)
     return found
 
