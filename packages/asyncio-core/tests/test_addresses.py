@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from asyncio_core.addresses import _interleave_addrinfos, _ipaddr_info
+from asyncio_core.running_loop import get_running_loop
+
+STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
+TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
+FOUR, SIX = socket.AF_INET, socket.AF_INET6
+
+
+@pytest.mark.parametrize("family", [socket.AF_UNSPEC, FOUR])
+@pytest.mark.parametrize("host", ["192.0.2.1", b"192.0.2.1"])
+def test_numeric_address_is_recognised(family, host):
+    expected = (FOUR, STREAM, TCP, "", ("192.0.2.1", 80))
+    assert _ipaddr_info(host, 80, family, STREAM, TCP) == expected
+
+
+def test_numeric_ipv6_address_has_flow_and_scope():
+    assert _ipaddr_info("2001:db8::1", 80, 0, STREAM, 0) == (
+        SIX,
+        STREAM,
+        TCP,
+        "",
+        ("2001:db8::1", 80, 0, 0),
+    )
+    assert _ipaddr_info("fe80::1", 80, SIX, STREAM, 0, 5, 3)[4] == ("fe80::1", 80, 5, 3)
+
+
+def test_type_of_socket_implies_the_protocol():
+    assert _ipaddr_info("192.0.2.1", 1, 0, STREAM, 0)[2] == TCP
+    assert _ipaddr_info("192.0.2.1", 1, 0, DGRAM, 0)[2] == UDP
+    assert _ipaddr_info("192.0.2.1", 1, 0, 0, 0) is None
+    assert _ipaddr_info("192.0.2.1", 1, 0, socket.SOCK_RAW, 0) is None
+    assert _ipaddr_info("192.0.2.1", 1, 0, STREAM, 99) is None
+
+
+@pytest.mark.parametrize(
+    ("port", "number"), [(None, 0), ("", 0), (b"", 0), ("8080", 8080), (b"8080", 8080), (443, 443)]
+)
+def test_port_may_be_given_as_text(port, number):
+    assert _ipaddr_info("192.0.2.1", port, 0, STREAM, 0)[4] == ("192.0.2.1", number)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "family"),
+    [
+        (None, 80, 0),
+        ("localhost", 80, 0),
+        ("192.0.2.1", "http", 0),
+        ("192.0.2.1", b"http", 0),
+        ("192.0.2.1", 80, SIX),
+        ("2001:db8::1", 80, FOUR),
+        ("fe80::1%eth0", 80, 0),
+        ("192.0.2", 80, 0),
+        ("192.0.2.1\0", 80, 0),
+        ("\ud800", 80, 0),
+        (b"\xff.1.1.1", 80, 0),
+        ("", 80, 0),
+    ],
+)
+def test_everything_else_is_left_to_the_resolver(host, port, family):
+    assert _ipaddr_info(host, port, family, STREAM, 0) is None
+
+
+def infos(letters):
+    """One address info for each letter, upper case standing for IPv6."""
+    return [(SIX if c.isupper() else FOUR, STREAM, TCP, "", (c, 1)) for c in letters]
+
+
+@pytest.mark.parametrize(
+    ("given", "count", "expected"),
+    [
+        ("ABCdefgH", 1, "AdBeCfHg"),
+        ("ABCdefgH", 2, "ABdCeHfg"),
+        ("abC", 1, "aCb"),
+        ("abcd", 1, "abcd"),
+        ("ab", 5, "ab"),
+        ("ABc", 9, "ABc"),
+        ("", 1, ""),
+    ],
+)
+def test_families_take_turns_and_keep_their_order(given, count, expected):
+    assert _interleave_addrinfos(infos(given), count) == infos(expected)
+
+
+def test_numeric_host_is_not_asked_for(run):
+    async def main():
+        loop = get_running_loop()
+        asked = []
+
+        async def getaddrinfo(host, port, **options):
+            asked.append((host, port, options))
+            return [] if host == "nowhere.example.test" else ["answer"]
+
+        loop.getaddrinfo = getaddrinfo
+        found = await loop._ensure_resolved(("127.0.0.1", 80))
+        assert found == [(FOUR, STREAM, TCP, "", ("127.0.0.1", 80))]
+        assert asked == []
+        options = {"family": FOUR, "type": DGRAM, "proto": UDP, "flags": 1}
+        assert await loop._ensure_resolved(("example.test", 80), **options) == ["answer"]
+        assert asked == [("example.test", 80, options)]
+        with pytest.raises(OSError, match="no address found for 'nowhere"):
+            await loop._ensure_resolved(("nowhere.example.test", 80))
+
+    run(main())
