@@ -96,8 +96,8 @@ class AsyncioFinder:
 
 
 def _regular(spec: "ModuleSpec | None") -> bool:
-    """Whether `spec` is a module with code; a folder without `__init__.py` has no loader or no
-    origin, and on sys.path it gives way to a regular package that comes later."""
+    """Whether `spec` is a module with code, and not a folder without `__init__.py`."""
+    # Such a folder gives way to a regular package that comes later on sys.path.
     return spec is not None and spec.loader is not None and spec.origin is not None
 
 
