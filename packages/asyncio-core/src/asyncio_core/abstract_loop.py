@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from contextvars import Context
     from socket import socket
-    from types import TracebackType
     from typing import IO, Any, Protocol, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
     from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
@@ -93,12 +92,7 @@ class AbstractServer:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         self.close()
         await self.wait_closed()
 

@@ -146,7 +146,7 @@ class TimerHandle(Handle):
     so that the order of two timers is found without calling back into Python.
     """
 
-    __slots__ = ("_scheduled", "_when")
+    __slots__ = ["_scheduled", "_when"]
 
     _when: float
     # True while the handle lies in the loop's heap; cancelling tells the loop only then.
