@@ -1,55 +1,54 @@
-"""The subprocess transport: a child process, its pipes, and the order in which its story is told.
+"""The transport of a child process and of the pipes to it.
 
-Three things happen in any order: the pipes become connected, the child exits, the pipes are closed.
-The protocol is told in one order all the same. Until its ``connection_made()`` is scheduled, whatever
-else there is to tell waits in a queue; ``connection_lost()`` is the last call, after the exit and
-after the last pipe. Tasks that wait for the exit do not wait for the pipes: a grandchild may have
-inherited those and keep them open for ever.
+Two things go on at once when a child has been started: its pipes are connected to the loop, each by a
+task's step, and the child may already end. The protocol must see neither before connection_made().
+So what there is to tell it is held back until the pipes are connected, and told in order from then on.
 
-How a child is started, and how its end is learned, is up to the deriving class.
+The transport is finished, and lets go of everything, once the child has ended and all of its pipes are
+closed, whichever is last. Waiting for the child alone is `_wait()`, for pipes may outlive it in
+children of its own.
 """
 
 from __future__ import annotations
 
+import os
+import signal as signals
+import subprocess
 import warnings
-from collections import deque
-from functools import partial
+from contextvars import copy_context
 
-from asyncio_core import log
+from asyncio_core import log, protocols, transports
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.protocols import BaseProtocol, Protocol
-from asyncio_core.transports import SubprocessTransport
+from asyncio_subprocess.exits import reap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
     from typing import Any
 
+    from asyncio_core.abstract_loop import AbstractEventLoop
     from asyncio_core.futures import Future
     from asyncio_core.task import Task
 
-_STDIN = 0
-_STREAM_NAMES = ("stdin", "stdout", "stderr")
-# subprocess.PIPE, by value.
-_PIPE = -1
+_STREAMS = ("stdin", "stdout", "stderr")
 
 
-class BaseSubprocessTransport(SubprocessTransport):
-    """A child process and the transports of its pipes.
+class BaseSubprocessTransport(transports.SubprocessTransport):
+    """The transport of a child process, apart from how the child is started.
 
-    The arguments are those of ``loop.subprocess_exec()``, taken apart: `args` is a command line for
-    the shell where `shell` is true, else a sequence. `waiter` is a future that is done once the
-    pipes are connected, or fails with what kept them from being so. `kwargs` go to
-    :class:`subprocess.Popen`, whose exceptions are raised here.
+    A subclass starts it in `_start()` and sees to it that `_exited()` is called when it has ended. The
+    arguments are those of `loop.subprocess_exec()`; `waiter` is a future that is done when the
+    pipes are connected or that failed.
     """
 
-    # The Popen object; None before the start and after connection_lost().
+    # The Popen object, and the other two, until connection_lost() was called.
     _proc: Any
+    _loop: Any
+    _protocol: Any
 
     def __init__(
         self,
-        loop: Any,
+        loop: AbstractEventLoop,
         protocol: Any,
         args: Any,
         shell: bool,
@@ -57,59 +56,43 @@ class BaseSubprocessTransport(SubprocessTransport):
         stdout: Any,
         stderr: Any,
         bufsize: int,
-        waiter: Future[None] | None = None,
-        extra: Any = None,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         extra = dict(extra or {})
         super().__init__(extra)
         self._loop = loop
         self._protocol = protocol
+        self._context = copy_context()
         self._proc = None
         self._pid: int | None = None
         self._returncode: int | None = None
         self._closed = False
-        self._finished = False
+        # What to tell the protocol once it knows of the connection; None when it does.
+        self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] | None = []
         self._exit_waiters: list[Future[int]] = []
-        # What to tell the protocol once it knows of the transport; None from then on.
-        self._pending_calls: deque[tuple[Any, ...]] | None = deque()
-        # The protocol of each of the child's pipes; None while it is not connected.
-        self._pipes: dict[int, Any] = {
-            fd: None for fd, stream in enumerate((stdin, stdout, stderr)) if stream == _PIPE
+        self._pipes: dict[int, WriteSubprocessPipeProto | None] = {
+            fd: None
+            for fd, stream in enumerate((stdin, stdout, stderr))
+            if stream == subprocess.PIPE
         }
-        try:
-            self._start(
-                args=args,
-                shell=shell,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                bufsize=bufsize,
-                **kwargs,
-            )
-        except BaseException:
-            self._closed = True
-            raise
+        self._start(
+            args=args,
+            shell=shell,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            bufsize=bufsize,
+            **kwargs,
+        )
         self._pid = self._proc.pid
         extra["subprocess"] = self._proc
-        self._connecting: Task[None] = loop.create_task(self._connect_pipes())
-        # A callback and not the task's own last lines: it runs for a task that never began, too.
-        self._connecting.add_done_callback(partial(self._connected, waiter))
-
-    def __repr__(self) -> str:
-        words = [type(self).__name__]
-        if self._closed:
-            words.append("closed")
-        if self._pid is not None:
-            words.append(f"pid={self._pid}")
-        if self._returncode is not None:
-            words.append(f"returncode={self._returncode}")
-        else:
-            words.append("not started" if self._pid is None else "running")
-        for fd, pipe in self._pipes.items():
-            if pipe is not None:
-                words.append(f"{_STREAM_NAMES[fd]}={pipe.pipe!r}")
-        return f"<{' '.join(words)}>"
+        if loop.get_debug():
+            program = args if isinstance(args, (bytes, str)) else args[0]
+            log.logger.debug("process %r has pid %s", program, self._pid)
+        self._connecting = loop.create_task(self._connect_pipes())
+        self._connecting.add_done_callback(lambda task: self._connected(task, waiter))
 
     def _start(
         self,
@@ -121,148 +104,188 @@ class BaseSubprocessTransport(SubprocessTransport):
         bufsize: int,
         **kwargs: Any,
     ) -> None:
-        """Start the child and leave its Popen object in ``_proc``."""
+        """Start the child and set ``self._proc``, a Popen object."""
         raise NotImplementedError
 
-    # Connecting
-
-    async def _connect_pipes(self) -> None:
-        proc, loop = self._proc, self._loop
-        ends = (proc.stdin, proc.stdout, proc.stderr)
-        for fd in self._pipes:
-            if fd == _STDIN:
-                connect, kind = loop.connect_write_pipe, WriteSubprocessPipeProto
+    def __repr__(self) -> str:
+        words = [type(self).__name__]
+        if self._closed:
+            words.append("closed")
+        if self._pid is None:
+            words.append("not started")
+        else:
+            words.append(f"pid={self._pid}")
+            if self._returncode is None:
+                words.append("running")
             else:
-                connect, kind = loop.connect_read_pipe, ReadSubprocessPipeProto
-            _, self._pipes[fd] = await connect(partial(kind, self, fd), ends[fd])
+                words.append(f"returncode={self._returncode}")
+        for fd, name in enumerate(_STREAMS):
+            pipe = self._pipes.get(fd)
+            if pipe is not None and pipe.pipe is not None:
+                words.append(f"{name}={pipe.pipe!r}")
+        return f"<{' '.join(words)}>"
 
-    def _connected(self, waiter: Future[None] | None, connecting: Task[None]) -> None:
-        """Let the protocol know of the pipes, or the waiter of what happened to them."""
-        error = CancelledError() if connecting.cancelled() else connecting.exception()
-        if error is None and not self._closed:
-            calls, self._pending_calls = self._pending_calls, None
-            call_soon = self._loop.call_soon
-            call_soon(self._protocol.connection_made, self)
-            for call in calls or ():
-                call_soon(*call)
-        else:
-            self._close_pipes()
-        if waiter is None or waiter.done():
-            return
-        if error is None:
-            waiter.set_result(None)
-        elif isinstance(error, CancelledError):
-            waiter.cancel()
-        else:
-            waiter.set_exception(error)
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        # The pipes have destructors of their own.
+        if getattr(self, "_proc", None) is not None and not self._closed:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self._kill_if_running()
 
-    # The interface of transports
-
-    def set_protocol(self, protocol: BaseProtocol) -> None:
-        """Have `protocol` called from now on."""
+    def set_protocol(self, protocol: Any) -> None:
+        """Tell `protocol` from now on."""
         self._protocol = protocol
 
-    def get_protocol(self) -> BaseProtocol:
-        """Return the protocol that is called."""
-        return self._protocol  # type: ignore[no-any-return]
+    def get_protocol(self) -> Any:
+        """Return the protocol, or None once connection_lost() was called."""
+        return self._protocol
 
     def is_closing(self) -> bool:
-        """Tell whether ``close()`` was called."""
+        """Tell whether `close()` was called."""
         return self._closed
 
-    def close(self) -> None:
-        """Close the pipes, and kill the child if it still runs. A second call does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        if not self._connecting.done():
-            # The pipe that is being connected is in other hands; its end is seen in _connected().
-            self._connecting.cancel()
-        else:
-            self._close_pipes()
-        self._kill_unless_exited()
-
-    def _close_pipes(self) -> None:
-        for fd, pipe in self._pipes.items():
-            if pipe is not None:
-                pipe.pipe.close()
-            elif self._proc is not None:
-                getattr(self._proc, _STREAM_NAMES[fd]).close()
-
-    def _kill_unless_exited(self) -> None:
-        proc = self._proc
-        # The Popen object is asked as well: the exit may be known there and not here yet.
-        if proc is None or self._returncode is not None or proc.poll() is not None:
-            return
-        if self._loop.get_debug():
-            log.logger.warning("closing a child that is running: kill %r", self)
-        try:
-            proc.kill()
-        except ProcessLookupError:
-            pass
-
-    def __del__(self, warnings: ModuleType = warnings) -> None:
-        # Connected pipes have destructors of their own, which know their descriptors.
-        if getattr(self, "_closed", True) or self._finished:
-            return
-        self._closed = True
-        warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-        self._kill_unless_exited()
-
-    def get_pid(self) -> int | None:  # type: ignore[override]  # before the start there is none
-        """Return the child's process number."""
+    def get_pid(self) -> int | None:  # type: ignore[override]  # None while it is not started
+        """Return the child's process id."""
         return self._pid
 
     def get_returncode(self) -> int | None:
-        """Return the exit status, None while the child runs, negative for the signal that ended it."""
+        """Return the child's return code, or None while it runs; -N if signal N ended it."""
         return self._returncode
 
     def get_pipe_transport(self, fd: int) -> Any:
-        """Return the transport of the child's descriptor `fd`, None where that is no pipe of ours."""
+        """Return the transport of the pipe to the child's descriptor `fd`, or None."""
         pipe = self._pipes.get(fd)
         return None if pipe is None else pipe.pipe
 
+    # Ending it.
+
     def send_signal(self, signal: int) -> None:
-        """Send a signal to the child; raises :exc:`ProcessLookupError` once it has exited."""
-        self._running().send_signal(signal)
+        """Send the child a signal. Raises ProcessLookupError if it has ended.
+
+        (One that ended and was not yet waited for takes signals without effect.)
+        """
+        self._check_proc()
+        # Not Popen.send_signal(), which first waits for the child and would take its return code.
+        os.kill(self._proc.pid, signal)
 
     def terminate(self) -> None:
-        """Ask the child to end; raises :exc:`ProcessLookupError` once it has exited."""
-        self._running().terminate()
+        """Ask the child to end, by SIGTERM. Raises ProcessLookupError if it has ended."""
+        self.send_signal(signals.SIGTERM)
 
     def kill(self) -> None:
-        """End the child by force; raises :exc:`ProcessLookupError` once it has exited."""
-        self._running().kill()
+        """Make the child end, by SIGKILL. Raises ProcessLookupError if it has ended."""
+        self.send_signal(signals.SIGKILL)
 
-    def _running(self) -> Any:
-        if self._proc is None:
-            raise ProcessLookupError(f"process {self._pid} has exited")
-        return self._proc
+    def _check_proc(self) -> None:
+        if self._proc is None or self._proc.returncode is not None:
+            raise ProcessLookupError(f"process {self._pid} has ended")
 
-    # What the pipes and the system report
+    def close(self) -> None:
+        """Close the pipes, and kill the child if it still runs."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = self._loop
+        if loop is None:
+            return  # finished before
+        self._kill_if_running()
+        if loop.is_closed():
+            return
+        if self._held is None:  # else the pipes are closed as soon as they are connected
+            self._close_pipes()
 
-    def _tell(self, method: Callable[..., object], *args: object) -> None:
-        if self._pending_calls is not None:
-            self._pending_calls.append((method, *args))
+    def _kill_if_running(self) -> None:
+        proc = self._proc
+        if proc is None or self._returncode is not None or proc.poll() is not None:
+            return
+        if self._loop.get_debug():
+            log.logger.warning("killing a child that still runs: %r", self)
+        try:
+            proc.kill()
+        except (ProcessLookupError, PermissionError):
+            pass  # it ended just now, or became another user's
+
+    # The pipes.
+
+    async def _connect_pipes(self) -> None:
+        for fd in self._pipes:
+            stream = getattr(self._proc, _STREAMS[fd])
+            if fd == 0:
+                proto = WriteSubprocessPipeProto(self, fd)
+                connect = self._loop.connect_write_pipe
+            else:
+                proto = ReadSubprocessPipeProto(self, fd)
+                connect = self._loop.connect_read_pipe
+            await connect(lambda proto=proto: proto, stream)
+            self._pipes[fd] = proto
+
+    def _connected(self, task: Task[None], waiter: Future[Any] | None) -> None:
+        """The pipes are connected, or not; in the task's callback, as it may never have begun."""
+        failure = CancelledError() if task.cancelled() else task.exception()
+        if failure is None and self._closed:
+            failure = CancelledError()
+        if failure is not None:
+            # The protocol has never heard of this child, and does not need to.
+            self._protocol = protocols.SubprocessProtocol()
         else:
-            self._loop.call_soon(method, *args)
+            self._tell(self._protocol.connection_made, self)
+        held, self._held = self._held, None
+        for told, data in held or ():
+            self._tell(told, *data)
+        if failure is not None:
+            self._close_pipes()
+        self._try_finish()
+        if waiter is not None and not waiter.done():
+            if failure is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(failure)
+
+    def _close_pipes(self) -> None:
+        for fd, proto in tuple(self._pipes.items()):
+            if proto is not None:
+                proto.pipe.close()
+            else:
+                # It could not be connected. If a transport has closed it, once more does no harm.
+                getattr(self._proc, _STREAMS[fd]).close()
+                del self._pipes[fd]
 
     def _pipe_connection_lost(self, fd: int, exc: BaseException | None) -> None:
-        self._tell(self._protocol.pipe_connection_lost, fd, exc)
+        self._call(self._protocol.pipe_connection_lost, fd, exc)
         self._try_finish()
 
     def _pipe_data_received(self, fd: int, data: bytes) -> None:
-        self._tell(self._protocol.pipe_data_received, fd, data)
+        self._call(self._protocol.pipe_data_received, fd, data)
+
+    # The exit.
+
+    def _exited(self, code: int | None) -> None:
+        """The child has ended; with None for its return code it is to be reaped here."""
+        if self._returncode is not None:
+            return
+        if code is None and self._proc is not None:
+            # Popen.poll() may have been quicker, here in close() or in somebody else's code.
+            code = self._proc.returncode
+        if code is None:
+            code = reap(self._pid) if self._pid is not None else None
+        if code is None and self._proc is not None:
+            code = self._proc.returncode
+        if code is None:
+            code = 255
+            log.logger.warning(
+                "somebody else has waited for child %d; its return code is unknown, taken for 255",
+                self._pid,
+            )
+        self._process_exited(code)
 
     def _process_exited(self, returncode: int) -> None:
-        """Publish the child's end; called once, in the loop's thread."""
+        if self._returncode is not None:
+            return
         if self._loop.get_debug():
-            log.logger.info("%r exited with return code %r", self, returncode)
+            log.logger.info("%r ended with return code %r", self, returncode)
         self._returncode = returncode
         if self._proc.returncode is None:
-            # The child was reaped behind the Popen object's back, which must not signal its number.
-            self._proc.returncode = returncode
-        self._tell(self._protocol.process_exited)
+            self._proc.returncode = returncode  # or Popen takes it for running
+        self._call(self._protocol.process_exited)
         waiters, self._exit_waiters = self._exit_waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -270,7 +293,7 @@ class BaseSubprocessTransport(SubprocessTransport):
         self._try_finish()
 
     async def _wait(self) -> int:
-        """Wait for the child's end; return its exit status."""
+        """Wait until the child has ended and return its return code; its pipes may be open still."""
         if self._returncode is not None:
             return self._returncode
         waiter: Future[int] = self._loop.create_future()
@@ -278,21 +301,34 @@ class BaseSubprocessTransport(SubprocessTransport):
         return await waiter
 
     def _try_finish(self) -> None:
-        if self._finished or self._returncode is None:
+        if self._returncode is None:
             return
         if all(pipe is not None and pipe.disconnected for pipe in self._pipes.values()):
-            self._finished = True
-            self._tell(self._call_connection_lost, None)
+            self._call(self._call_connection_lost, None)
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
+        protocol = self._protocol
+        if protocol is None:
+            return
         try:
-            self._protocol.connection_lost(exc)
+            protocol.connection_lost(exc)
         finally:
             self._loop = self._proc = self._protocol = None
 
+    # Telling the protocol.
 
-class WriteSubprocessPipeProto(BaseProtocol):
-    """The protocol of the child's standard input; what it is told it passes on, with its number."""
+    def _call(self, told: Callable[..., object], *data: Any) -> None:
+        if self._held is not None:
+            self._held.append((told, data))
+        else:
+            self._tell(told, *data)
+
+    def _tell(self, told: Callable[..., object], *data: Any) -> None:
+        self._loop.call_soon(told, *data, context=self._context)
+
+
+class WriteSubprocessPipeProto(protocols.BaseProtocol):
+    """The protocol of the pipe to a child's standard input."""
 
     def __init__(self, proc: BaseSubprocessTransport, fd: int) -> None:
         self.proc: Any = proc
@@ -304,27 +340,27 @@ class WriteSubprocessPipeProto(BaseProtocol):
         return f"<{type(self).__name__} fd={self.fd} pipe={self.pipe!r}>"
 
     def connection_made(self, transport: Any) -> None:
-        """Keep the pipe's transport."""
+        """Remember the pipe's transport."""
         self.pipe = transport
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Report the pipe's end, and let go of the child's transport."""
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass it on, and let go of the child."""
         self.disconnected = True
-        self.proc._pipe_connection_lost(self.fd, exc)
-        self.proc = None
+        proc, self.proc = self.proc, None
+        proc._pipe_connection_lost(self.fd, exc)
 
     def pause_writing(self) -> None:
-        """Pass on that the child reads slowly."""
+        """Pass it on to the child's protocol."""
         self.proc._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Pass on that the child has caught up."""
+        """Pass it on to the child's protocol."""
         self.proc._protocol.resume_writing()
 
 
-class ReadSubprocessPipeProto(WriteSubprocessPipeProto, Protocol):
-    """The protocol of the child's standard output or error."""
+class ReadSubprocessPipeProto(WriteSubprocessPipeProto, protocols.Protocol):
+    """The protocol of the pipe from a child's standard output or error."""
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what the child wrote."""
+        """Pass it on, with the descriptor's number."""
         self.proc._pipe_data_received(self.fd, data)

@@ -8,13 +8,17 @@ has.
 from __future__ import annotations
 
 import errno
-import select
-import sys
+import select as _select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.abstract_loop import AbstractEventLoop
     from asyncio_subprocess.exits import Exited
+
+# Type checkers know the names in it on the systems that have them, and nowhere else.
+select: Any = _select
 
 
 def usable() -> bool:
@@ -22,61 +26,58 @@ def usable() -> bool:
     return hasattr(select, "kqueue")
 
 
-if sys.platform != "linux" and sys.platform != "win32":
+class _KqueueChildWatcher:
+    """One kernel queue for all children of a loop, open while there are any."""
 
-    class _KqueueChildWatcher:
-        """One kernel queue for all children of a loop, open while there are any."""
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._queue: Any = None
+        self._watched: dict[int, Exited] = {}
 
-        def __init__(self, loop: AbstractEventLoop) -> None:
-            self._loop = loop
-            self._queue: select.kqueue | None = None
-            self._watched: dict[int, Exited] = {}
+    def watch(self, pid: int, exited: Exited) -> None:
+        """Call ``exited(None)`` in the loop once child `pid` has ended; it is not reaped yet.
 
-        def watch(self, pid: int, exited: Exited) -> None:
-            """Call ``exited(None)`` in the loop once child `pid` has ended; it is not reaped yet.
+        Raises OSError where there is no descriptor to be had.
+        """
+        if self._queue is None:
+            self._queue = select.kqueue()
+            self._loop.add_reader(self._queue.fileno(), self._collect)
+        # The entry goes by itself with its process.
+        event = select.kevent(
+            pid,
+            select.KQ_FILTER_PROC,
+            select.KQ_EV_ADD | select.KQ_EV_ONESHOT,
+            select.KQ_NOTE_EXIT,
+        )
+        self._watched[pid] = exited
+        try:
+            self._queue.control([event], 0)
+        except OSError as exc:
+            if exc.errno != errno.ESRCH:
+                self._forget(pid)
+                raise
+            # It has ended before it could be watched.
+            self._loop.call_soon(self._ended, pid)
 
-            Raises OSError where there is no descriptor to be had.
-            """
-            if self._queue is None:
-                self._queue = select.kqueue()
-                self._loop.add_reader(self._queue.fileno(), self._collect)
-            # The entry goes by itself with its process.
-            event = select.kevent(
-                pid,
-                select.KQ_FILTER_PROC,
-                select.KQ_EV_ADD | select.KQ_EV_ONESHOT,
-                select.KQ_NOTE_EXIT,
-            )
-            self._watched[pid] = exited
-            try:
-                self._queue.control([event], 0)
-            except OSError as exc:
-                if exc.errno != errno.ESRCH:
-                    self._forget(pid)
-                    raise
-                # It has ended before it could be watched.
-                self._loop.call_soon(self._ended, pid)
+    def _collect(self) -> None:
+        for event in self._queue.control(None, max(1, len(self._watched)), 0):
+            self._ended(event.ident)
 
-        def _collect(self) -> None:
-            assert self._queue is not None
-            for event in self._queue.control(None, max(1, len(self._watched)), 0):
-                self._ended(event.ident)
+    def _ended(self, pid: int) -> None:
+        exited = self._forget(pid)
+        if exited is not None:
+            exited(None)
 
-        def _ended(self, pid: int) -> None:
-            exited = self._forget(pid)
-            if exited is not None:
-                exited(None)
+    def _forget(self, pid: int) -> Exited | None:
+        exited = self._watched.pop(pid, None)
+        if not self._watched:
+            self.close()
+        return exited
 
-        def _forget(self, pid: int) -> Exited | None:
-            exited = self._watched.pop(pid, None)
-            if not self._watched:
-                self.close()
-            return exited
-
-        def close(self) -> None:
-            """Watch no more; the loop is about to close."""
-            self._watched.clear()
-            if self._queue is not None:
-                self._loop.remove_reader(self._queue.fileno())
-                self._queue.close()
-                self._queue = None
+    def close(self) -> None:
+        """Watch no more; the loop is about to close."""
+        self._watched.clear()
+        if self._queue is not None:
+            self._loop.remove_reader(self._queue.fileno())
+            self._queue.close()
+            self._queue = None

@@ -1,24 +1,50 @@
-"""What a loop finds under the entry point group ``asyncio.subprocess_transports``."""
+"""How children are started on Unix. `make_subprocess_transport` is what loops find by entry point."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from contextlib import nullcontext
 
-from asyncio_subprocess.unix_transport import UnixSubprocessTransport
+from asyncio_core.exceptions import CancelledError
+from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
+from asyncio_subprocess.exits import watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import SubprocessProtocol
-    from asyncio_core.transports import SubprocessTransport
+__all__ = ("UnixSubprocessTransport", "make_subprocess_transport")
+
+
+class UnixSubprocessTransport(BaseSubprocessTransport):
+    """A child started by `subprocess.Popen`, with unbuffered pipes."""
+
+    def _start(
+        self,
+        args: Any,
+        shell: bool,
+        stdin: Any,
+        stdout: Any,
+        stderr: Any,
+        bufsize: int,
+        **kwargs: Any,
+    ) -> None:
+        self._proc = subprocess.Popen(
+            args,
+            shell=shell,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            universal_newlines=False,
+            bufsize=bufsize,
+            **kwargs,
+        )
 
 
 async def make_subprocess_transport(
-    loop: AbstractEventLoop,
-    protocol: SubprocessProtocol,
+    loop: Any,
+    protocol: Any,
     args: Any,
     shell: bool,
     stdin: Any,
@@ -27,51 +53,89 @@ async def make_subprocess_transport(
     bufsize: int,
     extra: dict[str, Any] | None = None,
     **kwargs: Any,
-) -> SubprocessTransport:
-    """Start a child and connect its pipes; `kwargs` go to :class:`subprocess.Popen`.
+) -> UnixSubprocessTransport:
+    """Start a child for `loop`; return its transport once the pipes are connected.
 
-    Raises what ``Popen`` raises. Where anything fails after the child was started, or the caller
-    is cancelled, the child is killed and reaped and its pipes are closed before the error goes on.
+    The arguments are those of `loop.subprocess_exec()`; `kwargs` are Popen's. Raises what Popen
+    raises. When this is cancelled or the pipes can not be connected, the child is killed and waited
+    for.
     """
-    connected: Future[None] = loop.create_future()
-    transport = UnixSubprocessTransport(
-        loop,
-        protocol,
-        args,
-        shell,
-        stdin,
-        stdout,
-        stderr,
-        bufsize,
-        waiter=connected,
-        extra=extra,
-        **kwargs,
-    )
+    with _chosen_watcher() as watcher:
+        connected = loop.create_future()
+        transport = UnixSubprocessTransport(
+            loop,
+            protocol,
+            args,
+            shell,
+            stdin,
+            stdout,
+            stderr,
+            bufsize,
+            waiter=connected,
+            extra=extra,
+            **kwargs,
+        )
+        _watch(transport, watcher)
+        try:
+            await connected
+        except (Exception, CancelledError):
+            transport.close()
+            await transport._wait()
+            raise
+        except BaseException:
+            transport.close()  # the program ends, or nobody is left to wait
+            raise
+        return transport
+
+
+def _watch(transport: UnixSubprocessTransport, watcher: Any) -> None:
+    """See to it that the transport learns of the child's end."""
+    loop, proc = transport._loop, transport._proc
     try:
-        _watch(transport)
-        await connected
-    except (SystemExit, KeyboardInterrupt):
-        raise
+        if watcher is None:
+            watch(loop, proc.pid, transport._exited)
+        else:
+            watcher.add_child_handler(proc.pid, _told_by_watcher, loop, transport)
     except BaseException:
+        # Neither a descriptor nor a thread to be had: a child that nobody could wait for.
         transport.close()
-        await transport._wait()
+        transport._process_exited(proc.wait())
         raise
-    return transport
 
 
 if sys.version_info >= (3, 14):
 
-    def _watch(transport: UnixSubprocessTransport) -> None:
-        transport.watch_exit()
+    def _chosen_watcher() -> Any:
+        return nullcontext()
 
 else:
+    from asyncio_core import policies
 
-    def _watch(transport: UnixSubprocessTransport) -> None:
-        """Have the child watched, by the watcher that the program has set if there is one."""
-        from asyncio_core.policies import _get_event_loop_policy
+    class _PolicysWatcher:
+        """The watcher that the program has set, in use; None if it has not."""
 
-        watcher = getattr(_get_event_loop_policy(), "_watcher", None)
-        if watcher is None:
-            transport.watch_exit()
-        else:
-            transport.watch_with(watcher)
+        def __enter__(self) -> Any:
+            # Asking for it by get_child_watcher() would make one, and warn.
+            self._watcher = getattr(policies._get_event_loop_policy(), "_watcher", None)
+            if self._watcher is None:
+                return None
+            entered = self._watcher.__enter__()
+            # Python 3.12 no longer looks at what __enter__() gives.
+            active = entered if sys.version_info < (3, 12) else self._watcher
+            if not active.is_active():
+                exc = RuntimeError("the child watcher that was set is not active")
+                self._watcher.__exit__(type(exc), exc, None)
+                raise exc
+            return self._watcher
+
+        def __exit__(self, *exc_info: Any) -> None:
+            if self._watcher is not None:
+                self._watcher.__exit__(*exc_info)
+
+    def _chosen_watcher() -> Any:
+        return _PolicysWatcher()
+
+
+def _told_by_watcher(pid: int, returncode: int, loop: Any, transport: Any) -> None:
+    """A watcher's callback, in whichever thread."""
+    loop.call_soon_threadsafe(transport._process_exited, returncode)

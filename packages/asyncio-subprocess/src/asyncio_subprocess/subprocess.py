@@ -1,22 +1,271 @@
-"""The standard library's names for what this package holds; ``asyncio.subprocess`` is this module."""
+"""Child processes with streams: create_subprocess_exec(), create_subprocess_shell() and Process."""
 
 from __future__ import annotations
 
-from asyncio_subprocess.process import (
-    DEVNULL as DEVNULL,
-)
-from asyncio_subprocess.process import (
-    PIPE as PIPE,
-)
-from asyncio_subprocess.process import (
-    STDOUT as STDOUT,
-)
-from asyncio_subprocess.process import (
-    Process as Process,
-)
-from asyncio_subprocess.process import (
-    SubprocessStreamProtocol as SubprocessStreamProtocol,
-)
-from asyncio_subprocess.process import create_subprocess_exec, create_subprocess_shell
+import subprocess
+
+from asyncio_core import log, protocols
+from asyncio_core.combinators import gather
+from asyncio_core.running_loop import get_running_loop
+from asyncio_streams.flow import FlowControlMixin, _settle
+from asyncio_streams.reader import _DEFAULT_LIMIT, StreamReader
+from asyncio_streams.writer import StreamWriter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.futures import Future
 
 __all__ = ("create_subprocess_exec", "create_subprocess_shell")
+
+PIPE = subprocess.PIPE
+STDOUT = subprocess.STDOUT
+DEVNULL = subprocess.DEVNULL
+
+# communicate() writes its input in pieces of this many bytes, so that the transport never has to
+# copy more than one.
+_PIECE = 2**18
+
+
+class SubprocessStreamProtocol(FlowControlMixin, protocols.SubprocessProtocol):
+    """Between a child's transport and the streams to and from it.
+
+    `limit` is that of the readers, in bytes.
+    """
+
+    def __init__(self, limit: int, loop: AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._limit = limit
+        self.stdin: StreamWriter | None = None
+        self.stdout: StreamReader | None = None
+        self.stderr: StreamReader | None = None
+        self._transport: Any = None
+        self._ended = False
+        self._open_pipes: set[int] = set()
+        self._stdin_lost = False
+        self._stdin_lost_by: BaseException | None = None
+        self._stdin_waiters: list[Future[None]] = []
+
+    def __repr__(self) -> str:
+        names = ("stdin", "stdout", "stderr")
+        streams = [f"{name}={getattr(self, name)!r}" for name in names if getattr(self, name)]
+        return f"<{' '.join([type(self).__name__, *streams])}>"
+
+    def connection_made(self, transport: Any) -> None:
+        """Make a stream for each pipe."""
+        self._transport = transport
+        self.stdout = self._reader(1)
+        self.stderr = self._reader(2)
+        to_child = transport.get_pipe_transport(0)
+        if to_child is not None:
+            self.stdin = StreamWriter(to_child, self, None, self._loop)
+
+    def _reader(self, fd: int) -> StreamReader | None:
+        transport = self._transport.get_pipe_transport(fd)
+        if transport is None:
+            return None
+        reader = StreamReader(self._limit, self._loop)
+        reader.set_transport(transport)
+        self._open_pipes.add(fd)
+        return reader
+
+    def _reader_of(self, fd: int) -> StreamReader | None:
+        return self.stdout if fd == 1 else self.stderr if fd == 2 else None
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Hand `data` to the reader of descriptor `fd`."""
+        reader = self._reader_of(fd)
+        if reader is not None:
+            reader.feed_data(data)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """End the stream of descriptor `fd`."""
+        if fd == 0:
+            if self.stdin is not None:
+                self.stdin.close()
+            self.connection_lost(exc)
+            self._stdin_lost = True
+            self._stdin_lost_by = exc
+            for waiter in self._stdin_waiters:
+                if not waiter.done():
+                    _settle(waiter, exc)
+            self._stdin_waiters.clear()
+            return
+        reader = self._reader_of(fd)
+        if reader is not None:
+            if exc is None:
+                reader.feed_eof()
+            else:
+                reader.set_exception(exc)
+        self._open_pipes.discard(fd)
+        self._maybe_close_transport()
+
+    def process_exited(self) -> None:
+        """Let go of the transport when its pipes are closed as well."""
+        self._ended = True
+        self._maybe_close_transport()
+
+    def _maybe_close_transport(self) -> None:
+        if self._ended and not self._open_pipes and self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def _get_close_waiter(self, stream: Any) -> Future[None]:
+        waiter: Future[None] = self._loop.create_future()
+        if self._stdin_lost:
+            _settle(waiter, self._stdin_lost_by)
+        else:
+            self._stdin_waiters.append(waiter)
+        return waiter
+
+
+class Process:
+    """A child process, made by `create_subprocess_exec()` and `create_subprocess_shell()`.
+
+    `stdin` is a StreamWriter, `stdout` and `stderr` are StreamReaders, for those that are PIPE, and
+    None for the others. `pid` is the process id; with a shell, that of the shell.
+    """
+
+    def __init__(self, transport: Any, protocol: Any, loop: AbstractEventLoop) -> None:
+        self._transport = transport
+        self._protocol = protocol
+        self._loop = loop
+        self.stdin: StreamWriter | None = protocol.stdin
+        self.stdout: StreamReader | None = protocol.stdout
+        self.stderr: StreamReader | None = protocol.stderr
+        self.pid: int = transport.get_pid()
+        # How far communicate() has come: one that was cancelled can be called again.
+        self._input: memoryview | None = None
+        self._sent = 0
+        self._received: dict[StreamReader, list[bytes]] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.pid}>"
+
+    @property
+    def returncode(self) -> int | None:
+        """The return code, None while the child runs; -N if signal N ended it."""
+        code: int | None = self._transport.get_returncode()
+        return code
+
+    async def wait(self) -> int:
+        """Wait until the child has ended; return its return code.
+
+        With stdout or stderr a PIPE that nobody reads, a child that writes a lot never ends; see
+        `communicate()`.
+        """
+        code: int = await self._transport._wait()
+        return code
+
+    def send_signal(self, signal: int) -> None:
+        """Send the child a signal. Raises ProcessLookupError if it has ended."""
+        self._transport.send_signal(signal)
+
+    def terminate(self) -> None:
+        """Ask the child to end (SIGTERM). Raises ProcessLookupError if it has ended."""
+        self._transport.terminate()
+
+    def kill(self) -> None:
+        """Make the child end (SIGKILL). Raises ProcessLookupError if it has ended."""
+        self._transport.kill()
+
+    async def communicate(
+        self, input: bytes | bytearray | memoryview | None = None
+    ) -> tuple[bytes | None, bytes | None]:
+        """Send `input`, close stdin, read stdout and stderr to their ends and wait for the child.
+
+        Returns what was read from stdout and stderr, None for what is no PIPE. That the child
+        stops reading before it has all of `input` is no error. After this was cancelled it can be
+        called again: it goes on where it was, with the input that it had, and nothing is lost.
+        """
+        _, received, errors = await gather(
+            self._send(input), self._receive(1, self.stdout), self._receive(2, self.stderr)
+        )
+        await self.wait()
+        return received, errors
+
+    async def _send(self, data: bytes | bytearray | memoryview | None) -> None:
+        stdin = self.stdin
+        if stdin is None:
+            return
+        if self._input is None:
+            self._input = memoryview(data or b"").cast("B")
+        try:
+            while self._sent < len(self._input):
+                piece = self._input[self._sent : self._sent + _PIECE]
+                stdin.write(piece)
+                self._sent += len(piece)
+                await stdin.drain()
+        except (BrokenPipeError, ConnectionResetError) as exc:
+            if self._loop.get_debug():
+                log.logger.debug("%r stopped reading its input: %r", self, exc)
+        stdin.close()
+
+    async def _receive(self, fd: int, stream: StreamReader | None) -> bytes | None:
+        if stream is None:
+            return None
+        pieces = self._received.setdefault(stream, [])
+        # Piece by piece, not read(-1), so that the pipe is paused when the child is faster than us.
+        while piece := await stream.read(stream._limit):
+            pieces.append(piece)
+        del self._received[stream]
+        transport = self._transport.get_pipe_transport(fd)
+        if transport is not None:
+            transport.close()
+        return b"".join(pieces)
+
+
+async def create_subprocess_shell(
+    cmd: bytes | str,
+    stdin: Any = None,
+    stdout: Any = None,
+    stderr: Any = None,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: Any,
+) -> Process:
+    """Run the command line `cmd` in a shell; return the Process.
+
+    `stdin`, `stdout` and `stderr` are as for `subprocess.Popen`: PIPE, DEVNULL, a file, a
+    descriptor, None to inherit; `stderr` may be STDOUT. `limit` is that of the readers, in bytes.
+    All else goes to `loop.subprocess_shell()`, whose errors are raised.
+    """
+    return await _start("subprocess_shell", (cmd,), stdin, stdout, stderr, limit, kwds)
+
+
+async def create_subprocess_exec(
+    program: Any,
+    *args: Any,
+    stdin: Any = None,
+    stdout: Any = None,
+    stderr: Any = None,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: Any,
+) -> Process:
+    """Run `program` with the arguments `args`, each str, bytes or a path; return the Process.
+
+    The rest is as for `create_subprocess_shell()`.
+    """
+    return await _start("subprocess_exec", (program, *args), stdin, stdout, stderr, limit, kwds)
+
+
+async def _start(
+    method: str,
+    command: tuple[Any, ...],
+    stdin: Any,
+    stdout: Any,
+    stderr: Any,
+    limit: int,
+    kwds: dict[str, Any],
+) -> Process:
+    loop = get_running_loop()
+    transport, protocol = await getattr(loop, method)(
+        lambda: SubprocessStreamProtocol(limit, loop),
+        *command,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        **kwds,
+    )
+    return Process(transport, protocol, loop)
