@@ -72,12 +72,11 @@ def test_much_data_arrives_whole_and_in_order(
 ) -> None:
     async def main() -> None:
         protocol, peer = await connect()
-        reading = in_thread(read_all, peer)
         for start in range(0, len(BIG), 10_007):
             protocol.transport.write(BIG[start : start + 10_007])
         assert protocol.transport.get_write_buffer_size() > 0
         protocol.transport.close()
-        assert await reading == BIG
+        assert await in_thread(read_all, peer) == BIG
         await protocol.lost
 
     loop.run_until_complete(main())
