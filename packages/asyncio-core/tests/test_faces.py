@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import sys
+import types
 from unittest import mock
 
 import pytest
 
 from asyncio_core import base_events, connecting, error_reporting, events, executors, running_loop
+from asyncio_core.faces import extend_face
 
 
 def test_what_is_patched_in_a_face_is_patched_in_its_parts():
@@ -45,3 +48,17 @@ def test_what_a_part_does_not_hold_stays_on_the_face():
 def test_a_face_knows_no_other_names():
     with pytest.raises(AttributeError, match="no attribute 'spam'"):
         base_events.spam
+
+
+def test_a_face_can_be_extended_by_a_module_from_elsewhere(monkeypatch):
+    elsewhere = types.ModuleType("elsewhere")
+    elsewhere.spam = 1
+    monkeypatch.setitem(sys.modules, "elsewhere", elsewhere)
+    monkeypatch.setattr(base_events, "_face_parts", base_events._face_parts)
+    extend_face("asyncio_core.base_events", "elsewhere")
+    extend_face("asyncio_core.base_events", "elsewhere")
+    assert base_events._face_parts.count("elsewhere") == 1
+    base_events.spam = 2
+    assert elsewhere.spam == 2
+    del base_events.spam
+    assert elsewhere.spam == 1

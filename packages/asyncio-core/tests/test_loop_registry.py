@@ -64,7 +64,7 @@ def installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "plugin", plugin)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *STANDARD_LIBRARY])
     monkeypatch.delenv("ASYNCIO_LOOP", raising=False)
-    monkeypatch.setattr(loop_registry, "_subprocess_support", None)
+    monkeypatch.setattr(loop_registry, "_subprocess_parts", {})
 
     def install(distribution, version, group="asyncio.loop_policies", **entries):
         folder = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -284,3 +284,18 @@ def test_subprocess_support_that_does_not_load_says_whose_it_is(installed):
     installed("asyncio-subprocess", "1.0", group, **{platform: "nowhere:support"})
     with pytest.raises(LoopLoadError, match=r"asyncio-subprocess 1\.0 does not load"):
         loop_registry.subprocess_support()
+
+
+def test_what_watches_child_processes_is_a_module(installed):
+    assert loop_registry.child_watchers() is None
+    installed("asyncio-subprocess", "1.0", "asyncio.subprocess_transports", child_watchers="plugin")
+    assert loop_registry.child_watchers() is sys.modules["plugin"]
+    assert loop_registry.child_watchers() is sys.modules["plugin"]
+
+
+def test_a_module_that_watches_child_processes_and_does_not_load_says_whose_it_is(installed):
+    installed(
+        "asyncio-subprocess", "1.0", "asyncio.subprocess_transports", child_watchers="no.where"
+    )
+    with pytest.raises(LoopLoadError, match=r"asyncio-subprocess 1\.0 does not load"):
+        loop_registry.child_watchers()

@@ -45,3 +45,10 @@ def make_face(name: str, parts: tuple[str, ...]) -> None:
     module.__dict__["_face_parts"] = tuple(f"{package}.{part}" for part in parts)
     module.__dict__["_face_displaced"] = {}
     module.__class__ = _Face
+
+
+def extend_face(name: str, part: str) -> None:
+    """Take one more module into the face `name`: `part`, by its full name, of another distribution maybe."""
+    face = vars(sys.modules[name])
+    if part not in face["_face_parts"]:
+        face["_face_parts"] += (part,)

@@ -24,6 +24,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
     from typing import Any
 
     from asyncio_core.abstract_loop import AbstractEventLoop
@@ -35,6 +36,7 @@ __all__ = (
     "LoopLoadError",
     "LoopNotFoundError",
     "LoopSelectionError",
+    "child_watchers",
     "default_policy",
     "named_policy",
     "list_loops",
@@ -83,9 +85,9 @@ class _Entry:
     def origin(self) -> str:
         return f"{self.distribution} {self.version}"
 
-    def load(self) -> Any:
+    def load(self, *, module: bool = False) -> Any:
         try:
-            return _import_object(self.value)
+            return _import_object(self.value, module=module)
         except Exception as exc:
             raise LoopLoadError(
                 f"the entry point '{self.name} = {self.value}' of {self.origin} does not load: "
@@ -206,9 +208,6 @@ def list_loops() -> Iterator[LoopInfo]:
         )
 
 
-_subprocess_support: Callable[..., Any] | None = None
-
-
 def subprocess_support() -> Callable[..., Any] | None:
     """Return what makes subprocess transports on this platform, None where it is not installed.
 
@@ -216,14 +215,33 @@ def subprocess_support() -> Callable[..., Any] | None:
     **kwargs)`, registered in the group ``asyncio.subprocess_transports`` as "unix" or "windows".
     Raises LoopLoadError where it is registered and does not load.
     """
-    global _subprocess_support
-    if _subprocess_support is None:
-        platform = "windows" if sys.platform == "win32" else "unix"
-        entry = _entry_of("asyncio-subprocess", SUBPROCESSES, platform)
+    support: Callable[..., Any] | None = _subprocess_part(
+        "windows" if sys.platform == "win32" else "unix"
+    )
+    return support
+
+
+def child_watchers() -> ModuleType | None:
+    """Return the module that watches child processes, None where it is not installed.
+
+    It is registered in the group ``asyncio.subprocess_transports`` as "child_watchers", and has the
+    watcher classes of Python 3.13 and earlier. Raises as `subprocess_support()` does.
+    """
+    module: ModuleType | None = _subprocess_part("child_watchers")
+    return module
+
+
+# What was loaded from asyncio-subprocess, by the name of its entry point.
+_subprocess_parts: dict[str, Any] = {}
+
+
+def _subprocess_part(name: str) -> Any:
+    if name not in _subprocess_parts:
+        entry = _entry_of("asyncio-subprocess", SUBPROCESSES, name)
         if entry is None:
             return None
-        _subprocess_support = entry.load()
-    return _subprocess_support
+        _subprocess_parts[name] = entry.load(module=name == "child_watchers")
+    return _subprocess_parts[name]
 
 
 def _default_entry() -> _Entry | None:
@@ -283,14 +301,19 @@ def _make_policy(target: Any, described: str) -> AbstractEventLoopPolicy:
     return FactoryPolicy()
 
 
-def _import_object(value: str) -> Any:
-    """Import ``module:attribute``; extras in brackets, as entry points may have, are left aside."""
+def _import_object(value: str, *, module: bool = False) -> Any:
+    """Import ``module:attribute``, or with `module` a module.
+
+    Extras in brackets, as entry points may have, are left aside.
+    """
     from importlib import import_module
 
-    module, _, attributes = map(str.strip, value.partition("[")[0].partition(":"))
-    if not (module and attributes):
+    home, _, attributes = map(str.strip, value.partition("[")[0].partition(":"))
+    if module:
+        return import_module(home)
+    if not (home and attributes):
         raise ImportError("it is not of the form module:attribute")
-    found = import_module(module)
+    found = import_module(home)
     for attribute in attributes.split("."):
         found = getattr(found, attribute)
     return found
