@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import warnings
@@ -141,6 +142,39 @@ def test_the_default_policy_makes_loops_of_the_default_kind(monkeypatch):
     loop = policies.DefaultEventLoopPolicy().new_event_loop()
     assert type(loop) is Loop
     loop.close()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="child watchers are gone")
+def test_the_default_policy_leaves_child_watchers_to_the_policy_for_its_loops(monkeypatch, loop):
+    class Policy(ParkingEventLoopPolicy):
+        _watcher = None
+
+        def get_child_watcher(self):
+            return self._watcher, self.get_event_loop()
+
+        def set_child_watcher(self, watcher):
+            self._watcher = watcher
+
+    monkeypatch.setattr("asyncio_core.parking_loop.Spam", Policy, raising=False)
+    monkeypatch.setenv("ASYNCIO_LOOP", "asyncio_core.parking_loop:Spam")
+    policy = policies.DefaultEventLoopPolicy()
+    assert policy._watcher is None
+    policy.set_event_loop(loop)
+    policy.set_child_watcher("watcher")
+    assert policy._watcher == "watcher"
+    assert policy.get_child_watcher() == ("watcher", loop)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork()")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_does_not_have_its_parents_loop(policy, loop):
+    policies.set_event_loop(loop)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if policy._local._loop is None and not policy._local._set_called else 1)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert policies.get_event_loop() is loop
 
 
 @WARNS

@@ -7,6 +7,7 @@ from another distribution is a policy still (see `loop_registry`).
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 
@@ -140,6 +141,25 @@ class DefaultEventLoopPolicy(BaseDefaultEventLoopPolicy):
         """Make a new loop of the default kind."""
         return self._maker.new_event_loop()
 
+    if _CHILD_WATCHERS:
+
+        def set_event_loop(self, loop: AbstractEventLoop | None) -> None:
+            """Make `loop` this thread's loop, or with None none; child watchers may live on it."""
+            super().set_event_loop(loop)
+            self._maker.set_event_loop(loop)
+
+        def get_child_watcher(self) -> Any:
+            """Return the watcher of the policy for the default kind of loops."""
+            return self._maker.get_child_watcher()
+
+        def set_child_watcher(self, watcher: Any) -> None:
+            """Set the watcher of the policy for the default kind of loops."""
+            self._maker.set_child_watcher(watcher)
+
+        @property
+        def _watcher(self) -> Any:
+            return getattr(self._maker, "_watcher", None)
+
 
 def _get_event_loop_policy() -> AbstractEventLoopPolicy:
     """Return the process's policy, chosen by `loop_registry` where none was set."""
@@ -153,6 +173,17 @@ def _get_event_loop_policy() -> AbstractEventLoopPolicy:
                 _event_loop_policy = default_policy()
             policy = _event_loop_policy
     return policy
+
+
+def _leave_parents_loops() -> None:
+    """In a forked child: the loops that the policy remembers are the parent's, and stay with it."""
+    policy = _event_loop_policy
+    if isinstance(policy, BaseDefaultEventLoopPolicy):
+        policy._local = policy._Local()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_parents_loops)
 
 
 def _set_event_loop_policy(policy: AbstractEventLoopPolicy | None) -> None:
