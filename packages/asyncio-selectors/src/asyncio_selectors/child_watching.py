@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ("ChildWatcherPolicy", "watcher_module")
 
-WATCHER_NAMES = frozenset(
-    f"{kind}ChildWatcher"
-    for kind in ("Abstract", "Base", "Fast", "MultiLoop", "Pidfd", "Safe", "Threaded")
-)
+# What `unix_events` shows of that distribution. The names without an underscore went with Python 3.14.
+WATCHER_NAMES = {"_PidfdChildWatcher", "_ThreadedChildWatcher", "waitstatus_to_exitcode"}
+if sys.version_info < (3, 14):
+    WATCHER_NAMES |= {
+        f"{kind}ChildWatcher"
+        for kind in ("Abstract", "Base", "Fast", "MultiLoop", "Pidfd", "Safe", "Threaded")
+    }
 
 
 def watcher_module() -> ModuleType:
@@ -31,14 +34,12 @@ def watcher_module() -> ModuleType:
 
     Raises NotImplementedError where that is not installed.
     """
-    from importlib import import_module
+    from asyncio_core.loop_registry import child_watchers
 
-    from asyncio_core.loop_registry import subprocess_support
-
-    support = subprocess_support()
-    if support is None:
+    module = child_watchers()
+    if module is None:
         raise NotImplementedError("child watchers come with the distribution asyncio-subprocess")
-    return import_module(f"{support.__module__.partition('.')[0]}.child_watchers")
+    return module
 
 
 if sys.version_info >= (3, 14):
@@ -60,7 +61,7 @@ else:
                 with warnings.catch_warnings():
                     # Making one warns as well; asking for it has been warned of already.
                     warnings.simplefilter("ignore", DeprecationWarning)
-                    if unix_events.can_use_pidfd():
+                    if sys.version_info >= (3, 12) and unix_events.can_use_pidfd():
                         self._watcher = watchers.PidfdChildWatcher()
                     else:
                         self._watcher = watchers.ThreadedChildWatcher()
@@ -95,7 +96,7 @@ else:
 def _warn_of_watchers(name: str) -> None:
     if sys.version_info >= (3, 12):
         warnings.warn(
-            f"{name}() goes away with Python 3.14, where loops watch children by themselves",
+            f"{name!r} is deprecated as of Python 3.12 and will be removed in Python 3.14.",
             DeprecationWarning,
             stacklevel=3,
         )

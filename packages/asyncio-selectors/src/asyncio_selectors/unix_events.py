@@ -14,7 +14,7 @@ import stat  # noqa: F401
 import sys
 
 from asyncio_core import log
-from asyncio_core.faces import make_face
+from asyncio_core.faces import extend_face, make_face
 from asyncio_selectors.child_watching import WATCHER_NAMES, ChildWatcherPolicy, watcher_module
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
 from asyncio_selectors.sending_files import FileSending
@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     import selectors
+    from types import ModuleType
     from typing import Any
 
     from asyncio_core.futures import Future
@@ -56,7 +57,18 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
         if not self.is_running():
             # While the wake-up descriptor is still open.
             self._drop_signal_handlers()
+            watcher, self._exit_watcher = self._exit_watcher, None
+            if watcher is not None:
+                # Its descriptors leave the poller before that closes.
+                watcher.close()
         super().close()
+
+    # What watches this loop's child processes, from asyncio-subprocess; made with the first of them.
+    _exit_watcher: Any = None
+
+    @property
+    def _watcher(self) -> Any:
+        return _watchers().exit_watcher(self, can_use_pidfd())
 
     def _make_read_pipe_transport(
         self,
@@ -102,13 +114,20 @@ def can_use_pidfd() -> bool:
     return True
 
 
+def _watchers() -> ModuleType:
+    """Return the module that watches child processes; see `watcher_module()`."""
+    module = watcher_module()
+    extend_face(__name__, module.__name__)
+    return module
+
+
 def __getattr__(name: str) -> Any:
     if name == "logger":
         # For those who look for it here, or replace it; it is expensive to make.
         return log.logger
-    if name in WATCHER_NAMES and sys.version_info < (3, 14):
+    if name in WATCHER_NAMES:
         try:
-            return getattr(watcher_module(), name)
+            return getattr(_watchers(), name)
         except NotImplementedError as exc:
             raise AttributeError(f"{name}: {exc}") from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
