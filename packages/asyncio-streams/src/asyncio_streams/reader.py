@@ -19,7 +19,7 @@ from asyncio_core.exceptions import IncompleteReadError, LimitOverrunError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from traceback import StackSummary
     from typing import Any, Self
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _DEFAULT_LIMIT = 2**16  # 64 KiB
 
 _ALL = sys.maxsize  # more bytes than can come: only the end of the stream satisfies this
+
+# Since Python 3.15: gives the memory of a bytearray away as bytes, without a copy.
+_take_bytes: Callable[[bytearray], bytes] | None = getattr(bytearray, "take_bytes", None)
 
 
 class StreamReader:
@@ -260,8 +263,8 @@ class StreamReader:
         if 0 <= n < len(buffer):
             data = bytes(memoryview(buffer)[:n])
             del buffer[:n]
-        elif sys.version_info >= (3, 15):
-            data = buffer.take_bytes()  # the memory itself, without a copy
+        elif _take_bytes is not None:
+            data = _take_bytes(buffer)
         else:
             data = bytes(buffer)
             buffer.clear()

@@ -118,7 +118,7 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         Raises QueueShutDown when the queue is shut down, also while this waits.
         """
         line = self._putters
-        if self._putter_may_go(line.woken):
+        if not (line or self.full()) or self._putter_may_go(line.woken):
             self.put_nowait(item)
             return
         loop = self._get_loop()
@@ -154,7 +154,7 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         waits.
         """
         line = self._getters
-        if self._getter_may_go(line.woken):
+        if not (line or self.empty()) or self._getter_may_go(line.woken):
             return self.get_nowait()
         loop = self._get_loop()
         turn = line.enter(loop)
