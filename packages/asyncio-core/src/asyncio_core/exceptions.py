@@ -54,7 +54,7 @@ class IncompleteReadError(EOFError):
     """
 
     def __init__(self, partial: bytes, expected: int | None) -> None:
-        wanted = "an undefined number of" if expected is None else str(expected)
+        wanted = "undefined" if expected is None else str(expected)
         super().__init__(f"{len(partial)} bytes read on a total of {wanted} expected bytes")
         self.partial = partial
         self.expected = expected
