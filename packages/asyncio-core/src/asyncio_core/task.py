@@ -275,11 +275,12 @@ class Task(Future[_T]):
             else:
                 self._wait_for(waiter, loop)
         finally:
-            if _current_tasks.pop(loop, None) is not self:
+            if (left := _current_tasks.pop(loop, None)) is not self and left is not None:
+                # None in a child that this very step has forked: it must get out as it wants.
                 raise RuntimeError(f"{self!r} is not the current task at the end of its step")
             # What is raised out of here has this frame in its traceback: keeping the task in it
             # would form a cycle.
-            del self, exc
+            del self, exc, left
 
     def _wakeup(self, future: Any) -> None:
         """Go on after *future*, which the coroutine waited for, is done."""

@@ -7,6 +7,7 @@ tasks remove their entries themselves; tasks of other classes get a callback tha
 
 from __future__ import annotations
 
+import os
 from _weakref import ref
 
 from asyncio_core.futures import _get_loop
@@ -26,6 +27,10 @@ _scheduled_tasks: dict[int, ref[Any]] = {}
 _eager_tasks: set[Any] = set()
 # The task that each loop is running just now.
 _current_tasks: dict[AbstractEventLoop, Any] = {}
+
+if hasattr(os, "register_at_fork"):
+    # The parent's loops do not run in a forked child, whatever the copies look like.
+    os.register_at_fork(after_in_child=_current_tasks.clear)
 
 
 def all_tasks(loop: AbstractEventLoop | None = None) -> set[Task[Any]]:
