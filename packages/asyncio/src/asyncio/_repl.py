@@ -21,6 +21,7 @@ import importlib
 import inspect
 import os
 import signal
+import socket
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ class Session:
         self._task: Task[None] | None = None
         self._interrupted = False
         self._interrupt_pending = False
+        self._wakers: tuple[socket.socket, ...] = ()
         # Ends the line that is being typed, where the console can.
         self.interrupt_prompt: Callable[[], None] | None = None
 
@@ -101,7 +103,29 @@ class Session:
         except BaseException as error:
             answer.set_exception(error)
 
-    def handle_sigint(self, number: int, frame: FrameType | None) -> None:
+    def catch_sigint(self) -> None:
+        """Take Ctrl+C over, unless somebody else has, or it is ignored. Called in the loop."""
+        if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            return
+        signal.signal(signal.SIGINT, self._handle_sigint)
+        # A signal between the interpreter's last look for one and the loop's going to sleep would
+        # not be seen until something else happens. A byte from the signal itself ends that sleep.
+        inner, outer = socket.socketpair()
+        inner.setblocking(False)
+        outer.setblocking(False)
+        try:
+            self.loop.add_reader(inner, inner.recv, 4096)
+        except NotImplementedError:
+            inner.close()
+            outer.close()
+            return
+        self._wakers = inner, outer
+        before = signal.set_wakeup_fd(outer.fileno(), warn_on_full_buffer=False)
+        if before != -1:
+            # The loop does this by itself.
+            signal.set_wakeup_fd(before)
+
+    def _handle_sigint(self, number: int, frame: FrameType | None) -> None:
         """Ctrl+C: stop the statement where it computes, cancel it where it waits.
 
         An exception out of here lands wherever the main thread is. In the middle of the loop it could
@@ -141,6 +165,14 @@ class Session:
 
     def close(self) -> None:
         """Cancel what still runs and close the loop."""
+        if self._wakers:
+            inner, outer = self._wakers
+            current = signal.set_wakeup_fd(-1)
+            if current != outer.fileno():
+                signal.set_wakeup_fd(current)
+            self.loop.remove_reader(inner)
+            inner.close()
+            outer.close()
         self._runner.close()
 
 
@@ -340,9 +372,8 @@ def run_repl() -> str | int | None:
         target=_read, args=(session, console, editor), name="asyncio REPL", daemon=True
     )
     # From the loop, so that the first statement finds it running.
+    session.loop.call_soon(session.catch_sigint)
     session.loop.call_soon(reader.start)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, session.handle_sigint)
     session.run_forever()
     session.close()
     return session.exit_code
