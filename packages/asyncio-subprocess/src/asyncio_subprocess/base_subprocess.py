@@ -72,6 +72,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         # What to tell the protocol once it knows of the connection; None when it does.
         self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] | None = []
         self._exit_waiters: list[Future[int]] = []
+        self._finished: Future[None] | None = None
         self._pipes: dict[int, WriteSubprocessPipeProto | None] = {
             fd: None
             for fd, stream in enumerate((stdin, stdout, stderr))
@@ -300,6 +301,13 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         self._exit_waiters.append(waiter)
         return await waiter
 
+    async def _abandon(self) -> None:
+        """Close; return when the child has ended and nothing of the transport is left."""
+        self.close()
+        if self._loop is not None:
+            self._finished = self._loop.create_future()
+            await self._finished
+
     def _try_finish(self) -> None:
         if self._returncode is None:
             return
@@ -314,6 +322,8 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             protocol.connection_lost(exc)
         finally:
             self._loop = self._proc = self._protocol = None
+            if self._finished is not None and not self._finished.done():
+                self._finished.set_result(None)
 
     # Telling the protocol.
 

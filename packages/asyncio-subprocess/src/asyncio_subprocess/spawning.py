@@ -58,7 +58,7 @@ async def make_subprocess_transport(
 
     The arguments are those of `loop.subprocess_exec()`; `kwargs` are Popen's. Raises what Popen
     raises. When this is cancelled or the pipes can not be connected, the child is killed and waited
-    for.
+    for, and its pipes are closed, before that goes on to the caller.
     """
     with _chosen_watcher() as watcher:
         connected = loop.create_future()
@@ -75,12 +75,11 @@ async def make_subprocess_transport(
             extra=extra,
             **kwargs,
         )
-        _watch(transport, watcher)
         try:
+            _watch(transport, watcher)
             await connected
         except (Exception, CancelledError):
-            transport.close()
-            await transport._wait()
+            await transport._abandon()
             raise
         except BaseException:
             transport.close()  # the program ends, or nobody is left to wait
@@ -98,7 +97,7 @@ def _watch(transport: UnixSubprocessTransport, watcher: Any) -> None:
             watcher.add_child_handler(proc.pid, _told_by_watcher, loop, transport)
     except BaseException:
         # Neither a descriptor nor a thread to be had: a child that nobody could wait for.
-        transport.close()
+        proc.kill()
         transport._process_exited(proc.wait())
         raise
 
