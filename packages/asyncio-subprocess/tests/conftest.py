@@ -1,0 +1,155 @@
+"""Fixtures: loops that watch children in each way this system has, and children to watch.
+
+Every test has to leave behind as many descriptors as it found, no child, and no reported error.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from asyncio_selectors import SelectorEventLoop
+from asyncio_subprocess import exit_kqueue, exit_pidfd, exit_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def ways_of_watching() -> dict[str, Any]:
+    ways: dict[str, Any] = {"thread": exit_thread._ThreadedChildWatcher}
+    if exit_pidfd.usable():
+        ways["pidfd"] = exit_pidfd._PidfdChildWatcher
+    if hasattr(select, "kqueue"):
+        ways["kqueue"] = exit_kqueue._KqueueChildWatcher
+    return ways
+
+
+@pytest.fixture(params=sorted(ways_of_watching()))
+def way(request: pytest.FixtureRequest) -> Any:
+    """Each of the classes that watch children."""
+    return ways_of_watching()[request.param]
+
+
+def open_descriptors() -> set[int]:
+    gc.collect()
+    return {int(name) for name in os.listdir("/dev/fd") if is_open(int(name))}
+
+
+def is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def descriptors() -> Callable[[], set[int]]:
+    """The set of open descriptors, for comparing before and after."""
+    return open_descriptors
+
+
+def have_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+@pytest.fixture
+def children() -> Callable[[], bool]:
+    """Whether this process has children, be they running or dead."""
+    return have_children
+
+
+class Loop(SelectorEventLoop):
+    """Collects what is reported to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reported: list[dict[str, Any]] = []
+        self.set_exception_handler(lambda _, context: self.reported.append(context))
+
+    def settle(self) -> None:
+        """Let what is scheduled happen."""
+        for _ in range(3):
+            self.call_soon(self.stop)
+            self.run_forever()
+
+
+@pytest.fixture
+def plain_loop() -> Iterator[Loop]:
+    """A loop that watches children in the way that it takes to be the best."""
+    before = open_descriptors()
+    loop = Loop()
+    try:
+        yield loop
+        if not loop.is_closed():
+            loop.settle()
+    finally:
+        loop.close()
+    assert loop.reported == []
+    assert open_descriptors() == before
+    assert not have_children()
+
+
+@pytest.fixture
+def loop(plain_loop: Loop, way: Any) -> Loop:
+    """A loop for each way of watching children."""
+    plain_loop._exit_watcher = way(plain_loop)
+    return plain_loop
+
+
+@pytest.fixture
+def run(loop: Loop) -> Callable[..., Any]:
+    """Run a coroutine, within seconds, in `loop`."""
+    return lambda coroutine: run_in(loop, coroutine)
+
+
+@pytest.fixture
+def run_plain(plain_loop: Loop) -> Callable[..., Any]:
+    """Run a coroutine, within seconds, in `plain_loop`."""
+    return lambda coroutine: run_in(plain_loop, coroutine)
+
+
+def run_in(loop: Loop, coroutine: Any) -> Any:
+    # Not wait_for(): tests are about what a task does when it is cancelled.
+    task = loop.create_task(coroutine)
+    timer = loop.call_later(30, task.cancel, "the test takes too long")
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        timer.cancel()
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[..., tuple[str, ...]]:
+    """The command line of a child that runs the given lines of Python, with `args` in sys.argv."""
+
+    def command(*lines: str, args: tuple[str, ...] = ()) -> tuple[str, ...]:
+        code = "\n".join(("import os, signal, sys, time", *lines))
+        return (sys.executable, "-I", "-S", "-c", code, *args)
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def cat(python: Any) -> tuple[str, ...]:
+    """The command line of a child that copies its input to its output."""
+    return python(  # type: ignore[no-any-return]
+        "while data := os.read(0, 65536):",
+        "    while data:",
+        "        data = data[os.write(1, data):]",
+    )
+
+
+@pytest.fixture(scope="session")
+def blocked(python: Any) -> tuple[str, ...]:
+    """The command line of a child that never ends by itself, and says when it is up."""
+    return python("os.write(1, b'up')", "while True: time.sleep(3600)")  # type: ignore[no-any-return]

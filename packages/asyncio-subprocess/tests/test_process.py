@@ -1,0 +1,614 @@
+"""The high-level interface: create_subprocess_exec(), create_subprocess_shell() and Process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import asyncio_core
+import asyncio_subprocess
+from asyncio_selectors import SelectorEventLoop
+from asyncio_subprocess import (
+    DEVNULL,
+    PIPE,
+    STDOUT,
+    create_subprocess_exec,
+    create_subprocess_shell,
+)
+
+MEBIBYTE = 2**20
+
+
+async def output_of(*command, **options):
+    process = await create_subprocess_exec(*command, stdout=PIPE, **options)
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output
+
+
+# Ends.
+
+
+def test_the_return_code_is_the_childs(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python("sys.exit(7)"))
+        assert await process.wait() == 7
+        assert process.returncode == 7
+
+    run(main())
+
+
+def test_a_running_child_has_no_return_code(run, cat):
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE)
+        assert process.returncode is None
+        assert process.pid > 0
+        process.stdin.close()
+        assert await process.wait() == 0
+
+    run(main())
+
+
+def test_a_child_killed_by_a_signal_has_the_signals_number_negative(run, blocked):
+    async def main():
+        process = await create_subprocess_exec(*blocked, stdout=DEVNULL)
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+
+    run(main())
+
+
+def test_terminate_lets_the_child_clean_up(run, python):
+    code = (
+        "def leave(*_): os.write(1, b'bye'); os._exit(3)",
+        "signal.signal(signal.SIGTERM, leave)",
+        "os.write(1, b'up')",
+        "while True: time.sleep(3600)",
+    )
+
+    async def main():
+        process = await create_subprocess_exec(*python(*code), stdout=PIPE)
+        assert await process.stdout.readexactly(2) == b"up"
+        process.terminate()
+        assert await process.communicate() == (b"bye", None)
+        assert process.returncode == 3
+
+    run(main())
+
+
+def test_any_signal_can_be_sent(run, python):
+    code = (
+        "signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'1'))",
+        "os.write(1, b'up')",
+        "sys.stdin.read()",
+    )
+
+    async def main():
+        process = await create_subprocess_exec(*python(*code), stdin=PIPE, stdout=PIPE)
+        assert await process.stdout.readexactly(2) == b"up"
+        for _ in range(3):
+            process.send_signal(signal.SIGUSR1)
+            assert await process.stdout.readexactly(1) == b"1"
+        assert await process.communicate() == (b"", None)
+
+    run(main())
+
+
+def test_signals_to_a_child_that_has_ended_are_refused(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python())
+        await process.wait()
+        for send in (process.kill, process.terminate, lambda: process.send_signal(signal.SIGINT)):
+            with pytest.raises(ProcessLookupError):
+                send()
+
+    run(main())
+
+
+def test_a_signal_to_a_dead_child_that_was_not_reaped_hits_nobody(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python())
+        # The loop has no turn in which it could notice.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        process.kill()
+        assert await process.wait() == 0
+
+    run(main())
+
+
+def test_all_who_wait_are_told(run, cat):
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE)
+        waiting = [asyncio_core.create_task(process.wait()) for _ in range(5)]
+        impatient = waiting.pop(2)
+        await asyncio_core.sleep(0)
+        impatient.cancel()
+        process.stdin.close()
+        assert await asyncio_core.gather(*waiting) == [0] * 4
+        assert impatient.cancelled()
+        assert await process.wait() == 0
+
+    run(main())
+
+
+def test_many_children_at_once(run, python):
+    async def one(number):
+        process = await create_subprocess_exec(*python(f"sys.exit({number})"))
+        return await process.wait()
+
+    async def main():
+        assert await asyncio_core.gather(*map(one, range(20))) == list(range(20))
+
+    run(main())
+
+
+def test_a_child_reaped_by_somebody_else_is_reported_with_an_unknown_code(run, python, caplog):
+    async def main():
+        process = await create_subprocess_exec(*python("sys.exit(3)"))
+        os.waitpid(process.pid, 0)
+        assert await process.wait() == 255
+
+    run(main())
+    assert "return code is unknown" in caplog.text
+
+
+def test_a_child_whose_popen_object_was_asked_has_its_return_code(run, python, caplog):
+    async def main():
+        process = await create_subprocess_exec(*python("sys.exit(3)"))
+        popen = process._transport.get_extra_info("subprocess")
+        assert popen.wait() == 3
+        assert await process.wait() == 3
+
+    run(main())
+    assert not caplog.records
+
+
+# Pipes.
+
+
+def test_big_data_both_ways(run, cat):
+    data = os.urandom(8 * MEBIBYTE)
+
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        output, errors = await process.communicate(data)
+        assert errors is None
+        assert output == data
+
+    run(main())
+
+
+def test_big_data_from_stdout_and_stderr_while_stdin_fills(run, python):
+    # A child that insists on writing all of stderr, then all of stdout, before it reads anything.
+    code = (
+        "def write(fd, data):",
+        "    while data: data = data[os.write(fd, data):]",
+        f"write(2, b'e' * {MEBIBYTE})",
+        f"write(1, b'o' * {MEBIBYTE})",
+        "sys.exit(len(sys.stdin.buffer.read()) % 100)",
+    )
+
+    async def main():
+        process = await create_subprocess_exec(*python(*code), stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        output, errors = await process.communicate(bytes(MEBIBYTE))
+        assert output == b"o" * MEBIBYTE
+        assert errors == b"e" * MEBIBYTE
+        assert process.returncode == MEBIBYTE % 100
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_input_may_be_of_any_kind_of_bytes(run, cat, kind):
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        assert await process.communicate(kind(b"some data")) == (b"some data", None)
+
+    run(main())
+
+
+@pytest.mark.parametrize("nothing", [None, b""])
+def test_no_input_is_an_end_of_input(run, cat, nothing):
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        assert await process.communicate(nothing) == (b"", None)
+        assert process.stdin.is_closing()
+
+    run(main())
+
+
+def test_communicating_without_pipes_is_waiting(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python("sys.exit(2)"))
+        assert (process.stdin, process.stdout, process.stderr) == (None, None, None)
+        assert await process.communicate() == (None, None)
+        assert process.returncode == 2
+
+    run(main())
+
+
+def test_a_child_that_does_not_want_its_input_is_no_error(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python("print('no')"), stdin=PIPE, stdout=PIPE)
+        assert await process.communicate(bytes(4 * MEBIBYTE)) == (b"no\n", None)
+        assert process.returncode == 0
+
+    run(main())
+
+
+def test_communicate_goes_on_after_it_was_cancelled(run, cat):
+    data = os.urandom(4 * MEBIBYTE)
+
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        for turns in range(1, 40, 3):
+            attempt = asyncio_core.create_task(process.communicate(data))
+            for _ in range(turns):
+                await asyncio_core.sleep(0)
+            if not attempt.done():
+                attempt.cancel()
+                with pytest.raises(asyncio_core.CancelledError):
+                    await attempt
+        output, _ = await process.communicate()
+        assert output == data
+
+    run(main())
+
+
+def test_streams_are_read_and_written_as_others(run, python):
+    code = ("for line in sys.stdin: print(line.strip().upper(), flush=True)",)
+
+    async def main():
+        process = await create_subprocess_exec(*python(*code), stdin=PIPE, stdout=PIPE)
+        for line in (b"one\n", b"two\n"):
+            process.stdin.write(line)
+            await process.stdin.drain()
+            assert await process.stdout.readline() == line.upper()
+        process.stdin.close()
+        await process.stdin.wait_closed()
+        assert await process.stdout.read() == b""
+        assert await process.wait() == 0
+
+    run(main())
+
+
+def test_the_limit_is_the_readers(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python("print('x' * 100)"), stdout=PIPE, limit=64)
+        with pytest.raises(ValueError, match="limit"):
+            await process.stdout.readline()
+        await process.communicate()
+
+    run(main())
+
+
+def test_writing_to_a_child_that_closed_its_input_tells_by_drain(run, python):
+    code = ("os.close(0)", "os.write(1, b'closed')", "while True: time.sleep(3600)")
+
+    async def main():
+        process = await create_subprocess_exec(*python(*code), stdin=PIPE, stdout=PIPE)
+        assert await process.stdout.readexactly(6) == b"closed"
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            while True:
+                process.stdin.write(bytes(4096))
+                await process.stdin.drain()
+        process.kill()
+        await process.wait()
+
+    run(main())
+
+
+def test_pipes_may_outlive_the_child(run, python, descriptors):
+    # The grandchild holds the child's stdout until the other end of its stdin is closed.
+    code = ("if os.fork() == 0:", "    os.read(0, 1)", "    os.write(1, b'late')", "os._exit(4)")
+    if sys.platform == "darwin" and not hasattr(os, "fork"):
+        pytest.skip("the system has no fork()")
+
+    async def main():
+        process = await create_subprocess_exec(*python(*code), stdin=PIPE, stdout=PIPE)
+        assert await process.wait() == 4
+        reading = asyncio_core.create_task(process.stdout.read())
+        await asyncio_core.sleep(0)
+        assert not reading.done()
+        process.stdin.close()
+        assert await reading == b"late"
+
+    run(main())
+
+
+# What else Popen can do.
+
+
+def test_stderr_can_go_where_stdout_goes(run, python):
+    code = ("os.write(1, b'out')", "os.write(2, b'err')")
+    assert run(output_of(*python(*code), stderr=STDOUT)) == b"outerr"
+
+
+def test_streams_can_be_files_and_descriptors(run, cat, tmp_path):
+    async def main():
+        (tmp_path / "in").write_bytes(b"from a file")
+        with (tmp_path / "in").open("rb") as source, (tmp_path / "out").open("wb") as target:
+            process = await create_subprocess_exec(*cat, stdin=source, stdout=target.fileno())
+            assert await process.wait() == 0
+        assert (tmp_path / "out").read_bytes() == b"from a file"
+
+    run(main())
+
+
+def test_a_null_device_is_at_its_end(run, cat):
+    assert run(output_of(*cat, stdin=DEVNULL)) == b""
+
+
+def test_environment_and_folder(run, python, tmp_path):
+    code = ("print(os.environ['SPAM'], os.getcwd())",)
+    output = run(output_of(*python(*code), env={"SPAM": "eggs"}, cwd=tmp_path))
+    assert output.decode().split() == ["eggs", os.path.realpath(tmp_path)]
+
+
+def test_a_process_group_of_its_own(run, python):
+    code = ("print(os.getpid() == os.getpgid(0))",)
+    assert run(output_of(*python(*code), process_group=0)) == b"True\n"
+    assert run(output_of(*python(*code))) == b"False\n"
+
+
+def test_a_session_of_its_own(run, python):
+    code = ("print(os.getpid() == os.getsid(0))",)
+    assert run(output_of(*python(*code), start_new_session=True)) == b"True\n"
+
+
+def test_descriptors_can_be_passed(run, python):
+    read_end, write_end = os.pipe()
+    try:
+        code = (f"os.write({write_end}, b'passed')",)
+        run(output_of(*python(*code), pass_fds=(write_end,)))
+        assert os.read(read_end, 10) == b"passed"
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+
+def test_the_file_mode_mask(run, python):
+    assert run(output_of(*python("print(oct(os.umask(0)))"), umask=0o027)) == b"0o27\n"
+
+
+def test_the_program_may_have_another_name(run, python):
+    _, *arguments = python("print(6 * 7)")
+    assert run(output_of("spam", *arguments, executable=sys.executable)) == b"42\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes have a fixed size")
+def test_the_size_of_pipes(run, python):
+    code = ("import fcntl", "print(fcntl.fcntl(1, 1032))")
+    assert run(output_of(*python(*code), pipesize=4096)) == b"4096\n"
+
+
+def test_arguments_may_be_paths(run, python, tmp_path):
+    from pathlib import Path
+
+    program, *arguments = python("print(sys.argv[1])")
+    output = run(output_of(Path(program), *arguments, tmp_path))
+    assert output.decode().strip() == str(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode])
+def test_a_shell_runs_a_command_line(run, kind):
+    async def main():
+        command = kind("echo one two | tr a-z A-Z; exit 3")
+        process = await create_subprocess_shell(command, stdout=PIPE)
+        assert await process.communicate() == (b"ONE TWO\n", None)
+        assert process.returncode == 3
+
+    run(main())
+
+
+# What does not start.
+
+
+def test_a_program_that_is_not_there(run):
+    async def main():
+        with pytest.raises(FileNotFoundError, match="no-such-program"):
+            await create_subprocess_exec("/no-such-program", stdin=PIPE, stdout=PIPE, stderr=PIPE)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"text": True},
+        {"universal_newlines": True},
+        {"encoding": "utf-8"},
+        {"errors": "strict"},
+        {"bufsize": 1},
+        {"shell": True},
+        {"spam": 1},
+        {"cwd": "/no-such-folder"},
+        {"stdout": -17},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_that_cannot_be(run_plain, python, options, descriptors, children):
+    async def main():
+        before = descriptors()
+        with pytest.raises((ValueError, TypeError, OSError)):
+            await create_subprocess_exec(*python(), stdin=PIPE, **options)
+        assert descriptors() == before
+        assert not children()
+
+    run_plain(main())
+
+
+def test_a_shell_wants_a_command_line(run_plain):
+    async def main():
+        for options in ({"cmd": ["echo"]}, {"cmd": "echo", "shell": False}):
+            with pytest.raises(ValueError, match="must be"):
+                await create_subprocess_shell(**options)
+
+    run_plain(main())
+
+
+# Cancelling.
+
+
+def test_starting_can_be_cancelled_at_every_step(run, cat, descriptors, children):
+    async def main():
+        turns = 0
+        while True:
+            before = descriptors()
+            starting = asyncio_core.create_task(
+                create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+            )
+            for _ in range(turns):
+                await asyncio_core.sleep(0)
+            if starting.done():
+                break
+            starting.cancel()
+            with pytest.raises(asyncio_core.CancelledError):
+                await starting
+            assert descriptors() == before, turns
+            assert not children(), turns
+            turns += 1
+        process = starting.result()
+        assert await process.communicate(b"data") == (b"data", b"")
+        return turns
+
+    # All that happens is not over before it began.
+    assert run(main()) >= 3
+
+
+def test_who_is_cancelled_while_waiting_leaves_the_child_alone(run, cat):
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        waiting = asyncio_core.create_task(process.wait())
+        await asyncio_core.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio_core.CancelledError):
+            await waiting
+        assert process.returncode is None
+        assert await process.communicate(b"still there") == (b"still there", None)
+
+    run(main())
+
+
+def test_a_timeout_around_a_child(run, blocked):
+    async def main():
+        process = await create_subprocess_exec(*blocked, stdout=PIPE)
+        assert await process.stdout.readexactly(2) == b"up"
+        with pytest.raises(TimeoutError):
+            await asyncio_core.wait_for(process.communicate(), 0.01)
+        process.kill()
+        assert await process.communicate() == (b"", None)
+        assert process.returncode == -signal.SIGKILL
+
+    run(main())
+
+
+# Whose loop, whose signals.
+
+
+def test_children_of_loops_in_other_threads(way, cat, descriptors, children):
+    before = descriptors()
+    results = []
+
+    async def talk(number):
+        process = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        output, _ = await process.communicate(b"%d" % number)
+        return int(output), process.returncode
+
+    async def several(first):
+        return await asyncio_core.gather(*map(talk, range(first, first + 5)))
+
+    def in_thread(first):
+        loop = SelectorEventLoop()
+        loop._exit_watcher = way(loop)
+        try:
+            results.extend(loop.run_until_complete(several(first)))
+        finally:
+            loop.close()
+
+    threads = [threading.Thread(target=in_thread, args=(first,)) for first in (0, 10, 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(results) == [
+        (number, 0) for first in (0, 10, 20) for number in range(first, first + 5)
+    ]
+    assert descriptors() == before
+    assert not children()
+
+
+def test_the_programs_handler_of_sigchld_stays_and_is_called(run, python):
+    calls = []
+
+    def handler(signum, frame):
+        calls.append(signum)
+
+    former = signal.signal(signal.SIGCHLD, handler)
+    try:
+
+        async def main():
+            process = await create_subprocess_exec(*python("sys.exit(5)"))
+            assert signal.getsignal(signal.SIGCHLD) is handler
+            assert await process.wait() == 5
+
+        run(main())
+        assert signal.getsignal(signal.SIGCHLD) is handler
+        assert calls
+    finally:
+        signal.signal(signal.SIGCHLD, former)
+
+
+def test_children_of_others_are_left_alone(run, python):
+    async def main():
+        with subprocess.Popen(python("sys.exit(9)")) as others:
+            os.waitid(os.P_PID, others.pid, os.WEXITED | os.WNOWAIT)
+            process = await create_subprocess_exec(*python())
+            assert await process.wait() == 0
+            assert others.wait() == 9
+
+    run(main())
+
+
+def test_a_loop_that_is_closed_lets_go_of_children(way, python, descriptors, recwarn):
+    before = descriptors()
+    loop = SelectorEventLoop()
+    loop._exit_watcher = way(loop)
+    code = ("sys.stdin.read()",)
+    process = loop.run_until_complete(create_subprocess_exec(*python(*code), stdin=PIPE))
+    popen = process._transport.get_extra_info("subprocess")
+    loop.close()
+    popen.stdin.close()
+    assert popen.wait() == 0
+    del process, popen
+    assert descriptors() == before
+    assert all(issubclass(warning.category, ResourceWarning) for warning in recwarn)
+
+
+# Describing.
+
+
+def test_repr_tells_the_process_and_its_streams(run, cat):
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        assert repr(process) == f"<Process {process.pid}>"
+        protocol = repr(process._protocol)
+        assert protocol.startswith("<SubprocessStreamProtocol stdin=<StreamWriter")
+        assert " stdout=<StreamReader" in protocol
+        assert "stderr" not in protocol
+        await process.communicate()
+
+    run(main())
+
+
+def test_the_packages_names_are_there():
+    for name in asyncio_subprocess.__all__:
+        assert getattr(asyncio_subprocess, name) is not None
+        assert name in dir(asyncio_subprocess)
+    with pytest.raises(AttributeError, match="no attribute 'spam'"):
+        asyncio_subprocess.spam
