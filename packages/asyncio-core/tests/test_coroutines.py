@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from asyncio_core import coroutines
 from asyncio_core.coroutines import _format_coroutine, coroutine, iscoroutine
 from asyncio_core.futures import Future

@@ -7,6 +7,7 @@ import copy
 import pickle
 
 import pytest
+
 from asyncio_core import exceptions
 
 

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+
 from asyncio_core.constants import DEBUG_STACK_DEPTH
 from asyncio_core.format_helpers import (
     _format_callback,

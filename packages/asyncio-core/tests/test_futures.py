@@ -11,6 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from asyncio_core.base_futures import isfuture
 from asyncio_core.exceptions import CancelledError, InvalidStateError
 from asyncio_core.futures import (

@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from asyncio_core.futures import Future
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.task_registry import (

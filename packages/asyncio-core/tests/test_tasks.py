@@ -11,6 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from asyncio_core.exceptions import CancelledError, InvalidStateError
 from asyncio_core.futures import Future
 from asyncio_core.parking_loop import ParkingEventLoop
