@@ -228,22 +228,20 @@ class Demo:
             self._console.print(f"    DIFFERS  {problem}", markup=False, highlight=False)
 
     def table(self) -> Table:
-        table = Table(title="What ran, and whether every reply was right")
-        for name in ("program", "loop", "what was checked"):
-            table.add_column(name, overflow="fold")
+        table = Table(title="What ran, and whether every reply was right", show_lines=True)
+        table.add_column("program")
+        table.add_column("event loop")
         for name in ("checked", "differed", "seconds"):
             table.add_column(name, justify="right")
-        table.add_column("")
         for verdict in self.verdicts:
             result = verdict.result
+            colour = "red" if verdict.differed else "green"
             table.add_row(
-                verdict.scenario.title,
+                f"{verdict.scenario.title}\n[dim]{result.get('what', 'no result')}[/]",
                 result.get("loop", "?").partition(".")[0],
-                result.get("what", "?"),
                 str(result.get("checked", 0)),
-                str(verdict.differed),
+                f"[{colour}]{verdict.differed}[/]",
                 f"{verdict.seconds:.1f}",
-                "[green]ok[/]" if not verdict.differed else "[red]DIFFERS[/]",
             )
         return table
 
