@@ -340,6 +340,15 @@ def test_cancelling_a_race_at_every_step_leaves_nothing(
         assert cancel_everywhere(race, some_turns) > 3
 
 
+def test_cancelling_create_datagram_endpoint_at_every_step_leaves_nothing(
+    loop: SelectorEventLoop, recorder: Any, cancel_everywhere: Any, unused_address: Any
+) -> None:
+    def start() -> Any:
+        return loop.create_datagram_endpoint(recorder, ("localhost", 0), unused_address)
+
+    assert cancel_everywhere(start, some_turns) > 1
+
+
 @pytest.mark.parametrize("upgrading", [False, True])
 def test_cancelling_a_tls_handshake_at_every_step_leaves_nothing(
     loop: SelectorEventLoop, recorder: Any, cancel_everywhere: Any, upgrading: bool

@@ -243,6 +243,7 @@ class SSLProtocol(TLSFlow):
 
     def eof_received(self) -> bool | None:
         """Take the end of the connection below, after everything that was received before it."""
+        self._give_room_back()
         if self._machine is None:
             return None
         # This layer closes the transport when all is said, except that one which is TLS itself

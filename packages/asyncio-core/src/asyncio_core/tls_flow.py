@@ -120,12 +120,18 @@ class TLSFlow(BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take the *nbytes* bytes that were read, and do what they allow."""
-        room, self._room = self._room, None
+        room = self._room
         if room is None or self._machine is None:
             return
         self._machine.receive(room[:nbytes])
-        _return_room(room)
+        self._give_room_back()
         self._advance()
+
+    def _give_room_back(self) -> None:
+        """Let others have the memory; only where no read into it can still be on its way."""
+        room, self._room = self._room, None
+        if room is not None:
+            _return_room(room)
 
     def _resume_app_reading(self) -> None:
         if self._app_reading_paused:
