@@ -68,7 +68,10 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
 
     @property
     def _watcher(self) -> Any:
-        return _watchers().exit_watcher(self, can_use_pidfd())
+        return _watchers().exit_watcher(self)
+
+    def _can_use_pidfd(self) -> bool:
+        return can_use_pidfd()
 
     def _make_read_pipe_transport(
         self,

@@ -224,20 +224,21 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         failure = CancelledError() if task.cancelled() else task.exception()
         if failure is None and self._closed:
             failure = CancelledError()
-        if failure is not None:
+        held, self._held = self._held, None
+        if failure is None:
+            self._tell(self._protocol.connection_made, self)
+            for told, data in held or ():
+                self._tell(told, *data)
+        else:
             # The protocol has never heard of this child, and does not need to.
             self._protocol = protocols.SubprocessProtocol()
-        else:
-            self._tell(self._protocol.connection_made, self)
-        held, self._held = self._held, None
-        for told, data in held or ():
-            self._tell(told, *data)
-        if failure is not None:
             self._close_pipes()
         self._try_finish()
         if waiter is not None and not waiter.done():
             if failure is None:
                 waiter.set_result(None)
+            elif isinstance(failure, CancelledError):
+                waiter.cancel()
             else:
                 waiter.set_exception(failure)
 

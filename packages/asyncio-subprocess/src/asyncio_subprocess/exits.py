@@ -31,19 +31,18 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
-def exit_watcher(loop: Any, pidfds: bool | None = None) -> ExitWatcher:
-    """Return the loop's watcher, made when it is first asked for.
-
-    `pidfds` tells whether it may use them, where the loop has an opinion on that.
-    """
-    watcher: ExitWatcher | None = loop.__dict__.get("_exit_watcher")
+def exit_watcher(loop: Any) -> ExitWatcher:
+    """Return the loop's watcher, made when it is first asked for."""
+    watcher: ExitWatcher | None = getattr(loop, "_exit_watcher", None)
     if watcher is None:
-        watcher = loop._exit_watcher = _new_watcher(loop, pidfds)
+        watcher = loop._exit_watcher = _new_watcher(loop)
     return watcher
 
 
-def _new_watcher(loop: AbstractEventLoop, pidfds: bool | None) -> ExitWatcher:
-    if exit_pidfd.usable() if pidfds is None else pidfds:
+def _new_watcher(loop: AbstractEventLoop) -> ExitWatcher:
+    # Loops may have an opinion on pidfds.
+    usable = getattr(loop, "_can_use_pidfd", exit_pidfd.usable)
+    if usable():
         return exit_pidfd._PidfdChildWatcher(loop)
     if exit_kqueue.usable():
         return exit_kqueue._KqueueChildWatcher(loop)
@@ -52,12 +51,8 @@ def _new_watcher(loop: AbstractEventLoop, pidfds: bool | None) -> ExitWatcher:
 
 def watch(loop: Any, pid: int, exited: Exited) -> None:
     """Call ``exited`` once child `pid` has ended, by the loop's watcher or, if need be, a thread."""
-    # Loops that choose for themselves have `_watcher`.
-    watcher: ExitWatcher | None = getattr(loop, "_watcher", None)
-    if watcher is None:
-        watcher = exit_watcher(loop)
     try:
-        watcher.watch(pid, exited)
+        exit_watcher(loop).watch(pid, exited)
     except OSError:
         # No descriptors left, most likely. The child runs already and has to be waited for.
         _ThreadedChildWatcher(loop).watch(pid, exited)

@@ -79,6 +79,7 @@ async def make_subprocess_transport(
             _watch(transport, watcher)
             await connected
         except (Exception, CancelledError):
+            connected.cancel()  # nobody waits for it any more
             await transport._abandon()
             raise
         except BaseException:
