@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio_core import log
 from asyncio_core.loop_part import LoopPart
+from asyncio_core.transports import WriteTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.transports import ReadTransport, WriteTransport
+    from asyncio_core.transports import ReadTransport
 
     _PipeT = TypeVar("_PipeT", ReadTransport, WriteTransport)
     _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
@@ -28,7 +29,8 @@ class PipePart(LoopPart):
 
         *pipe* is a file object over a pipe, a socket or a character device; it is made
         non-blocking, and the transport closes it. Gives ``(transport, protocol)``. Raises
-        :exc:`ValueError` for other kinds of files, which stay open. Source: PEP 3156.
+        :exc:`ValueError` for other kinds of files, which stay open, and :exc:`OSError` for a
+        device that the system cannot watch, which is closed then. Source: PEP 3156.
         """
         return await self._connect_pipe(self._make_read_pipe_transport, protocol_factory, pipe)
 
@@ -54,7 +56,11 @@ class PipePart(LoopPart):
         try:
             await up
         except BaseException:
-            transport.close()
+            # Nobody will ever hold this transport: closing must not wait for a slow reader.
+            if isinstance(transport, WriteTransport):
+                transport.abort()
+            else:
+                transport.close()
             raise
         if self._debug:
             log.logger.debug("%r is connected to pipe %r for %r", transport, pipe, protocol)

@@ -218,7 +218,12 @@ class Server(AbstractServer):
             return
         waiter = self._loop.create_future()
         self._waiters.append(waiter)
-        await waiter
+        try:
+            await waiter
+        finally:
+            # A server may live long, and be waited for with a time limit again and again.
+            if self._waiters is not None:
+                self._waiters.remove(waiter)
 
     def _start_serving(self) -> None:
         sockets = self._sockets

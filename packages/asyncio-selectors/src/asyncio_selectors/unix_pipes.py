@@ -35,6 +35,16 @@ def _opened(pipe: Any, kind: str) -> tuple[int, int]:
     return fd, mode
 
 
+def _answer(waiter: Future[None] | None, failure: OSError | None) -> None:
+    """Tell whoever waits for a transport to be up how that went."""
+    if waiter is None or waiter.done():
+        return
+    if failure is None:
+        waiter.set_result(None)
+    else:
+        waiter.set_exception(failure)
+
+
 def _describe(transport: Any, *words: str) -> str:
     """One form of repr for both: what it is, whether it is open, and `words` of its own."""
     state = "closed" if transport._pipe is None else "closing" if transport._closing else "open"
@@ -82,9 +92,14 @@ class _UnixReadPipeTransport(ReadTransport):
         try:
             self._protocol.connection_made(self)
         finally:
-            self._start_reading()
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
+            failure = None
+            try:
+                self._start_reading()
+            except OSError as exc:
+                # The system cannot watch every device: epoll refuses /dev/null.
+                failure = exc
+                self._close(exc)
+            _answer(waiter, failure)
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol: Any = protocol
@@ -204,10 +219,15 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
         try:
             self._protocol.connection_made(self)
         finally:
-            if self._notices_hangup and not self._closing:
-                watch_reading(self._loop, self._fileno, self._read_ready, self._context)
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
+            failure = None
+            try:
+                if self._notices_hangup and not self._closing:
+                    watch_reading(self._loop, self._fileno, self._read_ready, self._context)
+            except OSError as exc:
+                # The system watches no more descriptors.
+                failure = exc
+                self._close(exc)
+            _answer(waiter, failure)
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol: Any = protocol

@@ -9,7 +9,6 @@ import stat
 
 from asyncio_core import log
 from asyncio_core.serving import Server
-from asyncio_core.tasks import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,9 +151,12 @@ class UnixSockets(_Base):
             self._remember_file(listening)
         server = Server(self, [listening], protocol_factory, ssl, backlog, *timeouts)
         if start_serving:
-            server._start_serving()
-            # Whoever connects from now on, in a task of this loop too, finds it listening.
-            await sleep(0)
+            try:
+                await server.start_serving()
+            except BaseException:
+                # The caller gets no server to close.
+                server.close()
+                raise
         return server
 
     def _remember_file(self, sock: socket.socket) -> None:
