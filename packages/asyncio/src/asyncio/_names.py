@@ -64,7 +64,8 @@ if sys.platform != "win32":
 # key is the module itself, where the standard submodule is not the name's home here.
 NAMES: dict[str, tuple[str, ...]] = {
     "base_events": ("BaseEventLoop", "Server"),
-    "coroutines": ("iscoroutine", "iscoroutinefunction"),
+    # `coroutine` left the standard asyncio in Python 3.11 and stays here: generators are coroutines still.
+    "coroutines": ("coroutine", "iscoroutine", "iscoroutinefunction"),
     "events": (
         "AbstractEventLoop",
         "AbstractServer",
