@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -263,6 +264,62 @@ def test_starting_with_a_watcher_can_be_cancelled_at_every_step(
         assert await starting.result().wait() == 0
 
     run_plain(main())
+
+
+def test_what_popen_knows_is_not_lost_to_a_watcher(watcher, policy, run_plain, python):
+    set_watcher(policy, watcher)
+
+    async def main():
+        process = await create_subprocess_exec(*python("sys.exit(3)"))
+        assert process._transport.get_extra_info("subprocess").wait() == 3
+        if isinstance(watcher, FastChildWatcher):
+            # It waits for whatever ends, and is not told of what it did not get.
+            process._transport._exited(None)
+        assert await process.wait() == 3
+
+    run_plain(main())
+
+
+def test_a_watcher_whose_loop_is_not_the_childs_tells_it_nevertheless(
+    watcher, policy, run_plain, plain_loop, python
+):
+    set_watcher(policy, watcher)
+
+    def in_thread():
+        loop = SelectorEventLoop()
+        try:
+            process = loop.run_until_complete(create_subprocess_exec(*python("sys.exit(3)")))
+            return loop.run_until_complete(process.wait())
+        finally:
+            loop.close()
+
+    async def main():
+        assert await plain_loop.run_in_executor(None, in_thread) == 3
+
+    run_plain(main())
+
+
+def test_an_end_after_the_loop_was_closed_is_logged(policy, safe, plain_loop, cat, caplog):
+    set_watcher(policy, safe)
+
+    def in_thread():
+        loop = SelectorEventLoop()
+        process = loop.run_until_complete(create_subprocess_exec(*cat, stdin=PIPE))
+        loop.close()
+        popen = process._transport.get_extra_info("subprocess")
+        popen.stdin.close()
+        return popen, process
+
+    async def main():
+        popen, _process = await plain_loop.run_in_executor(None, in_thread)
+        while "after its loop" not in caplog.text:
+            await asyncio_core.sleep(0.01)
+        assert popen.wait() is not None
+
+    with pytest.warns(ResourceWarning) as warned:
+        plain_loop.run_until_complete(main())
+        gc.collect()
+    assert any("unclosed transport <Unix" in str(warning.message) for warning in warned)
 
 
 # Those that live on SIGCHLD.

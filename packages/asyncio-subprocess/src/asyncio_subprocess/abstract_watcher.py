@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     _Ts = TypeVarTuple("_Ts")
 
-# The exit status that is told of a child which somebody else has reaped.
-UNKNOWN_STATUS = 255
-
 
 class AbstractChildWatcher:
     """Who tells a loop that one of its child processes has ended.
@@ -106,9 +103,9 @@ def unknown_status(pid: int) -> int:
     log.logger.warning(
         "child %d is unknown or was reaped elsewhere: its return code is taken for %d",
         pid,
-        UNKNOWN_STATUS,
+        exits.UNKNOWN_STATUS,
     )
-    return UNKNOWN_STATUS
+    return exits.UNKNOWN_STATUS
 
 
 def report(watcher: AbstractChildWatcher, loop: Any, exc: BaseException) -> None:

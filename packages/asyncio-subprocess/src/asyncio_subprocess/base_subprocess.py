@@ -19,7 +19,7 @@ from contextvars import copy_context
 
 from asyncio_core import log, protocols, transports
 from asyncio_core.exceptions import CancelledError
-from asyncio_subprocess.exits import reap
+from asyncio_subprocess.exits import UNKNOWN_STATUS, reap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -264,18 +264,18 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         """The child has ended; with None for its return code it is to be reaped here."""
         if self._returncode is not None:
             return
-        if code is None and self._proc is not None:
-            # Popen.poll() may have been quicker, here in close() or in somebody else's code.
-            code = self._proc.returncode
+        popen = self._proc
+        if popen.returncode is None and code is None:
+            code = reap(popen.pid)
+        if popen.returncode is not None:
+            # Its poll(), called by close() or by somebody else, was quicker.
+            code = popen.returncode
         if code is None:
-            code = reap(self._pid) if self._pid is not None else None
-        if code is None and self._proc is not None:
-            code = self._proc.returncode
-        if code is None:
-            code = 255
+            code = UNKNOWN_STATUS
             log.logger.warning(
-                "somebody else has waited for child %d; its return code is unknown, taken for 255",
-                self._pid,
+                "somebody else has waited for child %d; its return code is unknown, taken for %d",
+                popen.pid,
+                code,
             )
         self._process_exited(code)
 

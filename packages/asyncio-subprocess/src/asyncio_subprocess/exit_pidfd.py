@@ -39,7 +39,11 @@ class _PidfdChildWatcher:
         """
         fd = os.pidfd_open(pid)
         self._descriptors.add(fd)
-        self._loop.add_reader(fd, self._ended, fd, exited)
+        try:
+            self._loop.add_reader(fd, self._ended, fd, exited)
+        except BaseException:
+            self._release(fd)
+            raise
 
     def _ended(self, fd: int, exited: Exited) -> None:
         self._loop.remove_reader(fd)

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
+# The return code that is told of a child which somebody else has reaped.
+UNKNOWN_STATUS = 255
+
+
 def exit_watcher(loop: Any) -> ExitWatcher:
     """Return the loop's watcher, made when it is first asked for."""
     watcher: ExitWatcher | None = getattr(loop, "_exit_watcher", None)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 
+from asyncio_core import log
 from asyncio_core.exceptions import CancelledError
 from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
 from asyncio_subprocess.exits import watch
@@ -138,4 +139,7 @@ else:
 
 def _told_by_watcher(pid: int, returncode: int, loop: Any, transport: Any) -> None:
     """A watcher's callback, in whichever thread."""
-    loop.call_soon_threadsafe(transport._process_exited, returncode)
+    try:
+        loop.call_soon_threadsafe(transport._exited, returncode)
+    except RuntimeError:
+        log.logger.warning("child %d ended after its loop %r was closed", pid, loop)
