@@ -65,7 +65,8 @@ class NoSetUp(unittest.TestCase):
 
 
 def sample(name: str) -> Module:
-    return Module(name, limit=2.0, implementation="stdlib", stand_ins={})
+    limits = {f"{name}.Sample.test_c_hangs": 0.5}
+    return Module(name, limit=60.0, implementation="stdlib", stand_ins={}, limits=limits)
 
 
 @pytest.fixture
@@ -88,6 +89,7 @@ def test_every_outcome_is_told_apart(suite: Module) -> None:
     details = {o.test.rpartition(".")[2]: o.detail for o in outcomes}
     assert "one is not two" in details["test_b_fails"]
     assert "test_c_hangs" in details["test_c_hangs"], "the stack of a hanging test is shown"
+    assert "hung for 0.5 s" in details["test_c_hangs"], "a test may have a limit of its own"
     assert "signal 9" in details["test_d_crashes"]
     assert "n=1" in details["test_g_has_a_failing_part"]
     assert details["test_f_is_skipped"] == "for a reason"
@@ -105,7 +107,7 @@ def test_class_whose_set_up_fails_is_a_failure(suite: Module) -> None:
 
 def test_module_that_does_not_import_cannot_be_listed(suite: Module, tmp_path: Path) -> None:
     (tmp_path / "bad_suite.py").write_text("1 / 0\n", "utf-8")
-    with pytest.raises(RuntimeError, match="(?s)bad_suite cannot be listed.*ZeroDivisionError"):
+    with pytest.raises(RuntimeError, match=r"(?s)bad_suite cannot be listed.*ZeroDivisionError"):
         list_tests(sample("bad_suite"), Proof(expect_ours=False))
 
 

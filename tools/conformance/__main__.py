@@ -81,7 +81,8 @@ class Run:
     def module(self, name: str) -> Module:
         options = self.options
         stand_ins = self.rules.stand_ins.get(name, {})
-        return Module(f"{SUITE}.{name}", options.limit, options.implementation, stand_ins)
+        limits = self.rules.limits()
+        return Module(f"{SUITE}.{name}", options.limit, options.implementation, stand_ins, limits)
 
     def jobs(self) -> list[tuple[str, str, list[str]]]:
         """List (module, class, tests) for all that is to run."""

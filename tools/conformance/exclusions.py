@@ -28,6 +28,7 @@ class Exclusion:
     test: str
     kind: str
     reason: str
+    limit: float | None = None  #: seconds, for a test that hangs; None for the usual limit
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Rules:
     skips: list[tuple[re.Pattern[str], str]]
     #: For each module, names to put into `asyncio.tasks` where they are missing, and what they are to be.
     stand_ins: dict[str, dict[str, str]]
+
+    def limits(self) -> dict[str, float]:
+        """Return how many seconds the tests that are known to hang get."""
+        return {name: rule.limit for name, rule in self.exclusions.items() if rule.limit}
 
     def explains_skip(self, reason: str) -> bool:
         return any(pattern.search(reason) for pattern, _ in self.skips)
@@ -55,7 +60,7 @@ def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) ->
         raise BadFile(f"{path.name}: unknown tables: {', '.join(sorted(unknown))}")
     found: dict[str, Exclusion] = {}
     for entry in data.get("exclusion", ()):
-        if set(entry) != {"tests", "pythons", "kind", "reason"}:
+        if set(entry) - {"limit"} != {"tests", "pythons", "kind", "reason"}:
             raise BadFile(f"{path.name}: needs tests, pythons, kind and reason: {entry}")
         if entry["kind"] not in KINDS:
             raise BadFile(f"{path.name}: unknown kind {entry['kind']!r} (of {', '.join(KINDS)})")
@@ -66,7 +71,7 @@ def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) ->
         for test in entry["tests"]:
             if test in found:
                 raise BadFile(f"{path.name}: {test} is there twice for Python {version}")
-            found[test] = Exclusion(test, entry["kind"], entry["reason"])
+            found[test] = Exclusion(test, entry["kind"], entry["reason"], entry.get("limit"))
     skips = [(re.compile(entry["pattern"]), entry["reason"]) for entry in data.get("skip", ())]
     stand_ins = {
         module: entry["names"] for entry in data.get("stand-in", ()) for module in entry["modules"]

@@ -146,9 +146,16 @@ class Module:
     limit: float  #: seconds for one test
     implementation: str
     stand_ins: dict[str, str]
+    limits: dict[str, float]  #: seconds for tests that have a limit of their own
 
     def start(self, **more: Any) -> Worker:
-        order = {"module": self.name, "limit": self.limit, "stand_ins": self.stand_ins, **more}
+        order = {
+            "module": self.name,
+            "limit": self.limit,
+            "limits": self.limits,
+            "stand_ins": self.stand_ins,
+            **more,
+        }
         return Worker(order, self.implementation)
 
 
@@ -205,6 +212,7 @@ def run_tests(
         if not running:
             # Ended between two tests: blamed on the next one, so that this comes to an end.
             running = left[0]
-        report(Outcome(running, "failed", f"hung for {module.limit:.0f} s or crashed; {why}"))
+        limit = module.limits.get(running, module.limit)
+        report(Outcome(running, "failed", f"hung for {limit:g} s or crashed; {why}"))
         if running in left:
             left.remove(running)

@@ -47,10 +47,11 @@ def implementation() -> dict[str, Any]:
 class Reporter(unittest.TestResult):
     """Writes an event when a test starts and one when it ends, and limits its time."""
 
-    def __init__(self, out: IO[str], limit: float) -> None:
+    def __init__(self, out: IO[str], limit: float, limits: dict[str, float]) -> None:
         super().__init__()
         self._out = out
         self._limit = limit
+        self._limits = limits
         self._started = 0.0
         self._outcome: tuple[str, str] = ("passed", "")
         self._inside = False
@@ -66,7 +67,8 @@ class Reporter(unittest.TestResult):
         self._started = time.monotonic()
         self.send(event="start", test=test.id())
         # A test that hangs in C or holds the GIL is ended too, with the stacks of all threads on stderr.
-        faulthandler.dump_traceback_later(self._limit, exit=True)
+        limit = self._limits.get(test.id(), self._limit)
+        faulthandler.dump_traceback_later(limit, exit=True)
 
     def stopTest(self, test: unittest.TestCase) -> None:
         faulthandler.cancel_dump_traceback_later()
@@ -139,7 +141,7 @@ def take_standard_output() -> IO[str]:
 def main() -> int:
     out = take_standard_output()
     order = json.load(sys.stdin)
-    reporter = Reporter(out, order["limit"])
+    reporter = Reporter(out, order["limit"], order["limits"])
     reporter.send(event="implementation", **implementation())
     put_stand_ins(order["stand_ins"])
     warnings.simplefilter("default")
