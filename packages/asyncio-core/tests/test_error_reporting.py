@@ -145,3 +145,30 @@ def test_handlers_may_end_the_program(loop, exception):
     loop.set_exception_handler(handler)
     with pytest.raises(exception):
         loop.call_exception_handler({})
+
+
+def test_a_log_that_cannot_be_reached_does_not_end_the_loop(loop, monkeypatch, capsys):
+    class NoLog:
+        def __getattr__(self, name):
+            raise OSError(24, "Too many open files")
+
+    from asyncio_core import base_events
+
+    monkeypatch.setattr(base_events, "logger", NoLog(), raising=False)
+    done = []
+    loop.call_soon(fail)
+    loop.call_soon(done.append, 1)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert done == [1]
+    told = capsys.readouterr().err
+    assert "Too many open files" in told
+    assert "spam" in told
+
+
+def test_nothing_is_told_where_there_is_nobody_to_tell(loop, monkeypatch):
+    from asyncio_core import base_events
+
+    monkeypatch.setattr(base_events, "logger", None, raising=False)
+    monkeypatch.setattr("sys.stderr", None)
+    loop.call_exception_handler({"message": "unheard"})

@@ -32,8 +32,9 @@ def few_descriptors(descriptors: Any) -> Any:
         # The lowest free numbers are given out first.
         taken = descriptors()
         free = (number for number in range(soft) if number not in taken)
+        limit = next(free)
         for _ in range(more):
-            limit = next(free) + 1
+            limit = next(free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
     yield allow
@@ -128,6 +129,58 @@ def test_a_server_closed_at_rest_stays_closed(
             await asyncio_core.sleep(0.05)
             assert not loop._resting
             os.close(held.pop())
+        await server.wait_closed()
+
+    loop.run_until_complete(main())
+
+
+def test_a_server_may_be_closed_by_whoever_is_told_that_it_rests(
+    loop: SelectorEventLoop, recorder: Any, few_descriptors: Any, descriptors: Any
+) -> None:
+    async def main() -> None:
+        before = descriptors()
+        server = await loop.create_server(recorder, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        closed = loop.create_future()
+
+        def close(_: Any, context: dict[str, Any]) -> None:
+            server.close()
+            closed.set_result(context["exception"].errno)
+
+        loop.set_exception_handler(close)
+        with socket.socket() as client:
+            few_descriptors(0)
+            client.connect(address)
+            assert await closed == errno.EMFILE
+        few_descriptors(None)
+        await server.wait_closed()
+        assert not loop._resting
+        assert [timer for timer in loop._scheduled if not timer.cancelled()] == []
+        assert descriptors() == before
+
+    loop.run_until_complete(main())
+
+
+def test_reporting_that_there_are_no_descriptors_may_take_one(
+    loop: SelectorEventLoop, recorder: Any, few_descriptors: Any
+) -> None:
+    async def main() -> None:
+        server = await loop.create_server(recorder, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        opened = loop.create_future()
+
+        def report(_: Any, context: dict[str, Any]) -> None:
+            # What a log file, or a module that is imported now, takes.
+            with open(__file__, "rb") as file:
+                opened.set_result(file.read(3))
+
+        loop.set_exception_handler(report)
+        with socket.socket() as client:
+            client.setblocking(False)
+            few_descriptors(0)
+            await loop.sock_connect(client, address)
+            assert await opened == b'"""'
+        server.close()
         await server.wait_closed()
 
     loop.run_until_complete(main())

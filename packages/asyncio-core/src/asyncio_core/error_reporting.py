@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from asyncio_core.loop_part import LoopPart
 
 TYPE_CHECKING = False
@@ -100,7 +102,7 @@ class ErrorReportingPart(LoopPart):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException:
-            _logger().error(last_words, exc_info=True)
+            _say(last_words, context)
 
 
 def _source_of(context: ExceptionContext) -> Any:
@@ -131,6 +133,26 @@ def _call_in_context_of(source: Any, func: Callable[..., object], *args: Any) ->
             raise
         # The context is entered already, by the task itself perhaps, which reports on its own.
         func(*args)
+
+
+def _say(last_words: str, context: ExceptionContext) -> None:
+    """Log the exception being handled, or tell of `context` on stderr where there is no log.
+
+    A process without a free descriptor cannot import what logging needs, nor can an interpreter that
+    is on its way out; neither may end the loop.
+    """
+    try:
+        _logger().error(last_words, exc_info=True)
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as exc:
+        lines = [f"{last_words}: {exc!r}"]
+        try:
+            lines += [f"{key}: {value!r}" for key, value in context.items()]
+            sys.stderr.write("\n".join([*lines, ""]))
+        except Exception:
+            # No stderr either, or something without a repr: there is nobody left to tell.
+            pass
 
 
 def _logger() -> Any:

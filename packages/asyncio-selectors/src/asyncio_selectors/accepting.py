@@ -10,6 +10,7 @@ only a TLS handshake is something to wait for, and that is done with a callback.
 from __future__ import annotations
 
 import errno
+import os
 from contextvars import copy_context
 from functools import partial
 
@@ -50,6 +51,9 @@ class AcceptLoop(BaseEventLoop):
 
     # Listening sockets at rest, by descriptor, with the timers that will wake them.
     _resting: dict[int, TimerHandle]
+    # All of them, by descriptor.
+    _listening: set[int]
+    _spare: int | None = None
 
     if TYPE_CHECKING:
         _add_reader: Callable[..., Handle]
@@ -70,7 +74,10 @@ class AcceptLoop(BaseEventLoop):
         if context is None:
             context = copy_context()
         terms = (protocol_factory, sock, sslcontext, server, backlog, *timeouts, context)
-        self._add_reader(sock.fileno(), self._accept_connection, *terms, context=context)
+        fd = sock.fileno()
+        self._add_reader(fd, self._accept_connection, *terms, context=context)
+        self._listening.add(fd)
+        self._keep_spare()
 
     def _stop_serving(self, sock: socket.socket) -> None:
         fd = sock.fileno()
@@ -78,7 +85,26 @@ class AcceptLoop(BaseEventLoop):
         if rest is not None:
             rest.cancel()
         self._remove_reader(fd)
+        self._listening.discard(fd)
+        if not self._listening:
+            self._give_spare()
         sock.close()
+
+    # Reporting that there are no descriptors left can take one: modules are imported, log files
+    # opened. One is kept for that while there are listening sockets.
+
+    def _keep_spare(self) -> None:
+        if self._spare is None and self._listening:
+            try:
+                self._spare = os.open(os.devnull, os.O_RDONLY)
+            except OSError:
+                # Somebody was quicker; it is tried again after the next rest.
+                pass
+
+    def _give_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            os.close(spare)
 
     def _accept_connection(
         self,
@@ -127,19 +153,24 @@ class AcceptLoop(BaseEventLoop):
         fd = sock.fileno()
         self._remove_reader(fd)
         rest = exc.errno in _OUT_OF_RESOURCES
-        self.call_exception_handler(
-            {
-                "message": "socket.accept() out of system resource"
-                if rest
-                else "socket.accept() failed, the socket is served no more",
-                "exception": exc,
-                "socket": TransportSocket(sock),
-            }
-        )
         if rest:
+            # Before the report: whatever comes of that, the socket will be served again.
             self._resting[fd] = self.call_later(
                 constants.ACCEPT_RETRY_DELAY, self._end_rest, protocol_factory, sock, *terms
             )
+        self._give_spare()
+        try:
+            self.call_exception_handler(
+                {
+                    "message": "socket.accept() out of system resource"
+                    if rest
+                    else "socket.accept() failed, the socket is served no more",
+                    "exception": exc,
+                    "socket": TransportSocket(sock),
+                }
+            )
+        finally:
+            self._keep_spare()
 
     def _end_rest(
         self, protocol_factory: Callable[[], BaseProtocol], sock: socket.socket, *terms: Any

@@ -70,6 +70,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         # The transport that owns a descriptor, if one does: nobody else may register it.
         self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._resting = {}
+        self._listening = set()
         self._internal_fds = 0
         try:
             self._make_self_pipe()
@@ -115,6 +116,8 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
             self._selector = None
         self._poller = None
         self._resting.clear()
+        self._listening.clear()
+        self._give_spare()
 
     # Waking up. A socket pair and not something leaner, because the interpreter writes the numbers
     # of signals into it.
@@ -183,15 +186,36 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
             raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
         return fd  # type: ignore[no-any-return]
 
+    def _watched_number(self, fd: Any) -> int:
+        """Return the number of `fd` as `_ensure_fd_no_transport()` does, also where it is closed.
+
+        Who closes a socket before it removes its callbacks has only the object left; that is what
+        it was registered by. A number that is watched by nobody comes from a closed loop.
+        """
+        try:
+            return self._ensure_fd_no_transport(fd)
+        except ValueError:
+            if self._closed:
+                return -1
+            for key in self._selector.get_map().values():
+                if key.fileobj is fd:
+                    return key.fd
+            raise
+
     def _add_reader(
-        self, fd: int, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        fd: int,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+        fileobj: Any = None,
     ) -> Handle:
         self._check_closed()
         handle = Handle(callback, args, self, context)
         selector = self._selector
         key = selector.get_map().get(fd)
         if key is None:
-            selector.register(fd, EVENT_READ, (handle, None))
+            selector.register(fd if fileobj is None else fileobj, EVENT_READ, (handle, None))
         else:
             former, writer = key.data
             selector.modify(fd, key.events | EVENT_READ, (handle, writer))
@@ -200,14 +224,19 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         return handle
 
     def _add_writer(
-        self, fd: int, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        fd: int,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+        fileobj: Any = None,
     ) -> Handle:
         self._check_closed()
         handle = Handle(callback, args, self, context)
         selector = self._selector
         key = selector.get_map().get(fd)
         if key is None:
-            selector.register(fd, EVENT_WRITE, (None, handle))
+            selector.register(fd if fileobj is None else fileobj, EVENT_WRITE, (None, handle))
         else:
             reader, former = key.data
             selector.modify(fd, key.events | EVENT_WRITE, (reader, handle))
@@ -267,21 +296,25 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         It takes the place of an earlier reader of `fd`. Raises ValueError where `fd` has no
         descriptor, RuntimeError where a transport owns it or the loop is closed. See PEP 3156.
         """
-        self._add_reader(self._ensure_fd_no_transport(fd), callback, *args)
+        self._add_reader(self._ensure_fd_no_transport(fd), callback, *args, fileobj=fd)
 
     def remove_reader(self, fd: Any) -> bool:
-        """Stop watching `fd` for reading; return whether it was watched."""
-        return self._remove_reader(self._ensure_fd_no_transport(fd))
+        """Stop watching `fd` for reading; return whether it was watched.
+
+        An object that was closed meanwhile is known by itself. Raises ValueError where it is not
+        watched and has no descriptor.
+        """
+        return self._remove_reader(self._watched_number(fd))
 
     def add_writer(
         self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
     ) -> None:
         """Call `callback(*args)` whenever `fd` can be written to; else as `add_reader()`."""
-        self._add_writer(self._ensure_fd_no_transport(fd), callback, *args)
+        self._add_writer(self._ensure_fd_no_transport(fd), callback, *args, fileobj=fd)
 
     def remove_writer(self, fd: Any) -> bool:
-        """Stop watching `fd` for writing; return whether it was watched."""
-        return self._remove_writer(self._ensure_fd_no_transport(fd))
+        """Stop watching `fd` for writing, as `remove_reader()`; return whether it was watched."""
+        return self._remove_writer(self._watched_number(fd))
 
     # Transports.
 
