@@ -140,6 +140,22 @@ def test_a_descriptor_of_a_transport_is_nobody_elses(loop: SelectorEventLoop, co
     loop.run_until_complete(main())
 
 
+@pytest.mark.parametrize("kind", ["reader", "writer"])
+def test_an_object_that_was_closed_first_can_still_be_removed(
+    any_loop: Any, pair: Any, kind: str
+) -> None:
+    add, remove = getattr(any_loop, f"add_{kind}"), getattr(any_loop, f"remove_{kind}")
+    sock = pair[0]
+    add(sock, print)
+    add(sock, print)
+    sock.close()
+    assert remove(sock) is True
+    with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+        remove(sock)
+    any_loop.close()
+    assert remove(sock) is False
+
+
 @pytest.mark.parametrize("what", [object(), None, "x"])
 def test_what_has_no_descriptor_cannot_be_watched(loop: SelectorEventLoop, what: Any) -> None:
     with pytest.raises(ValueError, match="Invalid file object"):

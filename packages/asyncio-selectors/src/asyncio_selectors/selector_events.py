@@ -199,7 +199,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
                 return -1
             for key in self._selector.get_map().values():
                 if key.fileobj is fd:
-                    return key.fd
+                    return int(key.fd)
             raise
 
     def _add_reader(
