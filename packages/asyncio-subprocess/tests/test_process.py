@@ -12,6 +12,7 @@ import pytest
 
 import asyncio_core
 import asyncio_subprocess
+from asyncio_core import loop_registry
 from asyncio_selectors import SelectorEventLoop
 from asyncio_subprocess import (
     DEVNULL,
@@ -29,6 +30,31 @@ async def output_of(*command, **options):
     output, _ = await process.communicate()
     assert process.returncode == 0
     return output
+
+
+# Beginnings.
+
+
+def test_support_is_found_without_reading_files_in_the_loops_thread(run, python, monkeypatch):
+    """The first child of a program must not make its other tasks wait for the disk."""
+    monkeypatch.setattr(loop_registry, "_subprocess_parts", {})
+    readers = []
+    find = loop_registry._entry_of
+
+    def watched(distribution, *arguments):
+        if distribution == "asyncio-subprocess":
+            readers.append(threading.current_thread())
+        return find(distribution, *arguments)
+
+    monkeypatch.setattr(loop_registry, "_entry_of", watched)
+
+    async def main():
+        for _ in range(2):
+            assert await output_of(*python("print(1)")) == b"1\n"
+
+    run(main())
+    assert len(readers) == 1
+    assert readers[0] is not threading.main_thread()
 
 
 # Ends.

@@ -102,6 +102,9 @@ class LoopPart(AbstractEventLoop):
         def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
             """Count a cancelled timer, so that the heap is cleaned before it grows."""
 
+        async def _look_up(self, func: Callable[..., Any], *args: Any) -> Any:
+            """Return what a short blocking call returns, made in a thread of the loop's own."""
+
     # Hooks for the turn of the loop.
 
     def _process_events(self, event_list: Any) -> None:

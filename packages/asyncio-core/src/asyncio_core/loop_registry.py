@@ -40,6 +40,7 @@ __all__ = (
     "default_policy",
     "named_policy",
     "list_loops",
+    "loaded_subprocess_support",
     "subprocess_support",
 )
 
@@ -215,10 +216,13 @@ def subprocess_support() -> Callable[..., Any] | None:
     **kwargs)`, registered in the group ``asyncio.subprocess_transports`` as "unix" or "windows".
     Raises LoopLoadError where it is registered and does not load.
     """
-    support: Callable[..., Any] | None = _subprocess_part(
-        "windows" if sys.platform == "win32" else "unix"
-    )
+    support: Callable[..., Any] | None = _subprocess_part(_SUBPROCESSES_HERE)
     return support
+
+
+def loaded_subprocess_support() -> Callable[..., Any] | None:
+    """Return what `subprocess_support()` found before; None where nobody has asked, or in vain."""
+    return _subprocess_parts.get(_SUBPROCESSES_HERE)
 
 
 def child_watchers() -> ModuleType | None:
@@ -231,6 +235,7 @@ def child_watchers() -> ModuleType | None:
     return module
 
 
+_SUBPROCESSES_HERE = "windows" if sys.platform == "win32" else "unix"
 # What was loaded from asyncio-subprocess, by the name of its entry point.
 _subprocess_parts: dict[str, Any] = {}
 
