@@ -246,6 +246,10 @@ def test_facts_about_the_connection(on_connection):
         assert client.get_extra_info("compression") is None
         assert connection.transports[1].get_extra_info("peercert") is None
         assert client.get_extra_info("no such fact", 42) == 42
+        facts = client._ssl_protocol._extra
+        assert facts["cipher"] == sslobj.cipher()
+        assert facts["ssl_object"] is sslobj
+        assert sorted(facts) == ["cipher", "compression", "peercert", "ssl_object", "sslcontext"]
 
     on_connection(test)
 

@@ -157,6 +157,11 @@ class SSLProtocol(TLSFlow):
     def _state(self) -> SSLProtocolState:
         return SSLProtocolState.UNWRAPPED if self._machine is None else self._machine.state
 
+    @property
+    def _extra(self) -> dict[str, Any]:
+        """All the facts about TLS: servers that upgrade by hand read them here (aiosmtpd)."""
+        return {name: self._get_extra_info(name) for name in _FACTS}
+
     # The application's side.
 
     def _get_extra_info(self, name: str, default: Any = None) -> Any:
