@@ -209,6 +209,19 @@ def test_without_a_descriptor_to_be_had_a_thread_waits(plain_loop, start):
     assert child.wait() == 8
 
 
+@pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")
+def test_a_pidfd_that_the_loop_cannot_watch_is_closed(start, descriptors):
+    child = start()
+    loop = SelectorEventLoop()
+    watcher = exit_pidfd._PidfdChildWatcher(loop)
+    loop.close()
+    before = descriptors()
+    with pytest.raises(RuntimeError, match="closed"):
+        watcher.watch(child.pid, print)
+    assert descriptors() == before
+    assert not watcher._descriptors
+
+
 def test_a_thread_whose_loop_was_closed_reaps_its_child(start, children):
     loop = SelectorEventLoop()
     watcher = exit_thread._ThreadedChildWatcher(loop)

@@ -40,8 +40,7 @@ class _KqueueChildWatcher:
         Raises OSError where there is no descriptor to be had.
         """
         if self._queue is None:
-            self._queue = select.kqueue()
-            self._loop.add_reader(self._queue.fileno(), self._collect)
+            self._open()
         # The entry goes by itself with its process.
         event = select.kevent(
             pid,
@@ -58,6 +57,15 @@ class _KqueueChildWatcher:
                 raise
             # It has ended before it could be watched.
             self._loop.call_soon(self._ended, pid)
+
+    def _open(self) -> None:
+        queue = select.kqueue()
+        try:
+            self._loop.add_reader(queue.fileno(), self._collect)
+        except BaseException:
+            queue.close()
+            raise
+        self._queue = queue
 
     def _collect(self) -> None:
         for event in self._queue.control(None, max(1, len(self._watched)), 0):
