@@ -33,6 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "all_libraries: a library that the quick run leaves out (-m 'not all_libraries')"
+    )
+
+
 def _pythons(config: pytest.Config) -> list[interpreters.Interpreter]:
     wanted = [v for v in str(config.getoption("--pythons")).split(",") if v]
     return interpreters.available([interpreters.parse_version(v) for v in wanted])

@@ -1,0 +1,124 @@
+"""Libraries that people use, unmodified from the package index, with real traffic on loopback.
+
+Each test runs one program of the folder `libraries` in an environment with the built wheels and the
+libraries. The program checks every reply by itself and says at its end which implementation and which
+loop ran, and what was warned about or logged meanwhile. Where there was anything, the same program runs on
+the standard implementation: what only ours says is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from support import Environment, MakeEnvironment
+    from workspace.interpreters import Interpreter
+
+PROGRAMS = Path(__file__).resolve().parent / "libraries"
+#: The newest Python that all the libraries have wheels for.
+NEWEST = "3.13"
+#: Seconds that one program may take; most end in less than ten.
+LIMIT = 120
+
+QUICK = ["aiohttp", "anyio", "httpx_uvicorn", "starlette", "websockets"]
+OTHERS = [
+    "aiosmtpd",
+    "asyncpg",
+    "asyncssh",
+    "distributed",
+    "grpc",
+    "hypercorn",
+    "pytest_asyncio",
+    "redis",
+    "small_libraries",
+    "tornado",
+]
+#: Servers that come from Debian's packages: the program, and the package that brings it.
+SERVERS = {"redis": ("redis-server", "redis-server"), "asyncpg": ("postgres", "postgresql")}
+#: Other loops, by what stands in ASYNCIO_LOOP, and the module that theirs is of.
+LOOPS = {"uvloop:EventLoopPolicy": "uvloop", "selectors": "asyncio_selectors.unix_events"}
+
+
+def _environment(make: MakeEnvironment, pythons: list[Interpreter], *, quick: bool) -> Environment:
+    usable = [here for here in pythons if _number(here.version) <= _number(NEWEST)]
+    if not usable:
+        pytest.skip(
+            f"no Python up to {NEWEST} here, and the libraries have no wheels for newer ones"
+        )
+    environment = make("asyncio", python=usable[-1])
+    wanted = (PROGRAMS / "requirements.txt").read_text("utf-8").split("# ----")
+    chosen = environment.folder / "requirements.txt"
+    chosen.write_text(wanted[0] if quick else "".join(wanted), "utf-8")
+    environment.pip("install", "--quiet", "--only-binary", ":all:", "-r", chosen)
+    return environment
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+@pytest.fixture(scope="module")
+def quick_environment(make_environment: MakeEnvironment, pythons: list[Interpreter]) -> Environment:
+    return _environment(make_environment, pythons, quick=True)
+
+
+@pytest.fixture(scope="module")
+def full_environment(make_environment: MakeEnvironment, pythons: list[Interpreter]) -> Environment:
+    return _environment(make_environment, pythons, quick=False)
+
+
+def _result(environment: Environment, name: str, **variables: str) -> dict[str, Any]:
+    """Run a program, which must end well, and return its last line."""
+    done = environment.run(PROGRAMS / f"{name}_traffic.py", env=variables, timeout=LIMIT)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _check(environment: Environment, name: str, loop: str = "asyncio_selectors") -> None:
+    variables = {} if loop == "asyncio_selectors" else {"ASYNCIO_LOOP": loop}
+    result = _result(environment, name, **variables)
+    assert result["implementation"] == "independent"
+    assert result["loop"].startswith(LOOPS.get(loop, loop))
+    assert result["checked"] > 0
+    if result["reports"]:
+        standard = _result(environment, name, ASYNCIO_IMPLEMENTATION="stdlib")
+        assert standard["implementation"] == "standard"
+        assert set(result["reports"]) <= set(standard["reports"])
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_library_runs_unmodified(quick_environment: Environment, name: str) -> None:
+    _check(quick_environment, name)
+
+
+@pytest.mark.all_libraries
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_library_runs_unmodified(full_environment: Environment, name: str) -> None:
+    program, package = SERVERS.get(name, ("", ""))
+    if program and not shutil.which(program) and not list(_debian_servers(program)):
+        pytest.skip(f"no {program} here: it comes with Debian's package {package}")
+    _check(full_environment, name)
+
+
+def _debian_servers(program: str) -> list[Path]:
+    """Return the servers that Debian keeps off the PATH, one folder to a version."""
+    return list(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+
+
+@pytest.mark.all_libraries
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("name", ["aiohttp", "httpx_uvicorn"])
+def test_server_runs_on_another_loop_by_name(
+    full_environment: Environment, name: str, loop: str
+) -> None:
+    _check(full_environment, name, loop)
+
+
+def test_every_program_is_run() -> None:
+    programs = {path.name.removesuffix("_traffic.py") for path in PROGRAMS.glob("*_traffic.py")}
+    assert programs == {*QUICK, *OTHERS}
