@@ -40,9 +40,7 @@ def _all_pythons(options: argparse.Namespace) -> list[Interpreter]:
 def demo(options: argparse.Namespace) -> int:
     environment = demo_environment.prepare(_one_python(options))
     command = [str(executable(environment)), str(TOOLS / "demo"), *options.arguments]
-    return subprocess.run(
-        command, env=environments.program_environment(environment, keep_ours=False)
-    ).returncode
+    return subprocess.run(command, env=environments.program_environment(environment)).returncode
 
 
 def run(options: argparse.Namespace) -> int:
@@ -58,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     demo_environment.check_loop(environment)
     status = subprocess.run(
         [str(executable(environment)), *words],
-        env=environments.program_environment(environment),
+        env=environments.program_environment(environment, as_called=True),
     ).returncode
     # A program that a signal ended leaves the status that a shell would show.
     return 128 - status if status < 0 else status

@@ -39,7 +39,7 @@ def prepare(python: Interpreter) -> Path:
             *("--no-index", "--find-links", wheels, "--force-reinstall"),
             *sorted(wheels.glob("*.whl")),
         ],
-        env=environments.program_environment(environment, keep_ours=False),
+        env=environments.program_environment(environment),
     )
     _stamp(python).write_text(f"{environment}\n{wanted}", "utf-8")
     return environment
@@ -54,7 +54,7 @@ def check_loop(environment: Path) -> None:
         return
     done = subprocess.run(
         [executable(environment), "-c", _CHECK],
-        env=environments.program_environment(environment),
+        env=environments.program_environment(environment, as_called=True),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workspace import interpreters, packages
-from workspace.console import Failure, run_quietly, say
+from workspace.console import Failure, run_quietly, say, step
 from workspace.paths import CACHE, ON_WINDOWS, ROOT, VENV, executable
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ WITH_PACKAGES = ("default", "test")
 BACKEND = ("hatchling>=1.27", "editables")
 _STAMP = VENV / "hatch-requirement.txt"
 _INTERPRETER_LINKS = CACHE / "interpreters"
+#: What an active environment leaves in the shell.
+_ACTIVE = ("VIRTUAL_ENV", "PYTHONHOME", "HATCH_ENV", "HATCH_ENV_ACTIVE")
 #: What a user's shell may hold that must not reach the tests: they choose for themselves.
 _OURS = ("ASYNCIO_LOOP", "ASYNCIO_IMPLEMENTATION", "ASYNCIO_PURE_PYTHON", "PYTHONASYNCIODEBUG")
 _PYTHONS = (
-    *("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONDEVMODE"),
+    *("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONWARNINGS", "PYTHONDEVMODE"),
     "PYTHONDONTWRITEBYTECODE",  # it makes every start slow, of ours more than of what is cached
 )
 
@@ -34,19 +36,11 @@ _PYTHONS = (
 def ensure_hatch() -> Path:
     """Make .venv with hatch in it, unless it is there, and return the path of hatch."""
     hatch = executable(VENV, "hatch")
-    if hatch.exists() and _STAMP.is_file() and _STAMP.read_text() == HATCH:
+    if hatch.exists() and _works(VENV) and _read(_STAMP) == HATCH:
         return hatch
-    python = str(interpreters.default().path)
-    made = subprocess.run(
-        [python, "-m", "venv", "--clear", str(VENV)], capture_output=True, stdin=subprocess.DEVNULL
-    )
-    if made.returncode == 0:
-        pip = [str(executable(VENV)), "-m", "pip"]
-    else:
-        # Debian splits ensurepip off, and where it is there it may not be able to work. Any pip of this
-        # machine can install into an environment that has none.
-        run_quietly("making .venv", [python, "-m", "venv", "--clear", "--without-pip", VENV])
-        pip = [*_some_pip(), "--python", str(executable(VENV))]
+    pip = [str(executable(VENV)), "-m", "pip"]
+    if not _works(VENV, "pip"):
+        pip = _make_venv(str(interpreters.default().path))
     run_quietly(
         "installing hatch into .venv",
         [*pip, "--disable-pip-version-check", "install", HATCH],
@@ -54,6 +48,20 @@ def ensure_hatch() -> Path:
     )
     _STAMP.write_text(HATCH)
     return hatch
+
+
+def _make_venv(python: str) -> list[str]:
+    """Make .venv and return the command that runs pip on it."""
+    command = [python, "-m", "venv", "--clear", str(VENV)]
+    with step("making .venv"):
+        made = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    if made.returncode == 0:
+        return [str(executable(VENV)), "-m", "pip"]
+    # Debian splits ensurepip off, and where it is there it may not be able to work. Any pip of this
+    # machine can install into an environment that has none.
+    pip = _some_pip()
+    run_quietly("making .venv without pip", [*command, "--without-pip"])
+    return [*pip, "--python", str(executable(VENV))]
 
 
 def _some_pip() -> list[str]:
@@ -64,11 +72,9 @@ def _some_pip() -> list[str]:
     raise Failure("no pip on this machine: install it (Debian: apt-get install python3-pip)")
 
 
-def _base_environment(*, keep_ours: bool = False) -> dict[str, str]:
+def _base_environment() -> dict[str, str]:
     """The caller's environment variables without those that would bend what runs here."""
-    dropped = {"VIRTUAL_ENV", "HATCH_ENV", "HATCH_ENV_ACTIVE", *_PYTHONS}
-    if not keep_ours:
-        dropped.update(_OURS)
+    dropped = {*_ACTIVE, *_OURS, *_PYTHONS}
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
@@ -166,20 +172,24 @@ def _find(environment: str) -> Path:
     return Path(lines[0].strip())
 
 
-def _works(environment: Path) -> bool:
-    """Tell whether an environment's interpreter still starts, after a Python was moved or removed, say."""
+def _works(environment: Path, module: str = "sys") -> bool:
+    """Tell whether an environment's interpreter starts; it does not after its Python was moved, say."""
+    command = [str(executable(environment)), "-I", "-c", f"import {module}"]
     try:
-        subprocess.run(
-            [executable(environment), "-I", "-S", "-c", ""], capture_output=True, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
         return False
-    return True
 
 
-def program_environment(environment: Path, *, keep_ours: bool = True) -> dict[str, str]:
-    """Environment variables for a program that runs in an environment, as if it were activated."""
-    env = _base_environment(keep_ours=keep_ours)
+def program_environment(environment: Path, *, as_called: bool = False) -> dict[str, str]:
+    """Environment variables for a program that runs in an environment, as if that were activated.
+
+    With `as_called`, all that the caller's shell says to Python and to asyncio reaches the program.
+    """
+    if as_called:
+        env = {name: value for name, value in os.environ.items() if name not in _ACTIVE}
+    else:
+        env = _base_environment()
     env["VIRTUAL_ENV"] = str(environment)
     env["PATH"] = f"{executable(environment).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     return env

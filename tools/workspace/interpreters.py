@@ -34,7 +34,7 @@ print(json.dumps({
     "path": getattr(sys, "_base_executable", None) or sys.executable,
     "suite": found("test.test_asyncio"),
     "pip": found("pip"),
-    "threads": sys.version_info < (3, 13) or sys._is_gil_enabled(),
+    "gil": sys.version_info < (3, 13) or sys._is_gil_enabled(),
 }))
 """
 
@@ -64,7 +64,7 @@ def probe(path: str) -> Interpreter | None:
         facts = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    if facts["implementation"] != "cpython" or not facts["threads"]:
+    if facts["implementation"] != "cpython" or not facts["gil"]:
         return None
     return Interpreter(
         facts["version"], facts["full"], Path(facts["path"]), facts["suite"], facts["pip"]
