@@ -230,7 +230,9 @@ def parse(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds for one test")
-    parser.add_argument("--json", type=Path, help="write all outcomes into this file")
+    parser.add_argument(
+        "--json", type=Path, action="append", default=[], help="write all outcomes into this file"
+    )
     parser.add_argument(
         "--implementation",
         choices=("ours", "stdlib"),
@@ -259,8 +261,8 @@ def main(words: list[str]) -> int:
         print(f"conformance: {error}", file=sys.stderr)
         return 1
     run.summary(time.monotonic() - started)
-    if options.json:
-        run.write_json(options.json)
+    for path in options.json:
+        run.write_json(path)
     counts = run.counts()
     if not counts["passed"] and not counts["failed"]:
         print("conformance: no test ran", file=sys.stderr)
