@@ -229,8 +229,11 @@ def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
     leftover = all_tasks(loop)
     if not leftover:
         return
-    for task in leftover:
-        task.cancel()
+    asked_before = {task: _times_asked(task) for task in leftover}
+    for task, times in asked_before.items():
+        # Asking one asks all that it waits for: a long chain is not gone along for each of its links.
+        if times is None or task.cancelling() == times:
+            task.cancel()
     loop.run_until_complete(gather(*leftover, return_exceptions=True))
     for task in leftover:
         failure = None if task.cancelled() else task.exception()
@@ -241,3 +244,9 @@ def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
                 "task": task,
             }
             loop.call_exception_handler(context)
+
+
+def _times_asked(task: Task[Any]) -> int | None:
+    """How often a task was asked to cancel itself; None for kinds of tasks that do not tell."""
+    tell = getattr(task, "cancelling", None)
+    return None if tell is None else tell()

@@ -174,14 +174,31 @@ class Task(Future[_T]):
         self._unretrieved = False
         if self._state is not _PENDING:
             return False
-        self._num_cancels_requested += 1
         waiter = self._fut_waiter
+        if waiter is not None and type(waiter) is not Future:
+            # It may lead on to other tasks, and be of a class with a cancel() of its own.
+            _cancel_along(self, msg)
+            return True
+        self._num_cancels_requested += 1
         # What it waits for is cancelled first: its end is what wakes the task up. A future that
         # refuses, being done or shielded, leaves the throwing to the next step.
         if waiter is None or not waiter.cancel(msg=msg):
             self._must_cancel = True
             self._cancel_message = msg
         return True
+
+    def _break_off(self, msg: Any) -> None:
+        """Cancel the task without its waiter, which waits for the task in its turn."""
+        waiter = self._fut_waiter
+        if waiter is None or waiter.done():
+            # A step is on its way.
+            self._must_cancel = True
+            self._cancel_message = msg
+            return
+        waiter.remove_done_callback(self._wakeup)
+        waiter.add_done_callback(_forget_cancellation)
+        self._fut_waiter = None
+        self._throw_soon(CancelledError() if msg is None else CancelledError(msg))
 
     def cancelling(self) -> int:
         """Return how many calls of ``cancel()`` no ``uncancel()`` answered. Added in Python 3.11."""
@@ -340,6 +357,52 @@ class Task(Future[_T]):
 
 
 _PyTask = Task
+
+
+# The ids of tasks whose cancel() is at what they wait for, in any thread.
+_being_cancelled: set[int] = set()
+
+
+def _cancel_along(task: Any, msg: Any) -> None:
+    """Cancel a pending task by way of what it waits for: tasks, mostly, that wait for others.
+
+    A chain of them can be longer than the stack is deep, so it is followed in a loop, except where a
+    class or an object has put a cancel() of its own in the place of ours: that one is called. Tasks
+    in a ring would all wait for each other's end for ever. Where the way comes back to a task, that
+    one is thrown out of the ring; its end wakes the one before it, and so on.
+    """
+    passed = []
+    try:
+        while True:
+            key = id(task)
+            if key in _being_cancelled:
+                task._break_off(msg)
+                return
+            task._num_cancels_requested += 1
+            waiter = task._fut_waiter
+            agreed = False
+            if waiter is not None:
+                _being_cancelled.add(key)
+                passed.append(key)
+                if getattr(waiter.cancel, "__func__", None) is not Task.cancel:
+                    agreed = waiter.cancel(msg=msg)
+                else:
+                    waiter._unretrieved = False
+                    if waiter._state is _PENDING:
+                        task = waiter
+                        continue
+            if not agreed:
+                task._must_cancel = True
+                task._cancel_message = msg
+            return
+    finally:
+        _being_cancelled.difference_update(passed)
+
+
+def _forget_cancellation(future: Any) -> None:
+    """Count a cancellation as seen that is an exception of a future, as with gather()'s."""
+    if isinstance(getattr(future, "_exception", None), CancelledError):
+        future.exception()
 
 
 def _failure_of_foreign(future: Any) -> BaseException | None:
