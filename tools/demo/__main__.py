@@ -43,7 +43,7 @@ PIECES = (
     "asyncio-streams",
     "asyncio-subprocess",
 )
-LIBRARIES = ("aiohttp", "uvicorn", "httpx", "anyio", "uvloop", "demo-poll-loop")
+LIBRARIES = ("aiohttp", "uvicorn", "httpx", "websockets", "anyio", "uvloop", "demo-poll-loop")
 
 
 @dataclass
@@ -80,6 +80,11 @@ def scenarios(clients: int) -> list[Scenario]:
         Scenario("TCP clients", *tcp),
         Scenario("aiohttp server and client", "web_aiohttp.py"),
         Scenario("uvicorn server, httpx client", "web_uvicorn.py"),
+        Scenario("HTTPS: aiohttp server, both clients", "web_https.py"),
+        Scenario("WebSockets", "web_sockets.py"),
+        Scenario("Unix sockets", "unix_socket.py"),
+        Scenario("UDP", "udp_packets.py"),
+        Scenario("pipelines of processes", "pipeline.py"),
         Scenario(
             "TCP clients, ASYNCIO_LOOP=demo-poll",
             *tcp,

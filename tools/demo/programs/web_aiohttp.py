@@ -52,12 +52,14 @@ async def chat(request: web.Request) -> web.WebSocketResponse:
 
 
 class Slow:
-    """A page that never comes, and how many asked for it and left."""
+    """A page that never comes, how many asked for it, and how many of them left."""
 
     def __init__(self) -> None:
+        self.asked = 0
         self.cancelled = 0
 
     async def __call__(self, request: web.Request) -> web.Response:
+        self.asked += 1
         try:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
@@ -114,9 +116,10 @@ async def main() -> int:
         for n in range(CLIENTS):
             group.create_task(visit(session, f"http://{host}:{port}", n, report))
     async with asyncio.timeout(10):
-        while slow.cancelled < CLIENTS // 10:
+        # On a busy machine a client may leave before its request has arrived.
+        while slow.cancelled < slow.asked:
             await asyncio.sleep(0.01)
-    report.check("requests that their clients left", slow.cancelled, CLIENTS // 10)
+    report.check("requests that their clients left", slow.cancelled, slow.asked)
     await runner.cleanup()
     try:
         await asyncio.open_connection(host, port)
