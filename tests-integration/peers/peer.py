@@ -79,9 +79,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def stands_still(size: Callable[[], int]) -> int:
-    """Wait until a number has not grown for a while, and return it."""
+    """Wait until a number has grown and then not grown for a while, and return it."""
+    await until(lambda: size() > 0)
     before, same = size(), 0
-    while same < 10:
+    while same < 15:
         await asyncio.sleep(0.02)
         now = size()
         same = same + 1 if now == before else 0
