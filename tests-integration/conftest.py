@@ -31,12 +31,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pythons", default="", help="the Pythons to use, 3.11,3.13 (default: all that are here)"
     )
+    parser.addoption(
+        "--all-libraries",
+        action="store_true",
+        help="also run the libraries that take long to install and to run",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "all_libraries: a library that the quick run leaves out (-m 'not all_libraries')"
+        "markers", "all_libraries: run with --all-libraries only, for the time that it takes"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests of libraries out, and count them as deselected, unless they are asked for."""
+    if config.getoption("--all-libraries"):
+        return
+    long = [item for item in items if item.get_closest_marker("all_libraries")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
 
 
 def _pythons(config: pytest.Config) -> list[interpreters.Interpreter]:
