@@ -44,8 +44,11 @@ _IO_DISTRIBUTIONS = (
 
 def io_not_installed(loop: AbstractEventLoop, what: str) -> NotImplementedError:
     """Return the error for a call that needs a loop which can do `what`, such as "sockets"."""
+    # A loop with pipes is one half of what subprocesses need; both are named at once.
+    also = ", and asyncio-subprocess" if what == "subprocesses" else ""
     return NotImplementedError(
-        f"{type(loop).__name__} does not do {what}: install {_IO_DISTRIBUTIONS} for a loop that does"
+        f"{type(loop).__name__} does not do {what}: "
+        f"install {_IO_DISTRIBUTIONS} for a loop that does{also}"
     )
 
 
