@@ -511,6 +511,35 @@ def test_a_watcher_for_many_loops_serves_threads(plain_loop, run_plain, python):
     assert not watcher.is_active()
 
 
+def test_a_signal_while_a_child_is_reaped_takes_nothing_away(
+    plain_loop, run_plain, python, monkeypatch, caplog
+):
+    watcher = make(MultiLoopChildWatcher)
+    watcher.attach_loop(None)
+    waitpid = os.waitpid
+
+    def interrupted(pid, options):
+        ended = waitpid(pid, options)
+        if ended[0]:
+            # Its handler runs before the caller sees what the system said.
+            signal.raise_signal(signal.SIGCHLD)
+        return ended
+
+    async def main():
+        told = Told()
+        pid = start(python, "sys.exit(5)")
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        monkeypatch.setattr(os, "waitpid", interrupted)
+        watcher.add_child_handler(pid, told)
+        assert await told.wait() == [(pid, 5)]
+
+    try:
+        run_plain(main())
+    finally:
+        watcher.close()
+    assert caplog.records == []
+
+
 def test_a_watcher_for_many_loops_puts_the_handler_back(plain_loop, caplog):
     def handler(signum, frame):
         pass

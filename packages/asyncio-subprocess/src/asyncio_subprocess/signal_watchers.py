@@ -45,6 +45,9 @@ class _HandlerTable(AbstractChildWatcher):
         # From asking the system for a child to taking its handler nobody may come in between.
         # Reentrant, for a signal handler may interrupt whoever holds it.
         self._lock = threading.RLock()
+        # Children that are being asked for, and those of them that an interrupting signal asked for.
+        self._asking: set[int] = set()
+        self._ask_again: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -65,10 +68,24 @@ class _HandlerTable(AbstractChildWatcher):
     def _take_if_ended(self, pid: int) -> tuple[int, tuple[Any, ...]] | None:
         """Return the return code of the child `pid` and the handler, which is forgotten."""
         with self._lock:
-            if pid not in self._callbacks:
-                return None
-            code = poll(pid)
-            return None if code is None else (code, self._callbacks.pop(pid))
+            while pid in self._callbacks:
+                if pid in self._asking:
+                    # A signal handler that has interrupted the lines below, in this very thread:
+                    # the child may be reaped by now, and its handler not yet taken.
+                    self._ask_again.add(pid)
+                    return None
+                self._ask_again.discard(pid)
+                self._asking.add(pid)
+                try:
+                    code = poll(pid)
+                    handler = None if code is None else self._callbacks.pop(pid, None)
+                finally:
+                    self._asking.discard(pid)
+                if code is not None:
+                    return None if handler is None else (code, handler)
+                if pid not in self._ask_again:
+                    return None
+            return None
 
 
 class BaseChildWatcher(_HandlerTable):
