@@ -605,11 +605,14 @@ def test_a_loop_that_is_closed_lets_go_of_children(way, python, descriptors, rec
     code = ("sys.stdin.read()",)
     process = loop.run_until_complete(create_subprocess_exec(*python(*code), stdin=PIPE))
     popen = process._transport.get_extra_info("subprocess")
+    # Taken now: a thread that has done its work is no longer known, though it may hold things still.
+    threads = tuple(getattr(watcher, "_threads", {}).values())
     loop.close()
     popen.stdin.close()
     assert popen.wait() == 0
-    for thread in tuple(getattr(watcher, "_threads", {}).values()):
+    for thread in threads:
         thread.join(30)
+        assert not thread.is_alive()
     del process, popen
     assert descriptors() == before
     assert all(issubclass(warning.category, ResourceWarning) for warning in recwarn)
