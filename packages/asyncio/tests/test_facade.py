@@ -45,6 +45,18 @@ for module in pkgutil.iter_modules(asyncio.__path__):
 LEFT_OUT = {"tools"}
 
 
+def test_the_accelerator_of_the_standard_library_is_out_of_reach(check: Check) -> None:
+    look = "import asyncio, importlib.util; print(importlib.util.find_spec('_asyncio'))"
+
+    assert check(look) == "None\n"
+
+
+def test_an_accelerator_that_was_there_first_stays(check: Check) -> None:
+    early = "import _asyncio, asyncio, sys; print(sys.modules['_asyncio'] is _asyncio)"
+
+    assert check(early) == "True\n"
+
+
 def test_every_name_of_all_is_there() -> None:
     for name in asyncio.__all__:
         assert getattr(asyncio, name) is not None
@@ -85,7 +97,8 @@ def test_everything_public_in_the_standard_one_is_here(python: RunPython) -> Non
 def test_importing_loads_none_of_the_pieces(check: Check) -> None:
     program = (
         "import sys; before = set(sys.modules); import asyncio\n"
-        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+        "after = {name for name, module in sys.modules.items() if module is not None}\n"
+        "print(*sorted({name.partition('.')[0] for name in after - before}))"
     )
 
     loaded = set(check(program).split())

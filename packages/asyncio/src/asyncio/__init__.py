@@ -30,6 +30,11 @@ __implementation__ = "independent"
 
 __all__ = tuple(sorted(HOMES))
 
+# The standard library's accelerator keeps running loops and tasks of its own, which nothing here would
+# ever see: whoever looks for it is to find none, as on PyPy. None is what the import system takes for
+# "is not there"; one that was imported before stays.
+sys.modules.setdefault("_asyncio", None)  # type: ignore[arg-type]
+
 # Last, so that it costs nothing to an import that succeeds. A reload finds the earlier one.
 if not any(type(finder).__module__ == AliasFinder.__module__ for finder in sys.meta_path):
     sys.meta_path.append(AliasFinder())
