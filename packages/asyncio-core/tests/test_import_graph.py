@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import asyncio_core
 
 PACKAGE = pathlib.Path(asyncio_core.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
+# These say that they need Windows.
+ELSEWHERE = set() if sys.platform == "win32" else {"windows_pipes"}
 
 
 def imported_names(tree: ast.AST):
@@ -41,12 +44,18 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_running_every_module_loads_no_sibling():
-    names = [f"asyncio_core.{path.stem}" for path in MODULES]
+    names = [f"asyncio_core.{path.stem}" for path in MODULES if path.stem not in ELSEWHERE]
     loaded = loaded_after("\n".join(f"import {name}" for name in names))
     assert set(names) <= loaded | {"asyncio_core.__init__"}
     siblings = {name.partition(".")[0] for name in loaded if name.startswith("asyncio_")}
     assert siblings == {"asyncio_core"}
     assert "asyncio" not in loaded
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_module_of_another_system_says_so(name):
+    with pytest.raises(ImportError, match="need Windows"):
+        importlib.import_module(f"asyncio_core.{name}")
 
 
 def test_importing_the_package_loads_no_module_of_it():

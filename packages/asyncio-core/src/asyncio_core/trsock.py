@@ -118,3 +118,20 @@ class TransportSocket:
         """Accept ``False``; raises :exc:`ValueError` for a true *flag*."""
         if flag:
             raise ValueError("a transport's socket cannot be made blocking")
+
+
+def socket_facts(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
+    """What get_extra_info() answers: the caller's facts, and the socket's own."""
+    facts: dict[str, Any] = {} if extra is None else dict(extra)
+    facts["socket"] = TransportSocket(sock)
+    try:
+        facts["sockname"] = sock.getsockname()
+    except OSError:
+        facts["sockname"] = None
+    if "peername" not in facts:
+        try:
+            facts["peername"] = sock.getpeername()
+        except OSError:
+            # Not connected, or reset before we came to it.
+            facts["peername"] = None
+    return facts

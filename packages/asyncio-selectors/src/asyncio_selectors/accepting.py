@@ -3,18 +3,16 @@
 The loop that accepts outlives what single connections do to it. A connection that was reset in
 the backlog is passed over; a protocol factory that raises costs its own connection and is reported;
 where the system is out of descriptors or memory the listening socket rests for a while, is
-reported once for each rest, and is served again afterwards. Plain connections need no task:
-only a TLS handshake is something to wait for, and that is done with a callback.
+reported once for each rest, and is served again afterwards.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from contextvars import copy_context
-from functools import partial
 
 from asyncio_core import constants
+from asyncio_core.accepted import AcceptedPart, concerns_one_connection, concerns_resources
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.trsock import TransportSocket
 
@@ -25,28 +23,14 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.futures import Future
     from asyncio_core.handles import Handle, TimerHandle
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.serving import Server
 
 __all__ = ("AcceptLoop",)
 
-_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-# What accept(2) says of the one connection that it was about to return, or of the network just now:
-# the next connection may well be in order. Not every system has all of the names.
-_OF_ONE_CONNECTION = frozenset(
-    getattr(errno, name)
-    for name in (
-        "ECONNABORTED", "ECONNRESET", "EPROTO", "EPERM", "ENETDOWN", "ENETUNREACH", "ENOPROTOOPT",
-        "EHOSTDOWN", "EHOSTUNREACH", "ENONET", "EOPNOTSUPP", "ETIMEDOUT",
-    )
-    if hasattr(errno, name)
-)  # fmt: skip
-
-
-class AcceptLoop(BaseEventLoop):
+class AcceptLoop(AcceptedPart, BaseEventLoop):
     """What a `Server` asks of the loop: `_start_serving()` and `_stop_serving()`."""
 
     # Listening sockets at rest, by descriptor, with the timers that will wake them.
@@ -125,7 +109,7 @@ class AcceptLoop(BaseEventLoop):
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as exc:
-                if exc.errno in _OF_ONE_CONNECTION or isinstance(exc, ConnectionError):
+                if concerns_one_connection(exc):
                     continue
                 self._cannot_accept(
                     exc, protocol_factory, sock, *terms[:2], backlog, *terms[2:], context
@@ -152,7 +136,7 @@ class AcceptLoop(BaseEventLoop):
         """Rest where the system ran out of something; give the socket up where it is broken."""
         fd = sock.fileno()
         self._remove_reader(fd)
-        rest = exc.errno in _OUT_OF_RESOURCES
+        rest = concerns_resources(exc)
         if rest:
             # Before the report: whatever comes of that, the socket will be served again.
             self._resting[fd] = self.call_later(
@@ -177,65 +161,3 @@ class AcceptLoop(BaseEventLoop):
     ) -> None:
         del self._resting[sock.fileno()]
         self._start_serving(protocol_factory, sock, *terms)
-
-    def _accept_connection2(
-        self,
-        protocol_factory: Callable[[], BaseProtocol],
-        connection: socket.socket,
-        extra: dict[str, Any],
-        sslcontext: Any = None,
-        server: Server | None = None,
-        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
-        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
-    ) -> None:
-        """Make protocol and transport for one accepted connection."""
-        protocol: BaseProtocol | None = None
-        transport: Any = None
-        try:
-            connection.setblocking(False)
-            protocol = protocol_factory()
-            if not sslcontext:
-                self._make_socket_transport(connection, protocol, extra=extra, server=server)
-                return
-            waiter: Future[None] = self.create_future()
-            transport = self._make_ssl_transport(
-                connection,
-                protocol,
-                sslcontext,
-                waiter,
-                server_side=True,
-                extra=extra,
-                server=server,
-                ssl_handshake_timeout=ssl_handshake_timeout,
-                ssl_shutdown_timeout=ssl_shutdown_timeout,
-            )
-            waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
-        except (SystemExit, KeyboardInterrupt):
-            connection.close()
-            raise
-        except BaseException as exc:
-            self._lost_while_accepting(exc, protocol, transport)
-            connection.close()
-
-    def _handshake_done(self, protocol: BaseProtocol, transport: Any, waiter: Future[None]) -> None:
-        exc = None if waiter.cancelled() else waiter.exception()
-        if exc is None:
-            return
-        transport.close()
-        # Strangers who do not finish a handshake are everyday; the TLS protocol itself reports
-        # what is a mistake on this side.
-        if self._debug:
-            self._lost_while_accepting(exc, protocol, transport)
-
-    def _lost_while_accepting(
-        self, exc: BaseException, protocol: BaseProtocol | None, transport: Any
-    ) -> None:
-        report: dict[str, Any] = {
-            "message": "Error on transport creation for incoming connection",
-            "exception": exc,
-        }
-        if protocol is not None:
-            report["protocol"] = protocol
-        if transport is not None:
-            report["transport"] = transport
-        self.call_exception_handler(report)

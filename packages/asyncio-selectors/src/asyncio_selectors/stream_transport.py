@@ -16,9 +16,9 @@ import socket
 from itertools import islice
 
 from asyncio_core import constants, log
+from asyncio_core.failures import failure_of_call
 from asyncio_core.protocols import BufferedProtocol
 from asyncio_core.socket_options import _set_nodelay
-from asyncio_selectors.failures import failure_of_call
 from asyncio_selectors.transport_base import _SelectorTransport
 
 TYPE_CHECKING = False

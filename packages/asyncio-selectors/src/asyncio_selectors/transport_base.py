@@ -7,9 +7,9 @@ from collections import deque
 from contextvars import copy_context
 
 from asyncio_core import constants
+from asyncio_core.failures import tell_failure
 from asyncio_core.transports import _FlowControlMixin
-from asyncio_core.trsock import TransportSocket
-from asyncio_selectors.failures import tell_failure
+from asyncio_core.trsock import socket_facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class _SelectorTransport(_FlowControlMixin):
         server: Server | None = None,
         context: Context | None = None,
     ) -> None:
-        super().__init__(_facts_of(sock, extra), loop)
+        super().__init__(socket_facts(sock, extra), loop)
         self._context = copy_context() if context is None else context
         self._sock = sock
         self._sock_fd = sock.fileno()
@@ -224,20 +224,3 @@ class _SelectorTransport(_FlowControlMixin):
 
             selector_events.logger.warning("socket.send() raised exception.")
         self._conn_lost += 1
-
-
-def _facts_of(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
-    """What get_extra_info() answers: the caller's facts, and the socket's own."""
-    facts: dict[str, Any] = {} if extra is None else dict(extra)
-    facts["socket"] = TransportSocket(sock)
-    try:
-        facts["sockname"] = sock.getsockname()
-    except OSError:
-        facts["sockname"] = None
-    if "peername" not in facts:
-        try:
-            facts["peername"] = sock.getpeername()
-        except OSError:
-            # Not connected, or reset before we came to it.
-            facts["peername"] = None
-    return facts

@@ -10,9 +10,9 @@ import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants
+from asyncio_core.failures import tell_failure
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
-from asyncio_selectors.failures import tell_failure
 from asyncio_selectors.transport_base import watch_reading, watch_writing
 
 TYPE_CHECKING = False
