@@ -25,39 +25,102 @@ if TYPE_CHECKING:
 __all__ = ("_UnixReadPipeTransport", "_UnixWritePipeTransport")
 
 
-def _opened(pipe: Any, kind: str) -> tuple[int, int]:
-    """Return descriptor and mode of `pipe`; raise ValueError where it is nothing to wait for."""
-    fd = pipe.fileno()
-    mode = os.fstat(fd).st_mode
-    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
-        # A plain file is always "ready", and reading it blocks all the same.
-        raise ValueError(f"Pipe transport is for {kind} only.")
-    return fd, mode
+class _PipeEnd:
+    """What both ends have in common: an owner of one descriptor, with a context and a protocol."""
+
+    _fileno: int
+    _loop: Any
+    _protocol: Any
+    # None after the end, and for the destructor of an object whose __init__ did not get far.
+    _pipe: Any = None
+
+    def _open(self, pipe: Any, protocol: BaseProtocol, kinds: str) -> int:
+        """Take `pipe` over and return its mode; raise ValueError where it is nothing to wait for."""
+        fd = pipe.fileno()
+        mode = os.fstat(fd).st_mode
+        if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
+            # A plain file is always "ready", and reading it blocks all the same.
+            raise ValueError(f"Pipe transport is for {kinds} only.")
+        os.set_blocking(fd, False)
+        self._fileno = fd
+        self._pipe = pipe
+        self._closing = False
+        self._context = copy_context()
+        self.set_protocol(protocol)
+        return mode
+
+    def __repr__(self) -> str:
+        state = "closed" if self._pipe is None else "closing" if self._closing else "open"
+        return f"<{type(self).__name__} {state} fd={self._fileno} {self._activity()}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        pipe = self._pipe
+        if pipe is not None:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self._pipe = None
+            pipe.close()
+
+    def set_protocol(self, protocol: BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def get_protocol(self) -> BaseProtocol:
+        return self._protocol  # type: ignore[no-any-return]
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def _begin(self, waiter: Future[None] | None) -> None:
+        """Tell the protocol, then watch, then tell `waiter`, who finds everything in place."""
+        try:
+            self._protocol.connection_made(self)
+        finally:
+            failure = None
+            try:
+                self._watch()
+            except OSError as exc:
+                # No more descriptors, or a device that cannot be watched: epoll refuses /dev/null.
+                failure = exc
+                self._close(exc)
+            if waiter is None or waiter.done():
+                pass
+            elif failure is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(failure)
+
+    def _fatal_error(self, exc: BaseException, message: str) -> None:
+        # Whatever the system says of a pipe is told to its protocol, and to nobody else.
+        tell_failure(self, exc, message, everyday=self._is_everyday(exc))
+        self._close(exc)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        try:
+            self._protocol.connection_lost(exc)
+        finally:
+            pipe = self._pipe
+            self._pipe = self._protocol = self._loop = None
+            pipe.close()
+
+    # What an end of each kind has of its own.
+
+    def _activity(self) -> str:
+        raise NotImplementedError
+
+    def _watch(self) -> None:
+        raise NotImplementedError
+
+    def _is_everyday(self, exc: BaseException) -> bool:
+        raise NotImplementedError
+
+    def _close(self, exc: BaseException | None) -> None:
+        raise NotImplementedError
 
 
-def _answer(waiter: Future[None] | None, failure: OSError | None) -> None:
-    """Tell whoever waits for a transport to be up how that went."""
-    if waiter is None or waiter.done():
-        return
-    if failure is None:
-        waiter.set_result(None)
-    else:
-        waiter.set_exception(failure)
-
-
-def _describe(transport: Any, *words: str) -> str:
-    """One form of repr for both: what it is, whether it is open, and `words` of its own."""
-    state = "closed" if transport._pipe is None else "closing" if transport._closing else "open"
-    return f"<{' '.join((type(transport).__name__, state, f'fd={transport._fileno}', *words))}>"
-
-
-class _UnixReadPipeTransport(ReadTransport):
+class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
     """The reading end of a pipe, which it owns."""
 
     # Bytes asked for at once: as much as a pipe holds on Linux.
     max_size = 64 * 1024
-
-    _pipe: Any = None
 
     def __init__(
         self,
@@ -69,51 +132,17 @@ class _UnixReadPipeTransport(ReadTransport):
     ) -> None:
         super().__init__({**(extra or {}), "pipe": pipe})
         self._loop = loop
-        self._fileno, _ = _opened(pipe, "pipes/sockets")
-        os.set_blocking(self._fileno, False)
-        self._pipe = pipe
-        self._closing = False
         self._paused = False
-        self._context = copy_context()
-        self.set_protocol(protocol)
+        self._open(pipe, protocol, "pipes/sockets")
         loop.call_soon(self._begin, waiter, context=self._context)
 
-    def __repr__(self) -> str:
-        return _describe(self, "reading" if self.is_reading() else "idle")
-
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        pipe = self._pipe
-        if pipe is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._pipe = None
-            pipe.close()
-
-    def _begin(self, waiter: Future[None] | None) -> None:
-        try:
-            self._protocol.connection_made(self)
-        finally:
-            failure = None
-            try:
-                self._start_reading()
-            except OSError as exc:
-                # The system cannot watch every device: epoll refuses /dev/null.
-                failure = exc
-                self._close(exc)
-            _answer(waiter, failure)
-
-    def set_protocol(self, protocol: BaseProtocol) -> None:
-        self._protocol: Any = protocol
-
-    def get_protocol(self) -> BaseProtocol:
-        return self._protocol  # type: ignore[no-any-return]
-
-    def is_closing(self) -> bool:
-        return self._closing
+    def _activity(self) -> str:
+        return "reading" if self.is_reading() else "idle"
 
     def is_reading(self) -> bool:
         return not self._paused and not self._closing
 
-    def _start_reading(self) -> None:
+    def _watch(self) -> None:
         if self.is_reading():
             watch_reading(self._loop, self._fileno, self._read_ready, self._context)
 
@@ -125,7 +154,7 @@ class _UnixReadPipeTransport(ReadTransport):
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
             self._paused = False
-            self._start_reading()
+            self._watch()
 
     def _read_ready(self) -> None:
         try:
@@ -154,28 +183,16 @@ class _UnixReadPipeTransport(ReadTransport):
         self._loop._remove_reader(self._fileno)
         self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
 
-    def _fatal_error(self, exc: OSError, message: str) -> None:
+    def _is_everyday(self, exc: BaseException) -> bool:
         # EIO is how a terminal says that its other side is gone: an end, not a mistake.
-        tell_failure(self, exc, message, everyday=exc.errno == errno.EIO)
-        self._close(exc)
-
-    def _call_connection_lost(self, exc: BaseException | None) -> None:
-        try:
-            self._protocol.connection_lost(exc)
-        finally:
-            pipe = self._pipe
-            self._pipe = self._protocol = self._loop = None
-            pipe.close()
+        return isinstance(exc, OSError) and exc.errno == errno.EIO
 
 
-class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
+class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
     """The writing end of a pipe, which it owns.
 
     Pipes and sockets show by becoming "readable" that nobody reads at the other end any more.
     """
-
-    _loop: Any
-    _pipe: Any = None
 
     def __init__(
         self,
@@ -186,16 +203,11 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
         extra: dict[str, Any] | None = None,
     ) -> None:
         super().__init__({**(extra or {}), "pipe": pipe}, loop)
-        self._fileno, mode = _opened(pipe, "pipes, sockets and character devices")
-        os.set_blocking(self._fileno, False)
-        self._pipe = pipe
-        self._protocol = protocol
         self._buffer = bytearray()
         self._conn_lost = 0
-        self._closing = False
         # connection_lost() was called, or is about to be.
         self._ended = False
-        self._context = copy_context()
+        mode = self._open(pipe, protocol, "pipes, sockets and character devices")
         # Elsewhere than on Linux a FIFO in the file system is readable at both ends while it holds
         # data, and AIX polls pipes wrongly; there the next write finds out.
         self._notices_hangup = stat.S_ISSOCK(mode) or (
@@ -205,38 +217,15 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
         )
         loop.call_soon(self._begin, waiter, context=self._context)
 
-    def __repr__(self) -> str:
-        return _describe(self, f"bufsize={self.get_write_buffer_size()}")
+    def _activity(self) -> str:
+        return f"bufsize={len(self._buffer)}"
 
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        pipe = self._pipe
-        if pipe is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._pipe = None
-            pipe.close()
+    def _watch(self) -> None:
+        if self._notices_hangup and not self._closing:
+            watch_reading(self._loop, self._fileno, self._read_ready, self._context)
 
-    def _begin(self, waiter: Future[None] | None) -> None:
-        try:
-            self._protocol.connection_made(self)
-        finally:
-            failure = None
-            try:
-                if self._notices_hangup and not self._closing:
-                    watch_reading(self._loop, self._fileno, self._read_ready, self._context)
-            except OSError as exc:
-                # The system watches no more descriptors.
-                failure = exc
-                self._close(exc)
-            _answer(waiter, failure)
-
-    def set_protocol(self, protocol: BaseProtocol) -> None:
-        self._protocol: Any = protocol
-
-    def get_protocol(self) -> BaseProtocol:
-        return self._protocol  # type: ignore[no-any-return]
-
-    def is_closing(self) -> bool:
-        return self._closing
+    def _is_everyday(self, exc: BaseException) -> bool:
+        return isinstance(exc, OSError)
 
     def get_write_buffer_size(self) -> int:
         return len(self._buffer)
@@ -324,10 +313,6 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
     def abort(self) -> None:
         self._close(None)
 
-    def _fatal_error(self, exc: BaseException, message: str) -> None:
-        tell_failure(self, exc, message, everyday=isinstance(exc, OSError))
-        self._close(exc)
-
     def _close(self, exc: BaseException | None = None) -> None:
         if self._ended:
             return
@@ -337,11 +322,3 @@ class _UnixWritePipeTransport(_FlowControlMixin, WriteTransport):
         loop._remove_reader(fd)
         self._buffer.clear()
         loop.call_soon(self._call_connection_lost, exc, context=self._context)
-
-    def _call_connection_lost(self, exc: BaseException | None) -> None:
-        try:
-            self._protocol.connection_lost(exc)
-        finally:
-            pipe = self._pipe
-            self._pipe = self._protocol = self._loop = None
-            pipe.close()
