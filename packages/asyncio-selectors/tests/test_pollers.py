@@ -9,13 +9,16 @@ import socket
 import time
 from collections import deque
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from asyncio_core.handles import Handle
 from asyncio_selectors import SelectorEventLoop, poller
-from asyncio_selectors.poller import Poller, best_poller
+from asyncio_selectors.poller_choice import best_poller
+
+if TYPE_CHECKING:
+    from asyncio_selectors.poller import Poller
 
 BOTH = EVENT_READ | EVENT_WRITE
 

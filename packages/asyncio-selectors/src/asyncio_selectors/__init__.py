@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_selectors.policy import SelectorEventLoopPolicy
-    from asyncio_selectors.poller import Poller, best_poller
+    from asyncio_selectors.poller import Poller
+    from asyncio_selectors.poller_choice import best_poller
     from asyncio_selectors.selector_events import BaseSelectorEventLoop
 
     if sys.platform == "win32":
@@ -60,7 +61,7 @@ _HOMES = {
     "Poller": ("poller", "Poller"),
     "SelectorEventLoop": (_LOOP, "SelectorEventLoop"),
     "SelectorEventLoopPolicy": ("policy", "SelectorEventLoopPolicy"),
-    "best_poller": ("poller", "best_poller"),
+    "best_poller": ("poller_choice", "best_poller"),
 }
 
 

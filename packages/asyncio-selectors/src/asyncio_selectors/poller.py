@@ -1,4 +1,4 @@
-"""The shape that every poller has, and the choice of the best one here.
+"""The shape that every poller has.
 
 A poller is a `selectors.BaseSelector`, so that everything written for the loop's `_selector` works with
 it, and it has one method more: `collect()`, which the loop calls once per turn. `collect()` puts the
@@ -11,7 +11,6 @@ Programs that use a poller as a plain selector may register anything; they call 
 
 from __future__ import annotations
 
-import sys
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 
 TYPE_CHECKING = False
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 else:
     _KeyMapping = dict
 
-__all__ = ("Poller", "best_poller", "descriptor_of")
+__all__ = ("Poller", "descriptor_of")
 
 
 def descriptor_of(fileobj: Any) -> int:
@@ -207,43 +206,3 @@ class Poller(BaseSelector):
 def _check_events(events: int) -> None:
     if not events or events & ~(EVENT_READ | EVENT_WRITE):
         raise ValueError(f"Invalid events: {events!r}")
-
-
-def best_poller() -> Poller:
-    """Return a new poller of the best kind that this system has.
-
-    epoll and kqueue cost nothing for descriptors that are quiet; poll looks at all of them at each
-    call; select does too and takes no descriptor from 1024 up. A mechanism that the build
-    knows may still be missing in the running kernel (a sandbox, an old kernel), so it is tried.
-    """
-    import select
-
-    if hasattr(select, "epoll"):
-        from asyncio_selectors.poll_epoll import EpollPoller
-
-        try:
-            return EpollPoller()
-        except OSError as exc:
-            _raise_unless_missing(exc)
-    if sys.platform != "linux" and hasattr(select, "kqueue"):
-        from asyncio_selectors.poll_kqueue import KqueuePoller
-
-        try:
-            return KqueuePoller()
-        except OSError as exc:
-            _raise_unless_missing(exc)
-    if hasattr(select, "poll"):
-        from asyncio_selectors.poll_poll import PollPoller
-
-        return PollPoller()
-    from asyncio_selectors.poll_select import SelectPoller
-
-    return SelectPoller()
-
-
-def _raise_unless_missing(exc: OSError) -> None:
-    """Pass over "there is no such call"; being out of descriptors is the caller's to know."""
-    from errno import ENOSYS, EPERM
-
-    if exc.errno not in (ENOSYS, EPERM):
-        raise exc

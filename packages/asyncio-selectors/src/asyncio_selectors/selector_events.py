@@ -17,7 +17,8 @@ from asyncio_core.faces import make_face
 from asyncio_core.handles import Handle
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
-from asyncio_selectors.poller import Poller, best_poller, descriptor_of
+from asyncio_selectors.poller import Poller, descriptor_of
+from asyncio_selectors.poller_choice import best_poller
 from asyncio_selectors.sockets import SocketCalls
 from asyncio_selectors.stream_transport import _HAS_SENDMSG, _SelectorSocketTransport
 from asyncio_selectors.transport_base import _SelectorTransport
