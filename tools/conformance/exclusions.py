@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).with_name("exclusions.toml")
 
@@ -23,7 +24,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Exclusion:
-    """One test, or all tests of a class, that are expected to fail."""
+    """One test that is expected to fail, or that only the standard implementation has."""
 
     test: str
     kind: str
@@ -36,16 +37,23 @@ class Rules:
     """What applies to the running Python."""
 
     exclusions: dict[str, Exclusion]
+    #: What the suite's reason for a skip matches, and why a skip of that kind is right.
     skips: list[tuple[re.Pattern[str], str]]
     #: For each module, names to put into `asyncio.tasks` where they are missing, and what they are to be.
     stand_ins: dict[str, dict[str, str]]
+    used: set[str] = field(default_factory=set)  #: patterns of skips that were met
 
     def limits(self) -> dict[str, float]:
         """Return how many seconds the tests that are known to hang get."""
         return {name: rule.limit for name, rule in self.exclusions.items() if rule.limit}
 
-    def explains_skip(self, reason: str) -> bool:
-        return any(pattern.search(reason) for pattern, _ in self.skips)
+    def explained(self, reason: str) -> str:
+        """Return why a skip that only this implementation makes is right, or an empty string."""
+        for pattern, why in self.skips:
+            if pattern.search(reason):
+                self.used.add(pattern.pattern)
+                return why
+        return ""
 
 
 class BadFile(Exception):
@@ -64,8 +72,7 @@ def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) ->
             raise BadFile(f"{path.name}: needs tests, pythons, kind and reason: {entry}")
         if entry["kind"] not in KINDS:
             raise BadFile(f"{path.name}: unknown kind {entry['kind']!r} (of {', '.join(KINDS)})")
-        if len(entry["reason"].split()) < 4:
-            raise BadFile(f"{path.name}: a reason is a sentence: {entry['tests']}")
+        _check_reason(path, entry)
         if entry["pythons"] != "all" and version not in entry["pythons"]:
             continue
         for test in entry["tests"]:
@@ -77,6 +84,14 @@ def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) ->
         module: entry["names"] for entry in data.get("stand-in", ()) for module in entry["modules"]
     }
     return Rules(found, skips, stand_ins)
+
+
+def _check_reason(path: Path, entry: dict[str, Any]) -> None:
+    reason: str = entry["reason"]
+    if len(reason.split()) < 4:
+        raise BadFile(f"{path.name}: a reason is a sentence: {entry['tests']}")
+    if entry["kind"] == "older-behaviour" and not re.search(r"\b3\.\d+", reason):
+        raise BadFile(f"{path.name}: says no Python that changed it: {entry['tests']}")
 
 
 #: For the standard implementation, to compare with: nothing is excluded there.

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +29,10 @@ class Outcome:
     """What became of one test."""
 
     test: str
-    outcome: str  #: passed, failed, skipped; the runner may make it excluded
+    outcome: str  #: passed, failed or skipped; a verdict (verdicts.py) may change it
     detail: str = ""
     seconds: float = 0.0
+    threads: tuple[str, ...] = ()  #: names of those that it left running
 
 
 class WrongImplementation(Exception):
@@ -44,7 +45,9 @@ class Proof:
 
     expect_ours: bool
     seen: set[str] = field(default_factory=set)
-    processes: int = 0
+    files: set[str] = field(default_factory=set)
+    processes: int = 0  #: that ran tests, and proved it
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self, event: dict[str, Any]) -> None:
         ours = event["implementation"] is not None
@@ -54,7 +57,12 @@ class Proof:
                 f"asyncio is {event['file']} ({event['implementation'] or 'the standard one'})"
                 + (f"; from the standard library: {', '.join(standard)}" if standard else "")
             )
-        self.seen.add(str(event["implementation"] or event["file"]))
+        self.seen.add(str(event["implementation"] or "standard"))
+        self.files.add(str(event["file"]))
+
+    def count(self) -> None:
+        with self._lock:
+            self.processes += 1
 
 
 def _environment(implementation: str) -> dict[str, str]:
@@ -71,22 +79,19 @@ def _environment(implementation: str) -> dict[str, str]:
 class Worker:
     """One process, in a folder of its own that is removed after it."""
 
+    #: Those that run now, to be ended where the runner is.
+    running: ClassVar[set[Worker]] = set()
+
     def __init__(self, order: dict[str, Any], implementation: str) -> None:
         self._limit: float = order["limit"]
-        self._folder = tempfile.TemporaryDirectory(prefix="conformance-")
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="conformance-", ignore_cleanup_errors=True
+        )
         self._errors = open(Path(self._folder.name, "stderr.txt"), "w+b")  # noqa: SIM115
         work = Path(self._folder.name, "cwd")
         work.mkdir()
-        self._process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", str(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            cwd=work,
-            env=_environment(implementation),
-            text=True,
-            start_new_session=True,
-        )
+        self._process = self._launch(work, implementation)
+        Worker.running.add(self)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -97,14 +102,42 @@ class Worker:
         except BrokenPipeError:
             pass  # it ended before it listened; its exit status and stderr tell why
 
+    def _launch(self, work: Path, implementation: str) -> subprocess.Popen[str]:
+        """Start the process in a folder of its own, with pipes, and with its standard error in `_errors`."""
+        return subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            cwd=work,
+            env=_environment(implementation),
+            text=True,
+            start_new_session=True,
+        )
+
     def _read(self, stream: IO[str]) -> None:
         with stream:
             for line in stream:
                 self._lines.put(line)
         self._lines.put("")
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield the worker's events until it ends or falls silent for longer than a test may last."""
+    def events(self, proof: Proof) -> Iterator[dict[str, Any]]:
+        """Yield the worker's events until it ends or falls silent for longer than a test may last.
+
+        Before the first and before it is done it has to say which asyncio it has.
+        """
+        last = ""
+        for event in self._events():
+            said = event["event"]
+            if said == "implementation":
+                proof.check(event)
+            elif last != "implementation" and (not last or said == "done"):
+                raise WrongImplementation("a process did not say which asyncio it has")
+            else:
+                yield event
+            last = said
+
+    def _events(self) -> Iterator[dict[str, Any]]:
         while True:
             try:
                 line = self._lines.get(timeout=self._limit + GRACE)
@@ -128,6 +161,7 @@ class Worker:
         text = self._errors.read().decode("utf-8", "replace")
         self._errors.close()
         self._folder.cleanup()
+        Worker.running.discard(self)
         ended = f"killed by signal {-status}" if status < 0 else f"exit status {status}"
         return f"the process ended: {ended}\n{text}"
 
@@ -148,71 +182,146 @@ class Module:
     stand_ins: dict[str, str]
     limits: dict[str, float]  #: seconds for tests that have a limit of their own
 
-    def start(self, **more: Any) -> Worker:
+    def start(self, others: Sequence[str] = (), **more: Any) -> Worker:
         order = {
-            "module": self.name,
+            "modules": [self.name, *others],
             "limit": self.limit,
             "limits": self.limits,
             "stand_ins": self.stand_ins,
             **more,
         }
+        return self.worker(order)
+
+    def worker(self, order: dict[str, Any]) -> Worker:
         return Worker(order, self.implementation)
 
 
-def list_tests(module: Module, proof: Proof) -> tuple[list[str], str]:
-    """Return the ids of a module's tests, or none and the reason why the module is skipped."""
-    worker = module.start()
-    try:
-        for event in worker.events():
-            match event["event"]:
-                case "implementation":
-                    proof.check(event)
-                case "tests":
-                    return event["tests"], ""
-                case "module-skipped":
-                    return [], event["reason"]
-    finally:
-        why = worker.finish()
-    raise RuntimeError(f"{module.name} cannot be listed: {why}")
+@dataclass
+class Listing:
+    """What a module of the suite holds."""
+
+    tests: list[str] = field(default_factory=list)
+    skipped: str = ""  #: why the whole module is skipped
+    failed: str = ""  #: why it cannot be imported
+
+
+def list_tests(modules: Sequence[Module], proof: Proof) -> dict[str, Listing]:
+    """List the tests of modules, by the module's name, in as few processes as will do."""
+    found: dict[str, Listing] = {}
+    left = list(modules)
+    while left:
+        # What is put in place for one module would be there for the next in the same process.
+        alone = bool(left[0].stand_ins)
+        together = left[:1] if alone else [module for module in left if not module.stand_ins]
+        worker = together[0].start([module.name for module in together[1:]])
+        at = together[0].name
+        try:
+            for event in worker.events(proof):
+                match event["event"]:
+                    case "module":
+                        at = event["module"]
+                    case "tests":
+                        found[at] = Listing(tests=event["tests"])
+                    case "module-skipped":
+                        found[at] = Listing(skipped=event["reason"])
+                    case "module-failed":
+                        found[at] = Listing(failed=event["why"])
+        finally:
+            why = worker.finish()
+        found.setdefault(at, Listing(failed=f"while it was imported, {why}"))
+        left = [module for module in left if module.name not in found]
+    return found
+
+
+class Job:
+    """Tests of one class, run in a process; one that ends the process is a failure, and the rest get a new one."""
+
+    def __init__(
+        self,
+        module: Module,
+        tests: Sequence[str],
+        proof: Proof,
+        report: Callable[[Outcome], None],
+    ) -> None:
+        self._module = module
+        self._left = list(tests)
+        self._proof = proof
+        self._report = report
+
+    def run(self) -> None:
+        while self._left:
+            self._run_process()
+
+    def _run_process(self) -> None:
+        worker = self._module.start(tests=self._left)
+        running = last = around = ""
+        complete = False
+        try:
+            for event in worker.events(self._proof):
+                match event["event"]:
+                    case "start":
+                        running = event["test"]
+                    case "end":
+                        running, last = "", event["test"]
+                        self._done(_outcome(event))
+                    case "around":
+                        around = self._around(event)
+                    case "done":
+                        complete = True
+        finally:
+            why = worker.finish()
+        self._proof.count()
+        if running:
+            limit = self._module.limits.get(running, self._module.limit)
+            self._done(Outcome(running, "failed", f"hung for {limit:g} s or crashed; {why}"))
+        elif complete:
+            # What a class's set-up left out.
+            for test in list(self._left):
+                self._done(Outcome(test, "failed", around or "was listed, but did not run"))
+        elif last and self._left:
+            # Blamed on the next one, so that this comes to an end.
+            self._done(Outcome(self._left[0], "failed", f"between {last} and this one, {why}"))
+        elif last:
+            self._report(Outcome(f"after {last}", "failed", why))
+        else:
+            for test in list(self._left):
+                self._done(Outcome(test, "failed", f"before the first test, {why}"))
+
+    def _done(self, outcome: Outcome) -> None:
+        self._report(outcome)
+        if outcome.test in self._left:
+            self._left.remove(outcome.test)
+
+    def _around(self, event: dict[str, Any]) -> str:
+        """Take what happened in the set-up or clean-up of a class or module, and return it if it failed."""
+        name, outcome, detail = event["test"], event["outcome"], event["detail"]
+        if name.startswith("setUp"):
+            # `setUpClass (module.Class)`: the fate of its tests, none of which runs.
+            for test in list(self._left):
+                self._done(Outcome(test, outcome, detail))
+        elif outcome != "skipped":
+            self._report(Outcome(name, outcome, detail))
+        return f"{name}: {detail}"
+
+
+def _outcome(event: dict[str, Any]) -> Outcome:
+    return Outcome(
+        event["test"],
+        event["outcome"],
+        event["detail"],
+        event["seconds"],
+        tuple(event["threads"]),
+    )
 
 
 def run_tests(
     module: Module, tests: Sequence[str], proof: Proof, report: Callable[[Outcome], None]
 ) -> None:
-    """Run tests of one module in a process; one that ends the process is a failure, and the rest get a new one."""
-    left = list(tests)
-    while left:
-        proof.processes += 1
-        worker = module.start(tests=left)
-        running = ""
-        complete = False
-        try:
-            for event in worker.events():
-                match event["event"]:
-                    case "implementation":
-                        proof.check(event)
-                    case "start":
-                        running = event["test"]
-                    case "end":
-                        running = ""
-                        report(
-                            Outcome(
-                                event["test"], event["outcome"], event["detail"], event["seconds"]
-                            )
-                        )
-                        if event["test"] in left:
-                            left.remove(event["test"])
-                    case "done":
-                        complete = True
-        finally:
-            why = worker.finish()
-        if complete:
-            # What a class's set-up left out has been reported under the set-up's name.
-            return
-        if not running:
-            # Ended between two tests: blamed on the next one, so that this comes to an end.
-            running = left[0]
-        limit = module.limits.get(running, module.limit)
-        report(Outcome(running, "failed", f"hung for {limit:g} s or crashed; {why}"))
-        if running in left:
-            left.remove(running)
+    """Run tests of one class, and report each as it ends."""
+    Job(module, tests, proof, report).run()
+
+
+def end_all() -> None:
+    """End the workers that still run, as the runner itself ends."""
+    for worker in list(Worker.running):
+        worker.kill()
