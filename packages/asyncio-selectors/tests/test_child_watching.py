@@ -44,6 +44,14 @@ def test_the_names_of_the_classes_say_what_to_install():
     assert not hasattr(unix_events, "waitstatus_to_exitcode")
 
 
+def test_a_star_brings_what_is_there():
+    brought = {}
+    exec("from asyncio_selectors.unix_events import *", brought)
+
+    assert {"EventLoop", "SelectorEventLoop"} <= set(brought)
+    assert not any("Watcher" in name for name in brought)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="child watchers are still there")
 def test_the_names_of_the_classes_are_gone():
     assert not hasattr(unix_events, "ThreadedChildWatcher")

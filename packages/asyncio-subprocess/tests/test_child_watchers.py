@@ -769,3 +769,13 @@ def test_the_unix_loops_module_has_the_names(policy):
     for name in child_watchers.__all__:
         if name.endswith("ChildWatcher"):
             assert getattr(unix_events, name) is getattr(child_watchers, name)
+
+
+def test_a_star_of_unix_events_brings_the_classes():
+    brought = {}
+    exec("from asyncio_selectors.unix_events import *", brought)
+
+    listed = [name for name in child_watchers.__all__ if name.endswith("ChildWatcher")]
+    for name in {*listed} - {"BaseChildWatcher"}:
+        assert brought[name] is getattr(child_watchers, name)
+    assert brought["DefaultEventLoopPolicy"] is unix_events.DefaultEventLoopPolicy

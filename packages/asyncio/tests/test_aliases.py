@@ -116,7 +116,7 @@ def test_off_windows_no_loop_is_a_proactors() -> None:
 
     assert not isinstance(loop, proactor_events.BaseProactorEventLoop)
     with pytest.raises(NotImplementedError, match="asyncio-iocp runs on Windows only"):
-        proactor_events.BaseProactorEventLoop()
+        importlib.import_module("asyncio._no_proactor").BaseProactorEventLoop(None)
 
 
 def test_an_unknown_submodule_is_not_found() -> None:

@@ -62,6 +62,12 @@ def test_every_name_of_all_is_there() -> None:
         assert getattr(asyncio, name) is not None
 
 
+def test_the_old_decorator_is_there_for_who_asks_for_it_by_name() -> None:
+    assert asyncio.coroutine is importlib.import_module("asyncio.coroutines").coroutine
+    assert "coroutine" in dir(asyncio)
+    assert "coroutine" not in asyncio.__all__
+
+
 def test_every_name_that_dir_lists_is_there() -> None:
     for name in dir(asyncio):
         getattr(asyncio, name)

@@ -35,12 +35,12 @@ def isfuture(obj: object) -> TypeGuard[Future[Any]]:
     )
 
 
-def _format_callbacks(callbacks: Sequence[tuple[Callable[..., object], Context]]) -> str:
+def _format_callbacks(cb: Sequence[tuple[Callable[..., object], Context]]) -> str:
     """Return a future's callbacks as ``cb=[…]``; of many, the first and the last."""
-    shown = [_format_callback_source(callback, ()) for callback, _ in callbacks[:1]]
-    if len(callbacks) > 2:
-        shown.append(f"<{len(callbacks) - 2} more>")
-    shown += [_format_callback_source(callback, ()) for callback, _ in callbacks[1:][-1:]]
+    shown = [_format_callback_source(callback, ()) for callback, _ in cb[:1]]
+    if len(cb) > 2:
+        shown.append(f"<{len(cb) - 2} more>")
+    shown += [_format_callback_source(callback, ()) for callback, _ in cb[1:][-1:]]
     return f"cb=[{', '.join(shown)}]"
 
 

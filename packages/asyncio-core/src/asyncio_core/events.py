@@ -13,8 +13,6 @@ from asyncio_core.abstract_loop import AbstractEventLoop, AbstractServer
 from asyncio_core.faces import make_face
 from asyncio_core.handles import Handle, TimerHandle
 from asyncio_core.handles import _ThreadSafeHandle as _ThreadSafeHandle
-from asyncio_core.policies import AbstractEventLoopPolicy as _AbstractEventLoopPolicy
-from asyncio_core.policies import BaseDefaultEventLoopPolicy as _BaseDefaultEventLoopPolicy
 from asyncio_core.policies import _get_event_loop_policy as _get_event_loop_policy
 from asyncio_core.policies import _lock as _lock
 from asyncio_core.policies import _set_event_loop_policy as _set_event_loop_policy
@@ -48,11 +46,14 @@ _py__set_running_loop = _set_running_loop
 _py_get_event_loop = get_event_loop
 _py_get_running_loop = get_running_loop
 
-if sys.version_info < (3, 14):
+if sys.version_info >= (3, 14):
+    from asyncio_core.policies import AbstractEventLoopPolicy as _AbstractEventLoopPolicy
+    from asyncio_core.policies import BaseDefaultEventLoopPolicy as _BaseDefaultEventLoopPolicy
+else:
+    from asyncio_core.policies import AbstractEventLoopPolicy as AbstractEventLoopPolicy
+    from asyncio_core.policies import BaseDefaultEventLoopPolicy as BaseDefaultEventLoopPolicy
     from asyncio_core.policies import get_child_watcher, set_child_watcher
 
-    AbstractEventLoopPolicy = _AbstractEventLoopPolicy
-    BaseDefaultEventLoopPolicy = _BaseDefaultEventLoopPolicy
     __all__ += ("AbstractEventLoopPolicy", "get_child_watcher", "set_child_watcher")
 
 

@@ -111,7 +111,7 @@ class TLSFlow(BufferedProtocol):
 
     # Receiving.
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, n: int) -> memoryview:
         """Lend memory for one read."""
         room = self._room
         if room is None:

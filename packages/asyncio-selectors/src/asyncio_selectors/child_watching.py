@@ -22,11 +22,13 @@ __all__ = ("ChildWatcherPolicy", "watcher_module")
 
 # What `unix_events` shows of that distribution. The names without an underscore went with Python 3.14.
 WATCHER_NAMES = {"_PidfdChildWatcher", "_ThreadedChildWatcher", "waitstatus_to_exitcode"}
+PUBLIC_WATCHERS: set[str] = set()
 if sys.version_info < (3, 14):
-    WATCHER_NAMES |= {
+    PUBLIC_WATCHERS |= {
         f"{kind}ChildWatcher"
-        for kind in ("Abstract", "Base", "Fast", "MultiLoop", "Pidfd", "Safe", "Threaded")
+        for kind in ("Abstract", "Fast", "MultiLoop", "Pidfd", "Safe", "Threaded")
     }
+    WATCHER_NAMES |= {"BaseChildWatcher", *PUBLIC_WATCHERS}
 
 
 def watcher_module() -> ModuleType:

@@ -6,7 +6,7 @@ import errno
 import os
 
 from asyncio_core.base_events import BaseEventLoop
-from asyncio_core.exceptions import CancelledError, SendfileNotAvailableError
+from asyncio_core.exceptions import SendfileNotAvailableError
 from asyncio_core.tasks import sleep
 
 TYPE_CHECKING = False
@@ -100,27 +100,5 @@ class FileSending(BaseEventLoop):
         self, transp: Any, file: IO[bytes], offset: int, count: int | None
     ) -> int:
         """Send a file through a stream transport, behind what waits in its buffer."""
-        waiter = transp._make_empty_waiter()
-        # Reading rests: a protocol that answers now would write into the middle of the file.
-        was_reading = transp.is_reading()
-        transp.pause_reading()
-        try:
-            await waiter
-            # A task, so that a transport which is closed meanwhile can stop it.
-            sending = self.create_task(self._send_file(transp._sock_fd, file, offset, count))
-            transp._file_sending = sending
-            try:
-                return await sending
-            except CancelledError:
-                if transp.is_closing() and not transp._file_sending:
-                    raise ConnectionError("Connection is closed") from None
-                raise
-            except OSError as exc:
-                # Nobody knows what the peer has of the file: the stream is of no use now.
-                transp._fatal_error(exc, "Fatal write error on socket transport")
-                raise
-        finally:
-            transp._file_sending = None
-            transp._reset_empty_waiter()
-            if was_reading:
-                transp.resume_reading()
+        sending = self._send_file(transp._sock_fd, file, offset, count)
+        return await self._send_behind_buffer(transp, sending)

@@ -98,12 +98,12 @@ class SocketCalls(BaseEventLoop):
         finally:
             readiness.release()
 
-    async def sock_recv(self, sock: socket.socket, nbytes: int) -> bytes:
-        """Receive up to `nbytes` bytes; b"" at the end. See PEP 3156."""
+    async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
+        """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
         self._check_not_blocking(sock)
         while True:
             try:
-                return sock.recv(nbytes)
+                return sock.recv(n)
             except (BlockingIOError, InterruptedError):
                 pass
             await self._readable(sock)

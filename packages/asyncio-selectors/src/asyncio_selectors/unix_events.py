@@ -15,7 +15,12 @@ import sys
 
 from asyncio_core import log
 from asyncio_core.faces import extend_face, make_face
-from asyncio_selectors.child_watching import WATCHER_NAMES, ChildWatcherPolicy, watcher_module
+from asyncio_selectors.child_watching import (
+    PUBLIC_WATCHERS,
+    WATCHER_NAMES,
+    ChildWatcherPolicy,
+    watcher_module,
+)
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
 from asyncio_selectors.sending_files import FileSending
 from asyncio_selectors.signals import SignalHandlers
@@ -33,11 +38,10 @@ if TYPE_CHECKING:
     from asyncio_core.protocols import BaseProtocol
 
     logger: logging.Logger
+    __all__: tuple[str, ...]
 
 if sys.platform == "win32":
     raise ImportError("Unix event loops need Unix")
-
-__all__ = ("EventLoop", "SelectorEventLoop")
 
 
 class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelectorEventLoop):
@@ -124,7 +128,23 @@ def _watchers() -> ModuleType:
     return module
 
 
+def _public_names() -> tuple[str, ...]:
+    """Return what a star brings: up to Python 3.13 the child watchers too, where they are installed."""
+    names: tuple[str, ...] = ("EventLoop", "SelectorEventLoop")
+    if sys.version_info < (3, 14):
+        names += ("DefaultEventLoopPolicy",)
+        try:
+            _watchers()
+        except NotImplementedError:
+            pass
+        else:
+            names += tuple(sorted(PUBLIC_WATCHERS))
+    return names
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return _public_names()
     if name == "logger":
         # For those who look for it here, or replace it; it is expensive to make.
         return log.logger

@@ -328,11 +328,11 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     # Telling the protocol.
 
-    def _call(self, told: Callable[..., object], *data: Any) -> None:
+    def _call(self, cb: Callable[..., object], *data: Any) -> None:
         if self._held is not None:
-            self._held.append((told, data))
+            self._held.append((cb, data))
         else:
-            self._tell(told, *data)
+            self._tell(cb, *data)
 
     def _tell(self, told: Callable[..., object], *data: Any) -> None:
         self._loop.call_soon(told, *data, context=self._context)

@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import sys
 from asyncio._aliases import AliasFinder, load_home
-from asyncio._names import ATTRIBUTES, DEPRECATED, HOMES
+from asyncio._names import ATTRIBUTES, DEPRECATED, HOMES, UNLISTED
 
 __version__ = "0.1.0"
 
 # Which asyncio this is. The standard library's has no such name.
 __implementation__ = "independent"
 
-__all__ = tuple(sorted(HOMES))
+__all__ = tuple(sorted(HOMES.keys() - UNLISTED))
 
 # The standard library's accelerator keeps running loops and tasks of its own, which nothing here would
 # ever see: whoever looks for it is to find none, as on PyPy. None is what the import system takes for
@@ -74,5 +74,5 @@ def _deprecated(name: str) -> object:
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
     {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names", "annotations", "sys"}
-    | {"ATTRIBUTES", "AliasFinder", "DEPRECATED", "HOMES", "load_home"}
+    | {"ATTRIBUTES", "AliasFinder", "DEPRECATED", "HOMES", "UNLISTED", "load_home"}
 )

@@ -157,6 +157,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Offered, but not to who writes `from asyncio import *`: the standard library has it no longer.
+UNLISTED = frozenset({"coroutine"})
+
 # Public, but their first use warns (Python 3.14) instead of standing in `__all__`:
 # name -> (submodule, its name there).
 DEPRECATED: dict[str, tuple[str, str]] = {}

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from asyncio_core.base_events import BaseEventLoop
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from socket import socket
+    from typing import Any
+
 __all__ = ("BaseProactorEventLoop",)
 
 
@@ -16,5 +21,9 @@ class BaseProactorEventLoop(BaseEventLoop):
     Making one raises NotImplementedError.
     """
 
-    def __new__(cls) -> BaseProactorEventLoop:
+    def __init__(self, proactor: Any) -> None:
+        self._closed = True  # for the destructor: there is nothing to close
         raise NotImplementedError("the proactor loop of asyncio-iocp runs on Windows only")
+
+    async def sock_recv(self, sock: socket, n: int) -> bytes:
+        raise NotImplementedError  # no loop is here to be asked
