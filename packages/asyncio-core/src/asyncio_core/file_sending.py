@@ -12,7 +12,7 @@ import functools
 import socket
 
 from asyncio_core import constants
-from asyncio_core.exceptions import SendfileNotAvailableError
+from asyncio_core.exceptions import CancelledError, SendfileNotAvailableError
 from asyncio_core.loop_part import LoopPart
 from asyncio_core.protocols import Protocol
 from asyncio_core.socket_options import _check_ssl_socket
@@ -20,7 +20,7 @@ from asyncio_core.transports import _FlowControlMixin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from typing import IO, Any
 
     from asyncio_core.futures import Future
@@ -69,6 +69,44 @@ class FileSendingPart(LoopPart):
         self, transp: Any, file: IO[bytes], offset: int, count: int | None
     ) -> int:
         raise SendfileNotAvailableError("sendfile syscall is not supported")
+
+    async def _send_behind_buffer(self, transp: Any, sending: Coroutine[Any, Any, int]) -> int:
+        """Await *sending*, which writes to the socket of *transp*, behind what waits in its buffer.
+
+        Meanwhile nobody else writes. Gives what it gives; whatever else ends it, a stream of which
+        nobody knows what the peer has is closed.
+        """
+        try:
+            waiter = transp._make_empty_waiter()
+        except BaseException:
+            sending.close()
+            raise
+        # Reading rests: a protocol that answers now would write into the middle of the file.
+        was_reading = transp.is_reading()
+        transp.pause_reading()
+        try:
+            try:
+                await waiter
+            except BaseException:
+                sending.close()
+                raise
+            # A task, so that a transport which is closed meanwhile can stop it.
+            task = self.create_task(sending)
+            transp._file_sending = task
+            try:
+                return await task
+            except CancelledError:
+                if transp.is_closing() and not transp._file_sending:
+                    raise ConnectionError("Connection is closed") from None
+                raise
+            except OSError as exc:
+                transp._fatal_error(exc, "Fatal write error on socket transport")
+                raise
+        finally:
+            transp._file_sending = None
+            transp._reset_empty_waiter()
+            if was_reading:
+                transp.resume_reading()
 
     async def _sendfile_fallback(
         self, transp: Any, file: IO[bytes], offset: int, count: int | None
