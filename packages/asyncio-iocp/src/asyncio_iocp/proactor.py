@@ -1,0 +1,528 @@
+"""The proactor: what an event loop asks the system to do, and where it hears that it is done.
+
+Every operation follows one path. It is started with an `Overlapped`, its future stands in `_pending`
+under the operation's address, the system works, a packet with that address arrives at the completion
+port, `select()` takes it and the future gets its outcome. Two shorter ways exist: an operation that
+cannot be started raises OSError at the call, and one that is completed at once, on a socket whose port
+need not hear of that, gives a future that is done already.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform != "win32":
+    raise ImportError("completion ports need Windows")
+
+import _winapi
+import io
+import math
+import socket
+import time
+import weakref
+
+from asyncio_core.log import logger
+from asyncio_core.windows_pipes import PipeHandle
+from asyncio_iocp import _overlapped
+from asyncio_iocp._overlapped import (
+    INFINITE,
+    INVALID_HANDLE_VALUE,
+    NULL,
+    GetQueuedCompletionStatusEx,
+    Overlapped,
+)
+from asyncio_iocp.overlapped_futures import (
+    _AcceptFuture,
+    _AcceptPipeFuture,
+    _ConnectFuture,
+    _OverlappedFuture,
+    _PollFuture,
+    _ReceiveFromFuture,
+    _ReceiveFromIntoFuture,
+    _SelectFuture,
+    _WaitHandleFuture,
+)
+from asyncio_iocp.socket_polling import MEANING, SelectThread, events_of_interest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO, Any
+
+    from typing_extensions import Buffer
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.futures import Future
+
+__all__ = ("IocpProactor",)
+
+# Seconds between attempts to open a pipe all of whose instances are busy: the first, and the most.
+CONNECT_PIPE_INIT_DELAY = 0.001
+CONNECT_PIPE_MAX_DELAY = 0.100
+
+# Waits shorter than this, in milliseconds, are worth the system's finer timer.
+_FINE_WAIT = 100
+# Seconds that close() gives the system to end the operations that it has been asked to cancel.
+_CLOSE_PATIENCE = 10.0
+
+
+def _milliseconds(timeout: float | None) -> int:
+    """Return a timeout of so many seconds in the system's unit, rounded up."""
+    if timeout is None:
+        return INFINITE
+    if timeout <= 0:
+        return 0
+    return min(math.ceil(timeout * 1e3), INFINITE - 1)
+
+
+class _Link(weakref.ref["Any"]):
+    """What the proactor knows of an object whose handle its port tells about."""
+
+    __slots__ = ("family", "is_socket", "number", "skips")
+
+    # id() of the object, under which the link is found
+    number: int
+    is_socket: bool
+    family: int
+    # The port hears nothing of operations that are completed at once.
+    skips: bool
+
+
+class IocpProactor:
+    """Starts operations on sockets, pipes and handles, and tells when they are done.
+
+    Nearly all methods return a future of the loop that `set_loop()` names; cancelling it cancels the
+    operation. *concurrency* is how many threads the system lets run at once with packets of
+    the port: a loop is one. Only `wake()` may be called from other threads. Added in Python 3.4.
+    """
+
+    def __init__(self, concurrency: int = INFINITE) -> None:
+        self._port: int | None = None
+        self._port = _overlapped.CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, concurrency)
+        self._loop: AbstractEventLoop | None = None
+        # address of the operation -> its future
+        self._pending: dict[int, _OverlappedFuture] = {}
+        # id of an object -> its link
+        self._links: dict[int, _Link] = {}
+        # Packets that were taken from the port and not dealt with yet.
+        self._packets: list[tuple[int, int, int, int]] = []
+        self._waking = False
+        self._fine_timer = False
+        # Handle of the driver that polls sockets; 0 where there is none, None as long as unknown.
+        self._afd: int | None = None
+        self._select_thread: SelectThread | None = None
+
+    def __repr__(self) -> str:
+        state = "closed" if self._port is None else f"pending={len(self._pending)}"
+        return f"<{type(self).__name__} {state}>"
+
+    def __del__(self) -> None:
+        if self._port is not None:
+            self.close()
+
+    def set_loop(self, loop: AbstractEventLoop) -> None:
+        """Name the loop that the futures belong to."""
+        self._loop = loop
+
+    # --- Waiting -----------------------------------------------------------------------------
+
+    def select(self, timeout: float | None = None) -> list[Future[Any]]:
+        """Wait for operations to be done, give their futures the outcome, and return these.
+
+        Waits at most *timeout* seconds, rounded up to milliseconds; None means as long as it takes.
+        """
+        wait = _milliseconds(timeout)
+        if wait and (wait < _FINE_WAIT) is not self._fine_timer:
+            self._set_fine_timer(wait < _FINE_WAIT)
+        packets = self._packets
+        if not packets:
+            assert self._port is not None, "the proactor is closed"
+            GetQueuedCompletionStatusEx(self._port, wait, 256, packets)
+            self._waking = False
+        pending = self._pending
+        finished: list[Future[Any]] = []
+        taken = 0
+        # Ctrl-C may raise anywhere in here: a packet is forgotten after it has been dealt with.
+        try:
+            for _, transferred, _, address in packets:
+                future = pending.get(address)
+                if future is not None:
+                    future._arrived(transferred)
+                    del pending[address]
+                    finished.append(future)
+                taken += 1
+        finally:
+            del packets[:taken]
+        return finished
+
+    def wake(self) -> None:
+        """Have a `select()` that waits, or the next one, return at once.
+
+        From any thread, at any time; does nothing once the proactor is closed.
+        """
+        port = self._port
+        if self._waking or port is None:
+            return
+        self._waking = True
+        try:
+            _overlapped.PostQueuedCompletionStatus(port, 0, 0, 0)
+        except OSError:
+            if self._port is not None:
+                raise
+
+    def _set_fine_timer(self, fine: bool) -> None:
+        """Switch between the system's usual timer, of some 15 ms, and one of a millisecond."""
+        if fine:
+            _overlapped.timeBeginPeriod(1)
+        else:
+            _overlapped.timeEndPeriod(1)
+        self._fine_timer = fine
+
+    # --- Links and futures -------------------------------------------------------------------
+
+    def _register_with_iocp(self, obj: Any) -> _Link:
+        """Have the port tell about the operations of an object with a handle, once.
+
+        Raises OSError for what is closed or cannot do overlapped operations.
+        """
+        link = self._links.get(id(obj))
+        if link is not None:
+            return link
+        if isinstance(obj, io.IOBase):
+            # Their numbers are the C library's, not handles, and none of them is overlapped.
+            raise _os_error(_overlapped.ERROR_INVALID_HANDLE)
+        is_socket = isinstance(obj, socket.socket)
+        handle = obj.fileno()
+        if handle == -1 and is_socket:
+            raise _os_error(_overlapped.WSAENOTSOCK)
+        assert self._port is not None, "the proactor is closed"
+        _overlapped.CreateIoCompletionPort(handle, self._port, 0, 0)
+        link = _Link(obj, self._unlink)
+        link.number = id(obj)
+        link.is_socket = is_socket
+        link.family = int(obj.family) if is_socket else 0
+        link.skips = (
+            is_socket and obj.type == socket.SOCK_STREAM and _overlapped.SkipSuccessPackets(handle)
+        )
+        self._links[link.number] = link
+        return link
+
+    def _unlink(self, link: weakref.ref[Any]) -> None:
+        assert isinstance(link, _Link)
+        self._links.pop(link.number, None)
+
+    def _in_charge(self) -> AbstractEventLoop:
+        assert self._loop is not None, "the proactor has no loop"
+        return self._loop
+
+    def _done(self, result: Any) -> Future[Any]:
+        """Return a future that has its result."""
+        future = self._in_charge().create_future()
+        future.set_result(result)
+        return future
+
+    def _expect(
+        self, future: _OverlappedFuture, operation: Overlapped, completed: bool
+    ) -> _OverlappedFuture:
+        """Wait for the operation's packet, unless it is completed and none is to come."""
+        if completed:
+            future._arrived(0)
+        else:
+            self._pending[operation.address] = future
+        return future
+
+    def _forget(self, future: _OverlappedFuture) -> None:
+        """No packet is to come for this future."""
+        operation, future._operation = future._operation, None
+        future._keep = None
+        if operation is not None:
+            self._pending.pop(operation.address, None)
+
+    # --- Streams and pipes -------------------------------------------------------------------
+
+    def recv(self, conn: socket.socket, nbytes: int, flags: int = 0) -> Future[bytes]:
+        """Read at most *nbytes* from a socket or a pipe; the result is b"" at the end."""
+        link = self._links.get(id(conn)) or self._register_with_iocp(conn)
+        operation = Overlapped(NULL)
+        try:
+            if link.is_socket:
+                completed = operation.WSARecv(conn.fileno(), nbytes, flags)
+            else:
+                completed = operation.ReadFile(conn.fileno(), nbytes)
+        except BrokenPipeError:
+            return self._done(b"")
+        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    def recv_into(self, conn: socket.socket, buf: Buffer, flags: int = 0) -> Future[int]:
+        """Read into *buf*; the result is the number of bytes, 0 at the end."""
+        link = self._links.get(id(conn)) or self._register_with_iocp(conn)
+        operation = Overlapped(NULL)
+        try:
+            if link.is_socket:
+                completed = operation.WSARecvInto(conn.fileno(), buf, flags)
+            else:
+                completed = operation.ReadFileInto(conn.fileno(), buf)
+        except BrokenPipeError:
+            return self._done(0)
+        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    def send(self, conn: socket.socket, buf: Buffer, flags: int = 0) -> Future[int]:
+        """Write all of *buf* to a socket or a pipe; the result is the number of bytes."""
+        link = self._links.get(id(conn)) or self._register_with_iocp(conn)
+        operation = Overlapped(NULL)
+        if link.is_socket:
+            completed = operation.WSASend(conn.fileno(), buf, flags)
+        else:
+            completed = operation.WriteFile(conn.fileno(), buf)
+        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    def sendfile(
+        self, sock: socket.socket, file: IO[bytes], offset: int, count: int
+    ) -> Future[int]:
+        """Send *count* bytes of a file from *offset* on; the result is the number of bytes.
+
+        At most 2**31 - 1 bytes at once; a *count* of 0 means to the end of the file.
+        """
+        import msvcrt
+
+        link = self._register_with_iocp(sock)
+        operation = Overlapped(NULL)
+        completed = operation.TransmitFile(
+            sock.fileno(),
+            msvcrt.get_osfhandle(file.fileno()),
+            offset & 0xFFFFFFFF,
+            offset >> 32,
+            count,
+            0,
+            0,
+        )
+        future = _OverlappedFuture(operation, (sock, file), loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    # --- Datagrams ---------------------------------------------------------------------------
+
+    def recvfrom(
+        self, conn: socket.socket, nbytes: int, flags: int = 0
+    ) -> Future[tuple[bytes, Any]]:
+        """Receive a datagram; the result is its data, at most *nbytes*, and the sender's address.
+
+        It is (b"", None) where the system reports that an earlier datagram was not delivered.
+        """
+        link = self._register_with_iocp(conn)
+        operation = Overlapped(NULL)
+        completed = operation.WSARecvFrom(conn.fileno(), nbytes, flags)
+        future = _ReceiveFromFuture(operation, conn, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    def recvfrom_into(
+        self, conn: socket.socket, buf: Buffer, flags: int = 0
+    ) -> Future[tuple[int, Any]]:
+        """Receive a datagram into *buf*; the result is the number of bytes and the address.
+
+        It is (0, None) where an earlier datagram was not delivered. Added in Python 3.11.
+        """
+        link = self._register_with_iocp(conn)
+        operation = Overlapped(NULL)
+        size = memoryview(buf).nbytes
+        completed = operation.WSARecvFromInto(conn.fileno(), buf, size, flags)
+        future = _ReceiveFromIntoFuture(operation, conn, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    def sendto(
+        self, conn: socket.socket, buf: Buffer, flags: int = 0, addr: Any = None
+    ) -> Future[int]:
+        """Send a datagram to *addr*, with a numeric host; the result is the number of bytes."""
+        link = self._register_with_iocp(conn)
+        operation = Overlapped(NULL)
+        completed = operation.WSASendTo(conn.fileno(), buf, flags, addr)
+        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    # --- Connections -------------------------------------------------------------------------
+
+    def accept(self, listener: socket.socket) -> Future[tuple[socket.socket, Any]]:
+        """Accept a connection; the result is a non-blocking socket and the peer's address.
+
+        A client that is gone before it was accepted gives ConnectionResetError.
+        """
+        link = self._register_with_iocp(listener)
+        connection = socket.socket(link.family)
+        try:
+            connection.setblocking(False)
+            operation = Overlapped(NULL)
+            completed = operation.AcceptEx(listener.fileno(), connection.fileno())
+        except BaseException:
+            connection.close()
+            raise
+        future = _AcceptFuture(operation, listener, connection, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    def connect(self, conn: socket.socket, address: Any) -> Future[None]:
+        """Connect a socket to an address with a numeric host; the result is None."""
+        link = self._register_with_iocp(conn)
+        if conn.type == socket.SOCK_DGRAM:
+            # Nothing is sent, the system only notes the address.
+            _overlapped.WSAConnect(conn.fileno(), address)
+            return self._done(None)
+        try:
+            _overlapped.BindLocal(conn.fileno(), link.family)
+        except OSError as error:
+            # Also says so of a socket that has been bound before, which is as good.
+            if error.winerror != _overlapped.WSAEINVAL or not _is_bound(conn):
+                raise
+        operation = Overlapped(NULL)
+        completed = operation.ConnectEx(conn.fileno(), address)
+        future = _ConnectFuture(operation, conn, loop=self._in_charge())
+        return self._expect(future, operation, completed and link.skips)
+
+    def accept_pipe(self, pipe: PipeHandle) -> Future[PipeHandle]:
+        """Wait for a client of a named pipe's instance; the result is *pipe*."""
+        self._register_with_iocp(pipe)
+        operation = Overlapped(NULL)
+        if operation.ConnectNamedPipe(pipe.fileno()):
+            return self._done(pipe)
+        future = _AcceptPipeFuture(operation, pipe, loop=self._in_charge())
+        return self._expect(future, operation, False)
+
+    async def connect_pipe(self, address: str) -> PipeHandle:
+        """Open the client's end of the named pipe *address*; wait while all its instances are busy.
+
+        Raises FileNotFoundError where there is no such pipe.
+        """
+        from asyncio_core.combinators import sleep
+
+        for delay in _growing_delays():
+            try:
+                return PipeHandle(_overlapped.ConnectPipe(address))
+            except OSError as error:
+                if error.winerror != _overlapped.ERROR_PIPE_BUSY:
+                    raise
+            # The system can wait for it as well, but only with a thread that does nothing else.
+            await sleep(delay)
+        raise AssertionError("unreachable")
+
+    def _stop_serving(self, obj: Any) -> None:
+        """Cancel what is pending for a listening socket or a pipe's instance."""
+        for future in list(self._pending.values()):
+            if future._keep is obj:
+                future.cancel()
+
+    # --- Handles and readiness ---------------------------------------------------------------
+
+    def wait_for_handle(self, handle: int, timeout: float | None = None) -> Future[bool]:
+        """Wait until a handle is signalled: the result is True, or False after *timeout* seconds."""
+        wait = _milliseconds(timeout)
+        assert self._port is not None, "the proactor is closed"
+        operation = Overlapped(NULL)
+        future = _WaitHandleFuture(operation, None, loop=self._in_charge())
+        future._begin(
+            self,
+            _overlapped.RegisterWaitWithQueue(int(handle), self._port, operation.address, wait),
+        )
+        return self._expect(future, operation, False)
+
+    def poll_socket(self, fd: int, events: int) -> Future[int]:
+        """Wait, once, until the socket *fd* can be read or written without waiting.
+
+        *events* and the result are masks of `selectors.EVENT_READ` and `EVENT_WRITE`. A socket that
+        has failed is ready for all that was asked. Raises OSError for what is no socket. Added in
+        asyncio-iocp 0.1.
+        """
+        interest = events_of_interest(events)
+        afd = self._open_afd() if self._afd is None else self._afd
+        operation = Overlapped(NULL)
+        if not afd:
+            return self._poll_in_thread(fd, events, operation)
+        operation.PollSocket(afd, fd, interest)
+        future = _PollFuture(operation, None, loop=self._in_charge())
+        future._asked = events
+        future._meaning = MEANING
+        return self._expect(future, operation, False)
+
+    def _open_afd(self) -> int:
+        assert self._port is not None, "the proactor is closed"
+        try:
+            afd = _overlapped.OpenAfd()
+        except OSError as error:
+            logger.debug("sockets are polled by a thread, for lack of a driver: %s", error)
+            self._afd = 0
+            return 0
+        try:
+            _overlapped.CreateIoCompletionPort(afd, self._port, 0, 0)
+        except BaseException:
+            _winapi.CloseHandle(afd)
+            raise
+        self._afd = afd
+        return afd
+
+    def _poll_in_thread(self, fd: int, events: int, operation: Overlapped) -> Future[int]:
+        import select
+
+        select.select([fd], [], [], 0)  # raises for what is no socket
+        if self._select_thread is None:
+            self._select_thread = SelectThread(self._report_ready)
+        future = _SelectFuture(operation, None, loop=self._in_charge())
+        future._thread = self._select_thread
+        self._expect(future, operation, False)
+        self._select_thread.wait(operation.address, fd, events)
+        return future
+
+    def _report_ready(self, address: int, ready: int) -> None:
+        if self._port is not None:
+            _overlapped.PostQueuedCompletionStatus(self._port, ready, 0, address)
+
+    # --- The end -----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Cancel what is pending, wait until the system is through with it, and close the port.
+
+        A second call does nothing.
+        """
+        if self._port is None:
+            return
+        for future in list(self._pending.values()):
+            future.cancel()
+        self._drain()
+        if self._select_thread is not None:
+            self._select_thread.close()
+        if self._fine_timer:
+            self._set_fine_timer(False)
+        port, self._port = self._port, None
+        _winapi.CloseHandle(port)
+        if self._afd:
+            _winapi.CloseHandle(self._afd)
+        self._links.clear()
+        self._loop = None
+
+    def _drain(self) -> None:
+        """Take the packets of what has been cancelled."""
+        give_up = time.monotonic() + _CLOSE_PATIENCE
+        while self._pending:
+            self.select(0.5)
+            if self._pending and time.monotonic() > give_up:
+                # Their memory is safe: the extension keeps it for as long as the system may want it.
+                logger.warning("operations did not end: %r", list(self._pending.values()))
+                self._pending.clear()
+
+
+def _os_error(code: int) -> OSError:
+    return OSError(None, _overlapped.FormatMessage(code), None, code)
+
+
+def _is_bound(conn: socket.socket) -> bool:
+    try:
+        conn.getsockname()
+    except OSError:
+        return False
+    return True
+
+
+def _growing_delays() -> Iterator[float]:
+    """Yield seconds to wait between attempts: doubled each time, up to the most."""
+    delay = CONNECT_PIPE_INIT_DELAY
+    while True:
+        yield delay
+        delay = min(delay * 2, CONNECT_PIPE_MAX_DELAY)
