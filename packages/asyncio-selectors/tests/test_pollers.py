@@ -73,6 +73,15 @@ def test_unregistered_descriptors_are_forgotten(polled: Poller, pair: Any) -> No
         polled.get_key(left)
 
 
+@pytest.mark.parametrize("make", [best_poller, selectors.DefaultSelector])
+def test_any_selector_tells_what_it_watches(make: Any, pair: Any) -> None:
+    left, right = pair
+    with make() as selector:
+        key = selector.register(left, EVENT_WRITE, "mine")
+        assert poller.key_of(selector, left.fileno()) == key
+        assert poller.key_of(selector, right.fileno()) is None
+
+
 def test_registering_twice_is_an_error(polled: Poller, pair: Any) -> None:
     left, _ = pair
     polled.register(left, EVENT_WRITE)

@@ -11,6 +11,7 @@ Programs that use a poller as a plain selector may register anything; they call 
 
 from __future__ import annotations
 
+import sys
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 else:
     _KeyMapping = dict
 
-__all__ = ("Poller", "descriptor_of")
+__all__ = ("Poller", "descriptor_of", "key_of")
 
 
 def descriptor_of(fileobj: Any) -> int:
@@ -201,6 +202,17 @@ class Poller(BaseSelector):
         """Forget everything; the watched files stay open."""
         self._keys.clear()
         self._closed = True
+
+
+def key_of(selector: BaseSelector, fd: int) -> SelectorKey | None:
+    """Return what any selector, a poller or another, has about a descriptor number, or None."""
+    if sys.version_info >= (3, 13):
+        return selector.get_map().get(fd)
+    # The standard selectors' mapping has no get() of its own there: ask in the way of that time.
+    try:
+        return selector.get_key(fd)
+    except KeyError:
+        return None
 
 
 def _check_events(events: int) -> None:

@@ -17,7 +17,7 @@ from asyncio_core.faces import make_face
 from asyncio_core.handles import Handle
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
-from asyncio_selectors.poller import Poller, descriptor_of
+from asyncio_selectors.poller import Poller, descriptor_of, key_of
 from asyncio_selectors.poller_choice import best_poller
 from asyncio_selectors.sockets import SocketCalls
 from asyncio_selectors.stream_transport import _HAS_SENDMSG, _SelectorSocketTransport
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
     from contextvars import Context
+    from selectors import SelectorKey
     from typing import Any, TypeVarTuple, Unpack
 
     from asyncio_core.futures import Future
@@ -203,6 +204,13 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
                     return int(key.fd)
             raise
 
+    def _key(self, fd: int) -> SelectorKey | None:
+        """Return what is registered for a descriptor number. Asked at most waits, mostly in vain."""
+        poller = self._poller
+        if poller is not None and poller is self._selector:
+            return poller.get_map().get(fd)
+        return key_of(self._selector, fd)
+
     def _add_reader(
         self,
         fd: int,
@@ -214,7 +222,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         self._check_closed()
         handle = Handle(callback, args, self, context)
         selector = self._selector
-        key = selector.get_map().get(fd)
+        key = self._key(fd)
         if key is None:
             selector.register(fd if fileobj is None else fileobj, EVENT_READ, (handle, None))
         else:
@@ -235,7 +243,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         self._check_closed()
         handle = Handle(callback, args, self, context)
         selector = self._selector
-        key = selector.get_map().get(fd)
+        key = self._key(fd)
         if key is None:
             selector.register(fd if fileobj is None else fileobj, EVENT_WRITE, (None, handle))
         else:
@@ -255,7 +263,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         if self._closed:
             return False
         selector = self._selector
-        key = selector.get_map().get(fd)
+        key = self._key(fd)
         if key is None:
             return False
         handle, writer = key.data
@@ -274,7 +282,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         if self._closed:
             return False
         selector = self._selector
-        key = selector.get_map().get(fd)
+        key = self._key(fd)
         if key is None:
             return False
         reader, handle = key.data
