@@ -28,7 +28,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 MODULE = "asyncio_iocp._overlapped"
-LIBRARIES = ["ws2_32", "mswsock", "winmm"]
+LIBRARIES = ["ws2_32", "winmm"]
 LIMITED_API = ("cp311", "0x030b0000")
 # What the compilers call a processor -> what wheels call it with Windows.
 PLATFORMS = {"x86_64": "win_amd64", "i686": "win32", "aarch64": "win_arm64"}

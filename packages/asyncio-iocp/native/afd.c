@@ -50,6 +50,13 @@ open_afd(PyObject *module, PyObject *unused)
     return PyLong_FromVoidPtr(handle);
 }
 
+/* Who asks speaks of a socket, which the driver takes for any handle. */
+static DWORD
+as_socket_error(DWORD error)
+{
+    return error == ERROR_INVALID_HANDLE ? WSAENOTSOCK : error;
+}
+
 METHOD(overlapped_poll_socket)
 {
     HANDLE afd;
@@ -63,7 +70,7 @@ METHOD(overlapped_poll_socket)
     /* The driver knows the innermost socket only, without the layers that were put around it. */
     if (WSAIoctl(socket, SIO_BASE_HANDLE, NULL, 0, &base, sizeof(base), &size, NULL, NULL) ==
         SOCKET_ERROR)
-        return raise_windows_error((DWORD)WSAGetLastError());
+        return raise_windows_error(as_socket_error((DWORD)WSAGetLastError()));
     if ((op = begin(self, POLL, afd, 1)) == NULL)
         return NULL;
     op->extra.poll.timeout.QuadPart = INT64_MAX;
@@ -75,6 +82,6 @@ METHOD(overlapped_poll_socket)
     error = DeviceIoControl(afd, IOCTL_AFD_POLL, &op->extra.poll, sizeof(op->extra.poll),
                             &op->extra.poll, sizeof(op->extra.poll), NULL, &op->overlapped)
                 ? ERROR_SUCCESS
-                : GetLastError();
+                : as_socket_error(GetLastError());
     return started(self, op, error);
 }

@@ -29,7 +29,7 @@ METHOD(register_wait)
 {
     module_state *state = state_of(self);
     HANDLE handle, port, address, wait;
-    DWORD milliseconds;
+    DWORD milliseconds, flags;
     wait_context *context;
     PyObject *key = NULL, *value = NULL;
 
@@ -37,6 +37,9 @@ METHOD(register_wait)
         handle_from(args[0], &handle) < 0 || handle_from(args[1], &port) < 0 ||
         handle_from(args[2], &address) < 0 || dword_from(args[3], &milliseconds) < 0)
         return NULL;
+    /* The pool takes any number, and would wait for it for ever. */
+    if (!GetHandleInformation(handle, &flags))
+        return raise_windows_error(GetLastError());
     if ((context = PyMem_Malloc(sizeof(*context))) == NULL)
         return PyErr_NoMemory();
     context->port = port;
