@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import sys
-from typing import ClassVar
 
 from asyncio_core.policies import BaseDefaultEventLoopPolicy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+    from asyncio_core.abstract_loop import AbstractEventLoop
 
 __all__ = ("IocpEventLoopPolicy",)
 
 
-def _reason() -> str:
-    """Say in one line why no completion loop can be made here."""
-    where = "" if sys.platform == "win32" else f"needs Windows (this is {sys.platform}) and "
-    return (
-        f"the event loop of asyncio-iocp {where}is not part of this release yet; "
-        "use the loop of asyncio-selectors instead (ASYNCIO_LOOP=selectors)"
-    )
+def _reason() -> str | None:
+    """Say in one line why no completion loop can be made here, None where it can."""
+    instead = "use the loop of asyncio-selectors instead (ASYNCIO_LOOP=selectors)"
+    if sys.platform != "win32":
+        return f"the event loop of asyncio-iocp needs Windows (this is {sys.platform}); {instead}"
+    try:
+        from asyncio_iocp import _overlapped  # noqa: F401
+    except ImportError as exc:
+        return (
+            "the event loop of asyncio-iocp needs its extension module, "
+            f"which this installation lacks ({exc}); {instead}"
+        )
+    return None
 
 
 class IocpEventLoopPolicy(BaseDefaultEventLoopPolicy):
-    """Policy for the completion loop; there is none to make in this release, nor a policy.
+    """Makes loops over completion ports, one for each thread that asks.
 
-    `unusable` is the reason, a string: the choice of the platform's default passes over a policy class
-    that has one. Added in asyncio-iocp 0.1.
+    `unusable` says, where no such loop can be made, in one line why: the choice of the platform's
+    default passes over a policy class that has it. The loop's module is imported with the first loop.
     """
 
     unusable: ClassVar[str | None] = _reason()
 
     def __init__(self) -> None:
-        """Raise NotImplementedError, with a message that names a loop that does run here."""
-        raise NotImplementedError(self.unusable)
+        """Raise NotImplementedError where no such loop can be made."""
+        if self.unusable is not None:
+            raise NotImplementedError(self.unusable)
+        super().__init__()
+
+    def new_event_loop(self) -> AbstractEventLoop:
+        """Make a new loop over a completion port."""
+        from asyncio_iocp.windows_events import ProactorEventLoop
+
+        return ProactorEventLoop()

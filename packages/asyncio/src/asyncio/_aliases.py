@@ -8,7 +8,7 @@ name is seen through both, and `isinstance`, `pickle` and `importlib.reload` kno
 from __future__ import annotations
 
 import sys
-from asyncio._names import ELSEWHERE, MODULES, NAMES
+from asyncio._names import ELSEWHERE, MODULES, NAMES, STAND_INS
 from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
@@ -90,7 +90,12 @@ def load_home(home: str, wanted: str) -> ModuleType:
 def _import_piece(name: str) -> ModuleType:
     if name in ELSEWHERE:
         raise ImportError(f"{_PREFIX}{name} exists on {ELSEWHERE[name]} only", name=_PREFIX + name)
-    return _import_module(MODULES[name], _PREFIX + name)
+    try:
+        return _import_module(MODULES[name], _PREFIX + name)
+    except ModuleNotFoundError as error:
+        if name in STAND_INS and error.name == MODULES[name].partition(".")[0]:
+            return _import_module(STAND_INS[name], _PREFIX + name)
+        raise
 
 
 def _import_module(target: str, wanted: str) -> ModuleType:

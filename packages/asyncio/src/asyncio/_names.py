@@ -42,11 +42,12 @@ MODULES = {
     "trsock": "asyncio_core.trsock",
     "unix_events": "asyncio_selectors.unix_events",
     "windows_events": "asyncio_iocp.windows_events",
-    "windows_utils": "asyncio_iocp.windows_utils",
+    "windows_utils": "asyncio_subprocess.windows_utils",
 }
 
-if sys.platform != "win32":
-    MODULES["proactor_events"] = "asyncio._no_proactor"
+# What stands in for a submodule whose distribution the platform does not need: asyncio-iocp installs
+# everywhere, but comes with asyncio on Windows only.
+STAND_INS = {} if sys.platform == "win32" else {"proactor_events": "asyncio._no_proactor"}
 
 # These exist on the other platform only, in the standard library too.
 if sys.platform == "win32":

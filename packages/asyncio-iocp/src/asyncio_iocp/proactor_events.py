@@ -1,0 +1,278 @@
+"""The completion loop, as far as it does not matter whose completions they are.
+
+A proactor starts operations and gives a future for each; asking it what is done (`select()`) sets their
+results, and their callbacks move the connections on. The other parts stand in modules of their own:
+sockets.py (`sock_*`), accepting.py, sending_files.py, readiness.py, signals.py, and the transports.
+
+Nothing here needs Windows. The proactor over Windows' completion ports is in proactor.py, and
+windows_events.py puts the two together.
+"""
+
+from __future__ import annotations
+
+import socket
+import weakref
+
+from asyncio_core import log
+from asyncio_core.exceptions import CancelledError
+from asyncio_core.faces import make_face
+from asyncio_iocp.accepting import AcceptLoop
+from asyncio_iocp.datagram_transport import _ProactorDatagramTransport
+from asyncio_iocp.readiness import Readiness
+from asyncio_iocp.reading import _ProactorReadPipeTransport
+from asyncio_iocp.sending_files import FileSending
+from asyncio_iocp.signals import SignalHandlers
+from asyncio_iocp.sockets import SocketCalls
+from asyncio_iocp.stream_transport import _ProactorDuplexPipeTransport, _ProactorSocketTransport
+from asyncio_iocp.transport_base import _ProactorBasePipeTransport
+from asyncio_iocp.writing import _ProactorBaseWritePipeTransport, _ProactorWritePipeTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    import ssl
+    from typing import Any
+
+    from asyncio_core.futures import Future
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.serving import Server
+    from asyncio_core.transports import Transport
+
+    logger: logging.Logger
+
+__all__ = ("BaseProactorEventLoop",)
+
+# Re-exported: the standard module of this name has them.
+_FACE = (_ProactorBasePipeTransport, _ProactorBaseWritePipeTransport)
+
+_WAKE_BYTE = b"\0"
+
+
+class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, SignalHandlers):
+    """A loop over `proactor`, an object like `IocpProactor`, which it owns and closes.
+
+    See PEP 3156.
+    """
+
+    _ssock: Any = None
+    _csock: Any = None
+
+    def __init__(self, proactor: Any) -> None:
+        super().__init__()
+        self._proactor = self._selector = proactor
+        # The transport that owns a descriptor, if one does: nobody else may watch it.
+        self._transports = weakref.WeakValueDictionary()
+        self._watches = {}
+        self._accept_futures = {}
+        self._resting = {}
+        self._signal_handlers = {}
+        # The read of what wakes the loop, under way from the first run on.
+        self._self_reading_future: Any = None
+        self._internal_fds = 0
+        try:
+            proactor.set_loop(self)
+            self._make_self_pipe()
+        except BaseException:
+            # Nothing is there to be closed, and the proactor is not ours yet.
+            self._closed = True
+            raise
+
+    def _process_events(self, event_list: Any) -> None:
+        """Do nothing: asking for the events has set the results of their futures."""
+
+    def _run_forever_setup(self) -> None:
+        super()._run_forever_setup()
+        try:
+            if self._self_reading_future is None:
+                self._loop_self_reading()
+            self._take_wakeup_fd()
+        except BaseException:
+            super()._run_forever_cleanup()
+            raise
+
+    def _run_forever_cleanup(self) -> None:
+        try:
+            self._return_wakeup_fd()
+        finally:
+            super()._run_forever_cleanup()
+
+    def close(self) -> None:
+        """Close the loop, its proactor and its own sockets; see `AbstractEventLoop.close()`."""
+        proactor = self._proactor
+        if self._thread_id is None and not self._closed:
+            for let_go in (
+                self._drop_signal_handlers,
+                self._stop_accepting,
+                self._stop_watching,
+                self._close_self_pipe,
+                # What was cancelled comes to its end in there, and its futures still know the loop.
+                proactor.close,
+            ):
+                let_go()
+            self._proactor = self._selector = None
+        # Refuses where the loop runs.
+        super().close()
+
+    # Waking up. A socket pair, because the interpreter writes the numbers of signals into it.
+
+    def _make_self_pipe(self) -> None:
+        self._ssock, self._csock = socket.socketpair()
+        self._ssock.setblocking(False)
+        self._csock.setblocking(False)
+        self._internal_fds = 1
+
+    def _close_self_pipe(self) -> None:
+        reading, self._self_reading_future = self._self_reading_future, None
+        if reading is not None:
+            reading.cancel()
+        self._ssock.close()
+        self._csock.close()
+        self._ssock = self._csock = None
+        self._internal_fds = 0
+
+    def _loop_self_reading(self, fut: Any = None) -> None:
+        """Take what woke the loop, if something did, and listen again."""
+        if fut is not None:
+            if fut is not self._self_reading_future:
+                return
+            self._self_reading_future = None
+        try:
+            if fut is not None:
+                data = fut.result()
+                if self._signal_handlers:
+                    self._process_self_data(data)
+            reading = self._proactor.recv(self._ssock, 4096)
+        except CancelledError:
+            # The loop is being closed.
+            return
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self.call_exception_handler(
+                {"message": "the loop can not be woken any more", "exception": exc, "loop": self}
+            )
+        else:
+            self._self_reading_future = reading
+            reading.add_done_callback(self._loop_self_reading)
+
+    def _write_to_self(self) -> None:
+        # Called from any thread, also while the loop closes in its own.
+        csock = self._csock
+        if csock is None:
+            return
+        try:
+            csock.send(_WAKE_BYTE)
+        except OSError:
+            # Full: then it wakes anyway. Closed: then there is nobody to wake.
+            if self._debug:
+                log.logger.debug(
+                    "Fail to write a null byte into the self-pipe socket", exc_info=True
+                )
+
+    # Transports.
+
+    def _make_socket_transport(
+        self,
+        sock: socket.socket,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        *,
+        extra: dict[str, Any] | None = None,
+        server: Server | None = None,
+    ) -> _ProactorSocketTransport:
+        self._free_number(sock)
+        return _ProactorSocketTransport(self, sock, protocol, waiter, extra, server)
+
+    def _make_ssl_transport(
+        self,
+        rawsock: socket.socket,
+        protocol: BaseProtocol,
+        sslcontext: ssl.SSLContext | bool | None,
+        waiter: Future[Any] | None = None,
+        *,
+        server: Server | None = None,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: dict[str, Any] | None = None,
+        call_connection_made: bool = True,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> Transport:
+        from asyncio_core.sslproto import SSLProtocol
+
+        self._free_number(rawsock)
+        layer = SSLProtocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            call_connection_made=call_connection_made,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        _ProactorSocketTransport(self, rawsock, layer, None, extra, server)
+        transport: Transport = layer._app_transport
+        return transport
+
+    def _make_datagram_transport(
+        self,
+        sock: socket.socket,
+        protocol: BaseProtocol,
+        address: Any = None,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _ProactorDatagramTransport:
+        self._free_number(sock)
+        return _ProactorDatagramTransport(self, sock, protocol, address, waiter, extra)
+
+    def _make_read_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _ProactorReadPipeTransport:
+        return _ProactorReadPipeTransport(self, pipe, protocol, waiter, extra)
+
+    def _make_write_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _ProactorWritePipeTransport:
+        return _ProactorWritePipeTransport(self, pipe, protocol, waiter, extra)
+
+    def _make_duplex_pipe_transport(
+        self,
+        pipe: Any,
+        protocol: BaseProtocol,
+        waiter: Future[Any] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> _ProactorDuplexPipeTransport:
+        return _ProactorDuplexPipeTransport(self, pipe, protocol, waiter, extra)
+
+
+def __getattr__(name: str) -> Any:
+    # For those who look for it here, or replace it; it is expensive to make.
+    if name == "logger":
+        return log.logger
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+make_face(
+    __name__,
+    (
+        "accepting",
+        "datagram_transport",
+        "reading",
+        "sending_files",
+        "signals",
+        "sockets",
+        "stream_transport",
+        "transport_base",
+        "writing",
+    ),
+)

@@ -1,0 +1,62 @@
+"""Part of the loop: sending files with the system's `TransmitFile()`."""
+
+from __future__ import annotations
+
+import os
+
+from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.exceptions import SendfileNotAvailableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import IO, Any
+
+__all__ = ("FileSending",)
+
+# Bytes that one call takes at most, by its documentation.
+_MOST_AT_ONCE = 2**31 - 2
+
+
+def _size_of(file: Any) -> int:
+    """Return the size in bytes of `file`, which has to be a plain file."""
+    from stat import S_ISREG
+
+    try:
+        status = os.fstat(file.fileno())
+    except (AttributeError, TypeError, ValueError, OSError) as exc:
+        raise SendfileNotAvailableError("not a regular file") from exc
+    if not S_ISREG(status.st_mode):
+        raise SendfileNotAvailableError("not a regular file")
+    return status.st_size
+
+
+class FileSending(BaseEventLoop):
+    """The native half of `loop.sendfile()` and `loop.sock_sendfile()`."""
+
+    _proactor: Any
+
+    async def _sock_sendfile_native(
+        self, sock: socket.socket, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        """Send from `offset` up to `count` bytes (None: to the end) and return how many went out.
+
+        However it ends, the file's position is behind the last byte that is known to be sent.
+        """
+        end = _size_of(file)
+        if count is not None:
+            end = min(end, offset + count)
+        sent = 0
+        try:
+            while offset + sent < end:
+                most = min(end - offset - sent, _MOST_AT_ONCE)
+                sent += await self._proactor.sendfile(sock, file, offset + sent, most)
+            return sent
+        finally:
+            file.seek(offset + sent)
+
+    async def _sendfile_native(
+        self, transp: Any, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        sending = self._sock_sendfile_native(transp._sock, file, offset, count)
+        return await self._send_behind_buffer(transp, sending)

@@ -1,0 +1,112 @@
+"""Part of the loop: `sock_recv()` and its kin, for programs that keep their sockets themselves."""
+
+from __future__ import annotations
+
+import socket
+
+from asyncio_core.base_events import BaseEventLoop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ("SocketCalls",)
+
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
+
+
+class SocketCalls(BaseEventLoop):
+    """The `sock_*` methods: each starts one operation and waits for it.
+
+    The sockets must not block. Whoever is cancelled cancels the operation; what it had done by
+    then nobody can tell.
+    """
+
+    _proactor: Any
+
+    def _check_not_blocking(self, sock: socket.socket) -> None:
+        # Overlapped calls do not mind; programs that are to run on other loops too should.
+        if self._debug and sock.gettimeout() != 0:
+            raise ValueError(f"the socket must be non-blocking, not {sock!r}")
+
+    async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
+        """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
+        self._check_not_blocking(sock)
+        return await self._proactor.recv(sock, n)  # type: ignore[no-any-return]
+
+    async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
+        """Receive into the writable buffer `buf` and return the number of bytes.
+
+        Added in Python 3.7.
+        """
+        self._check_not_blocking(sock)
+        return await self._proactor.recv_into(sock, buf)  # type: ignore[no-any-return]
+
+    async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
+        """Receive a datagram of up to `bufsize` bytes; return it with its sender's address.
+
+        Where one that was sent before found nobody, the result is (b"", None). Added in Python 3.11.
+        """
+        self._check_not_blocking(sock)
+        return await self._proactor.recvfrom(sock, bufsize)  # type: ignore[no-any-return]
+
+    async def sock_recvfrom_into(
+        self, sock: socket.socket, buf: Any, nbytes: int = 0
+    ) -> tuple[int, Any]:
+        """Receive a datagram into `buf`, at most `nbytes` bytes of it (0: what the buffer holds).
+
+        Returns the number of bytes and the sender's address. Raises ValueError where `nbytes` is
+        more than the buffer holds. Added in Python 3.11.
+        """
+        self._check_not_blocking(sock)
+        with memoryview(buf) as whole, whole.cast("B") as view:
+            if nbytes > len(view):
+                raise ValueError(f"nbytes is {nbytes}, but the buffer holds {len(view)} bytes only")
+            room = view[:nbytes] if nbytes else view
+            return await self._proactor.recvfrom_into(sock, room)  # type: ignore[no-any-return]
+
+    async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
+        """Send all of the bytes-like `data`.
+
+        After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
+        """
+        self._check_not_blocking(sock)
+        await self._proactor.send(sock, data)
+
+    async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
+        """Send one datagram to `address` and return the number of bytes sent.
+
+        Added in Python 3.11.
+        """
+        self._check_not_blocking(sock)
+        return await self._proactor.sendto(sock, data, 0, address)  # type: ignore[no-any-return]
+
+    async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        """Accept one connection; return its socket, which does not block, and the peer's address.
+
+        See PEP 3156.
+        """
+        self._check_not_blocking(sock)
+        accepting = self._proactor.accept(sock)
+        try:
+            connection, address = await accepting
+        except BaseException:
+            if accepting.done() and not accepting.cancelled() and accepting.exception() is None:
+                # Cancelled in the same turn in which a connection came: it has no other owner.
+                accepting.result()[0].close()
+            raise
+        connection.setblocking(False)
+        return connection, address
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect to `address`; a host name is looked up first.
+
+        Raises OSError where the peer cannot be reached. See PEP 3156.
+        """
+        self._check_not_blocking(sock)
+        if sock.family in _INTERNET:
+            found = await self._ensure_resolved(
+                address, family=sock.family, type=sock.type, proto=sock.proto
+            )
+            address = found[0][4]
+        await self._proactor.connect(sock, address)

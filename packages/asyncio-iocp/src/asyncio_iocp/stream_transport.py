@@ -1,0 +1,77 @@
+"""The transports in both directions: TCP connections, and duplex pipes."""
+
+from __future__ import annotations
+
+import socket
+
+from asyncio_core import constants
+from asyncio_core.socket_options import _set_nodelay
+from asyncio_core.transports import Transport
+from asyncio_core.trsock import socket_facts
+from asyncio_iocp.reading import _ProactorReadPipeTransport
+from asyncio_iocp.writing import _WRITE_FAILED, _ProactorBaseWritePipeTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from asyncio_core.futures import Future
+    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.serving import Server
+
+__all__ = ("_ProactorDuplexPipeTransport", "_ProactorSocketTransport")
+
+
+class _ProactorDuplexPipeTransport(
+    _ProactorReadPipeTransport, _ProactorBaseWritePipeTransport, Transport
+):
+    """A pipe in both directions; it cannot be closed in one of them."""
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def write_eof(self) -> None:
+        raise NotImplementedError("a duplex pipe cannot be closed for writing only")
+
+
+class _ProactorSocketTransport(
+    _ProactorReadPipeTransport, _ProactorBaseWritePipeTransport, Transport
+):
+    """A connection over a stream socket."""
+
+    _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
+
+    def __init__(
+        self,
+        loop: Any,
+        sock: socket.socket,
+        protocol: BaseProtocol,
+        waiter: Future[None] | None = None,
+        extra: dict[str, Any] | None = None,
+        server: Server | None = None,
+    ) -> None:
+        super().__init__(loop, sock, protocol, waiter, extra, server)
+
+    def _set_extra(self, sock: socket.socket) -> None:
+        self._facts.update(socket_facts(sock, self._facts))
+
+    def _prepare(self, sock: socket.socket) -> None:
+        # Small writes go out when they are written; joining them is the program's choice.
+        _set_nodelay(sock)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if self._closing or self._eof_written:
+            return
+        self._eof_written = True
+        if self._write_fut is None:
+            self._shut_down_writing()
+
+    def _shut_down_writing(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as exc:
+            # Reset by the peer meanwhile.
+            self._fatal_error(exc, _WRITE_FAILED)

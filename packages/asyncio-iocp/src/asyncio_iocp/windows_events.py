@@ -1,0 +1,108 @@
+"""The loop of Windows: completion ports, named pipes, signals, and a clock that is fine enough.
+
+The concerns stand in modules of their own; this one puts them together and has the names under which
+programs know them.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform != "win32":
+    raise ImportError("the event loop over completion ports needs Windows")
+
+import _winapi
+import time
+
+from asyncio_core.faces import make_face
+from asyncio_iocp import _overlapped  # noqa: F401
+from asyncio_iocp.pipe_serving import NamedPipes, PipeServer
+from asyncio_iocp.policy import IocpEventLoopPolicy
+from asyncio_iocp.proactor import IocpProactor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__: tuple[str, ...] = (
+    "EventLoop",
+    "IocpProactor",
+    "PipeServer",
+    "ProactorEventLoop",
+)
+
+NULL = _winapi.NULL
+INFINITE = _winapi.INFINITE
+ERROR_CONNECTION_REFUSED = 1225
+ERROR_CONNECTION_ABORTED = 1236
+
+
+# Before Python 3.13 the monotonic clock of Windows moves in steps of some 16 milliseconds. There is a
+# finer one, and this is what to add to it for the time of the other.
+_CLOCK_IS_COARSE = time.get_clock_info("monotonic").resolution > 0.001
+_CLOCK_OFFSET = time.monotonic() - time.perf_counter()
+
+
+class ProactorEventLoop(NamedPipes):
+    """The event loop of Windows: sockets, pipes, files and processes over a completion port.
+
+    `proactor` is an `IocpProactor`, by default a new one; the loop owns it. Added in Python 3.4, the
+    default on Windows since 3.8.
+    """
+
+    def __init__(self, proactor: IocpProactor | None = None) -> None:
+        super().__init__(IocpProactor() if proactor is None else proactor)
+        if _CLOCK_IS_COARSE:
+            self._clock_resolution = time.get_clock_info("perf_counter").resolution
+
+    if _CLOCK_IS_COARSE:
+
+        def time(self) -> float:
+            """Return the loop's clock in seconds: that of `time.monotonic()`, in finer steps."""
+            return time.perf_counter() + _CLOCK_OFFSET
+
+    def _write_to_self(self) -> None:
+        # A packet to the port costs one system call; a byte through the pair of sockets, three and a
+        # completion. That one is for signals.
+        proactor = self._proactor
+        if proactor is not None:
+            proactor.wake()
+
+
+# Since Python 3.13 the name for the platform's loop.
+EventLoop = ProactorEventLoop
+
+
+# The class that the entry point names, so that a program which asks for the type of the policy that it
+# got by default finds this one. It imports this module with its first loop only.
+WindowsProactorEventLoopPolicy = IocpEventLoopPolicy
+IocpEventLoopPolicy._loop_factory = ProactorEventLoop
+DefaultEventLoopPolicy = WindowsProactorEventLoopPolicy
+# The names since Python 3.14, where policies are on their way out.
+_WindowsProactorEventLoopPolicy = WindowsProactorEventLoopPolicy
+_DefaultEventLoopPolicy = WindowsProactorEventLoopPolicy
+
+# Names that are at home in asyncio-selectors, which this distribution does not need.
+_SELECTOR_NAMES = {
+    "SelectorEventLoop": "SelectorEventLoop",
+    "_WindowsSelectorEventLoop": "SelectorEventLoop",
+    "WindowsSelectorEventLoopPolicy": "WindowsSelectorEventLoopPolicy",
+    "_WindowsSelectorEventLoopPolicy": "WindowsSelectorEventLoopPolicy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _SELECTOR_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # By name: the arrows between distributions do not point there.
+    from importlib import import_module
+
+    try:
+        home = import_module("asyncio_selectors.windows")
+    except ModuleNotFoundError:
+        raise AttributeError(f"{name} comes with the distribution asyncio-selectors") from None
+    value = globals()[name] = getattr(home, _SELECTOR_NAMES[name])
+    return value
+
+
+make_face(__name__, ("pipe_serving", "proactor"))

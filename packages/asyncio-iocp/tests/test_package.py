@@ -1,0 +1,96 @@
+"""The distribution installs and imports everywhere, and says where there is no loop to be had."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
+
+import pytest
+
+import asyncio_iocp
+from asyncio_core import loop_registry
+from asyncio_iocp import BaseProactorEventLoop, IocpEventLoopPolicy, __version__
+
+WINDOWS = sys.platform == "win32"
+
+
+def test_version_is_the_distribution_s() -> None:
+    assert version("asyncio-iocp") == __version__
+
+
+def test_entry_point_iocp_gives_the_policy_class() -> None:
+    (entry,) = entry_points(group="asyncio.loop_policies", name="iocp")
+    assert entry.load() is IocpEventLoopPolicy
+
+
+def test_every_name_offered_is_there() -> None:
+    assert {"BaseProactorEventLoop", "IocpEventLoopPolicy"} <= set(asyncio_iocp.__all__)
+    for name in asyncio_iocp.__all__:
+        assert getattr(asyncio_iocp, name).__name__
+    assert set(asyncio_iocp.__all__) <= set(dir(asyncio_iocp))
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = asyncio_iocp.no_such_name
+
+
+def test_importing_the_package_loads_no_loop() -> None:
+    program = (
+        "import asyncio_iocp, sys\n"
+        "print([name for name in sys.modules if name.startswith('asyncio_iocp.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.skipif(WINDOWS, reason="there is a loop to be had on Windows")
+class TestElsewhere:
+    def test_asking_for_a_loop_names_the_reason_and_the_loop_to_use_instead(self) -> None:
+        with pytest.raises(NotImplementedError, match="needs Windows") as caught:
+            IocpEventLoopPolicy()
+        message = str(caught.value)
+        assert "asyncio-iocp" in message
+        assert "asyncio-selectors" in message
+        assert "\n" not in message
+
+    def test_reason_is_readable_without_making_a_policy(self) -> None:
+        assert IocpEventLoopPolicy.unusable is not None
+        assert "needs Windows" in IocpEventLoopPolicy.unusable
+
+    @pytest.mark.parametrize("name", ["EventLoop", "IocpProactor", "ProactorEventLoop"])
+    def test_names_of_windows_say_so(self, name: str) -> None:
+        with pytest.raises(AttributeError, match="exists on Windows only"):
+            getattr(asyncio_iocp, name)
+
+    @pytest.mark.parametrize("module", ["windows_events", "pipe_serving"])
+    def test_modules_of_windows_say_so(self, module: str) -> None:
+        with pytest.raises(ImportError, match=r"needs? Windows"):
+            __import__(f"asyncio_iocp.{module}")
+
+
+@pytest.mark.skipif(not WINDOWS, reason="only Windows has completion ports")
+class TestOnWindows:
+    def test_policy_makes_loops_over_completion_ports(self) -> None:
+        assert IocpEventLoopPolicy.unusable is None
+        loop = IocpEventLoopPolicy().new_event_loop()
+        try:
+            assert type(loop) is asyncio_iocp.ProactorEventLoop
+            assert isinstance(loop, BaseProactorEventLoop)
+        finally:
+            loop.close()
+
+    def test_the_default_is_this_policy_under_the_name_that_programs_know(self) -> None:
+        from asyncio_iocp import windows_events
+
+        assert type(loop_registry.default_policy()) is IocpEventLoopPolicy
+        assert windows_events.WindowsProactorEventLoopPolicy is IocpEventLoopPolicy
+        assert windows_events.DefaultEventLoopPolicy is IocpEventLoopPolicy
+        assert IocpEventLoopPolicy._loop_factory is asyncio_iocp.ProactorEventLoop
