@@ -87,6 +87,8 @@ class _OverlappedFuture(Future["Any"]):
                 result = self._outcome(operation, transferred)
             except OSError as error:
                 self.set_exception(_as_connection_error(error))
+            except Exception as error:
+                self.set_exception(error)
             else:
                 self.set_result(result)
         elif self._state is _CANCELLED:
@@ -150,8 +152,11 @@ class _AcceptFuture(_OverlappedFuture):
         assert self._connection is not None
         try:
             address = operation.getresult()
-        except OSError:
+        except OSError as error:
             self._discard(operation)
+            if error.winerror == _overlapped.WSAENOTCONN:
+                # It came and went before it could be taken.
+                raise ConnectionAbortedError(errno.ECONNABORTED, error.strerror) from error
             raise
         connection, self._connection = self._connection, None
         return connection, address

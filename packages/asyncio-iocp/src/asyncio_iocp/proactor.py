@@ -484,7 +484,10 @@ class IocpProactor:
         if self._port is None:
             return
         for future in list(self._pending.values()):
-            future.cancel()
+            try:
+                future.cancel()
+            except RuntimeError:
+                pass  # the loop was closed before: nobody is to be told
         self._drain()
         if self._select_thread is not None:
             self._select_thread.close()
