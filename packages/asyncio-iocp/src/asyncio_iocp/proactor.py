@@ -240,7 +240,7 @@ class IocpProactor:
 
     # --- Streams and pipes -------------------------------------------------------------------
 
-    def recv(self, conn: socket.socket, nbytes: int, flags: int = 0) -> Future[bytes]:
+    def recv(self, conn: socket.socket | PipeHandle, nbytes: int, flags: int = 0) -> Future[bytes]:
         """Read at most *nbytes* from a socket or a pipe; the result is b"" at the end."""
         link = self._links.get(id(conn)) or self._register_with_iocp(conn)
         operation = Overlapped(NULL)
@@ -254,7 +254,9 @@ class IocpProactor:
         future = _OverlappedFuture(operation, conn, loop=self._in_charge())
         return self._expect(future, operation, completed and link.skips)
 
-    def recv_into(self, conn: socket.socket, buf: Buffer, flags: int = 0) -> Future[int]:
+    def recv_into(
+        self, conn: socket.socket | PipeHandle, buf: Buffer, flags: int = 0
+    ) -> Future[int]:
         """Read into *buf*; the result is the number of bytes, 0 at the end."""
         link = self._links.get(id(conn)) or self._register_with_iocp(conn)
         operation = Overlapped(NULL)
@@ -268,7 +270,7 @@ class IocpProactor:
         future = _OverlappedFuture(operation, conn, loop=self._in_charge())
         return self._expect(future, operation, completed and link.skips)
 
-    def send(self, conn: socket.socket, buf: Buffer, flags: int = 0) -> Future[int]:
+    def send(self, conn: socket.socket | PipeHandle, buf: Buffer, flags: int = 0) -> Future[int]:
         """Write all of *buf* to a socket or a pipe; the result is the number of bytes."""
         link = self._links.get(id(conn)) or self._register_with_iocp(conn)
         operation = Overlapped(NULL)
