@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _STREAMS = ("stdin", "stdout", "stderr")
 
+# Windows has one way only to end a process, and calls it SIGTERM.
+_KILL = getattr(signals, "SIGKILL", signals.SIGTERM)
+
 
 class BaseSubprocessTransport(transports.SubprocessTransport):
     """The transport of a child process, apart from how the child is started.
@@ -174,7 +177,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     def kill(self) -> None:
         """Make the child end, by SIGKILL. Raises ProcessLookupError if it has ended."""
-        self.send_signal(signals.SIGKILL)
+        self.send_signal(_KILL)
 
     def _check_proc(self) -> None:
         if self._proc is None or self._proc.returncode is not None:
