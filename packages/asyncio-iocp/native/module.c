@@ -17,6 +17,9 @@ static PyMethodDef functions[] = {
          "They are appended to the list packets, if it is given."),
     FAST("PostQueuedCompletionStatus", post_queued,
          "PostQueuedCompletionStatus(port, transferred, key, address, /)\n--\n\nSend a packet to a port."),
+    {"DetachFromPort", detach_from_port, METH_O,
+     "DetachFromPort(handle, /)\n--\n\n"
+     "Have no port tell about a handle any more; returns False where the system cannot do that."},
     FAST("RegisterWaitWithQueue", register_wait,
          "RegisterWaitWithQueue(handle, port, address, milliseconds, /)\n--\n\n"
          "Wait in the background until a handle is signalled or the time is over, then send a packet\n"

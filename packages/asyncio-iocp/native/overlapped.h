@@ -185,6 +185,7 @@ METHOD(create_port);
 METHOD(get_queued);
 METHOD(get_queued_many);
 METHOD(post_queued);
+PyObject *detach_from_port(PyObject *module, PyObject *handle);
 METHOD(register_wait);
 PyObject *unregister_wait(PyObject *module, PyObject *wait);
 METHOD(unregister_wait_ex);

@@ -36,6 +36,33 @@ METHOD(post_queued)
     Py_RETURN_NONE;
 }
 
+/* DetachFromPort(handle) -> bool: have no port tell about a handle any more, so that another can.
+
+   Windows 8.1 and newer can do it, by a call that the Win32 interface has no function for
+   (FileReplaceCompletionInformation, documented with ZwSetInformationFile). */
+PyObject *
+detach_from_port(PyObject *module, PyObject *object)
+{
+    typedef LONG(NTAPI *set_information_file)(HANDLE, void *, void *, ULONG, int);
+    struct {
+        HANDLE port;
+        void *key;
+    } none = {NULL, NULL};
+    struct {
+        void *status;
+        ULONG_PTR information;
+    } outcome;
+    HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+    set_information_file set =
+        (set_information_file)(void (*)(void))GetProcAddress(ntdll, "NtSetInformationFile");
+    HANDLE handle;
+
+    (void)module;
+    if (handle_from(object, &handle) < 0)
+        return NULL;
+    return PyBool_FromLong(set != NULL && set(handle, &outcome, &none, sizeof(none), 61) >= 0);
+}
+
 static PyObject *
 packet_tuple(const OVERLAPPED_ENTRY *packet)
 {

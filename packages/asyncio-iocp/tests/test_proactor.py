@@ -277,6 +277,24 @@ def test_undelivered_datagram_does_not_end_receiving(
     run(loop, main)
 
 
+def test_datagram_that_does_not_fit_is_cut(
+    loop: Loop, proactor: IocpProactor, datagram_sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    left, right = datagram_sockets
+
+    async def main() -> None:
+        waiting = proactor.recvfrom(left, 4)
+        right.sendto(b"0123456789", left.getsockname())
+        assert (await waiting)[0] == b"0123"
+        right.sendto(b"9876543210", left.getsockname())
+        right.sendto(b"whole", left.getsockname())
+        assert (await proactor.recvfrom(left, 4))[0] == b"9876"
+        assert (await proactor.recvfrom(left, 10))[0] == b"whole"
+        assert not proactor._pending
+
+    run(loop, main)
+
+
 # --- Connections -----------------------------------------------------------------------------
 
 
@@ -599,6 +617,17 @@ def test_select_waits_in_milliseconds(proactor: IocpProactor) -> None:
     assert not proactor._fine_timer
 
 
+def test_repr_tells_of_the_operation(
+    proactor: IocpProactor, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    reading = proactor.recv(sockets[0], 10)
+    assert "overlapped=<pending, 0x" in repr(reading)
+    assert "pending=1" in repr(proactor)
+    sockets[1].send(b"x")
+    proactor.select(5)
+    assert "overlapped" not in repr(reading)
+
+
 def test_select_returns_what_is_done(
     proactor: IocpProactor, sockets: tuple[socket.socket, socket.socket]
 ) -> None:
@@ -704,7 +733,7 @@ def test_closed_and_unfit_objects_are_refused(
         proactor.send(file, b"data")  # type: ignore[arg-type]
     for handle in pipe(overlapped=(False, False)):
         with PipeHandle(handle) as end, pytest.raises(OSError):
-            proactor.recv(end, 10)  # type: ignore[arg-type]
+            proactor.recv(end, 10)
 
 
 def test_dead_objects_are_forgotten(proactor: IocpProactor) -> None:
@@ -717,7 +746,7 @@ def test_dead_objects_are_forgotten(proactor: IocpProactor) -> None:
     assert not proactor._links
 
 
-def test_second_loop_cannot_take_a_socket_over(
+def test_two_loops_at_once_cannot_have_a_socket(
     proactor: IocpProactor, sockets: tuple[socket.socket, socket.socket]
 ) -> None:
     proactor.recv(sockets[0], 10).cancel()
@@ -727,6 +756,22 @@ def test_second_loop_cannot_take_a_socket_over(
             other.recv(sockets[0], 10)
     finally:
         other.close()
+
+
+def test_next_loop_can_have_a_socket(sockets: tuple[socket.socket, socket.socket]) -> None:
+    for _ in range(2):
+        loop = Loop()
+        try:
+            reading = loop.proactor.recv(sockets[0], 10)
+        except OSError:
+            if _overlapped.DetachFromPort(sockets[0].fileno()):
+                raise
+            pytest.skip("this system does not take a handle back from a port")
+        else:
+            sockets[1].send(b"x")
+            assert loop.run_until_complete(reading) == b"x"
+        finally:
+            loop.close()
 
 
 # --- Nothing is left behind ------------------------------------------------------------------

@@ -56,6 +56,13 @@ class _OverlappedFuture(Future["Any"]):
         self._operation: Overlapped | None = operation
         self._keep = keep
 
+    def __repr__(self) -> str:
+        text = super().__repr__()
+        if (operation := self._operation) is None:
+            return text
+        state = "pending" if operation.pending else "completed"
+        return f"{text[:-1]} overlapped=<{state}, {operation.address:#x}>>"
+
     def cancel(self, msg: Any | None = None) -> bool:
         if self._state is _PENDING:
             self._stop()

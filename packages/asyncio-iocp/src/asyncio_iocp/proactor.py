@@ -495,12 +495,24 @@ class IocpProactor:
             self._select_thread.close()
         if self._fine_timer:
             self._set_fine_timer(False)
+        self._detach_all()
         port, self._port = self._port, None
         _winapi.CloseHandle(port)
         if self._afd:
             _winapi.CloseHandle(self._afd)
-        self._links.clear()
         self._loop = None
+
+    def _detach_all(self) -> None:
+        """Let the next loop have the sockets and pipes that are still open."""
+        links = list(self._links.values())
+        self._links.clear()
+        for link in links:
+            try:
+                handle = link().fileno()
+            except (AttributeError, OSError, ValueError):
+                continue  # gone or closed
+            if handle != -1:
+                _overlapped.DetachFromPort(handle)
 
     def _drain(self) -> None:
         """Take the packets of what has been cancelled."""
