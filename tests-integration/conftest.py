@@ -36,6 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="also run the libraries that take long to install and to run",
     )
+    parser.addoption(
+        "--write-libraries",
+        action="store_true",
+        help="keep the versions of the libraries that were tried out, and write the README's table",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

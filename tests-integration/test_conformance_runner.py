@@ -14,7 +14,9 @@ from support import ROOT
 
 sys.path.append(str(ROOT / "tools" / "conformance"))
 
+import breakages
 import exclusions
+import processes
 import run as suite_run
 from processes import Module, Outcome, Proof, WrongImplementation, list_tests, run_tests
 
@@ -54,6 +56,14 @@ class Sample(unittest.TestCase):
     def test_l_fails_in_its_clean_up(self):
         self.addCleanup(self.fail, "not clean")
     def test_m_passes_after_all_that(self):
+        pass
+
+@unittest.skip("no class")
+class SkippedClass(unittest.TestCase):
+    def test_one(self):
+        pass
+    @unittest.skip("no test")
+    def test_two(self):
         pass
 
 class NoSetUp(unittest.TestCase):
@@ -166,6 +176,27 @@ def test_fate_of_a_class_is_that_of_its_tests(
         assert detail in one.detail
 
 
+def test_skip_by_a_decorator_is_reported_once(suite: Module) -> None:
+    outcomes = outcomes_of(suite, "SkippedClass")
+    assert [(o.outcome, o.detail) for o in outcomes] == [("skipped", "no class")] * 2
+
+
+def test_test_that_is_reported_twice_is_a_failure(
+    suite: Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = processes.WORKER.read_text("utf-8")
+    line = '        run_tests(module, set(order["tests"]), reporter)\n'
+    assert line in source
+    twice = tmp_path / "worker.py"
+    twice.write_text(source.replace(line, line * 2), "utf-8")
+    monkeypatch.setattr(processes, "WORKER", twice)
+    outcomes: list[Outcome] = []
+    tests = ["sample_suite.Sample.test_a_passes"]
+    run_tests(suite, tests, Proof(expect_ours=False), outcomes.append)
+    assert [o.outcome for o in outcomes] == ["passed", "failed"]
+    assert "reported twice" in outcomes[1].detail
+
+
 @pytest.mark.parametrize(
     ("group", "detail"), [("BadTearDown", "no end"), ("HangingTearDown", "in tearDownClass")]
 )
@@ -191,7 +222,7 @@ def test_modules_that_cannot_be_listed_leave_the_others_alone(
     assert "ModuleNotFoundError" in found["missing_suite"].failed
     assert found["skipped_suite"].skipped == "not here"
     assert "exit status 4" in found["crashing_suite"].failed
-    assert len(found["sample_suite"].tests) == 25
+    assert len(found["sample_suite"].tests) == 27
 
 
 def test_wrong_implementation_is_found_out(suite: Module) -> None:
@@ -204,7 +235,7 @@ def test_process_that_proves_nothing_is_not_believed(
 ) -> None:
     liar = tmp_path / "liar.py"
     liar.write_text("""print('{"event": "done"}')\n""", "utf-8")
-    monkeypatch.setattr("processes.WORKER", liar)
+    monkeypatch.setattr(processes, "WORKER", liar)
     with pytest.raises(WrongImplementation, match="did not say"):
         run_tests(suite, ["sample_suite.Sample.test_a_passes"], Proof(expect_ours=False), print)
 
@@ -409,3 +440,28 @@ def test_skip_needs_an_explanation(tmp_path: Path) -> None:
 def test_own_exclusions_are_in_order_for_every_python() -> None:
     for version in ("3.11", "3.12", "3.13", "3.14", "3.15"):
         exclusions.load(version=version)
+
+
+def test_every_breakage_finds_what_it_breaks(tmp_path: Path) -> None:
+    found = breakages.load()
+    assert len({one.name for one in found}) == len(found) >= 10
+    for one in found:
+        (source,) = ROOT.glob(f"packages/*/src/{one.file}")
+        copy = tmp_path / one.file
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(source.read_text("utf-8"), "utf-8")
+        one.apply(tmp_path)
+        compile(copy.read_text("utf-8"), one.file, "exec")
+
+
+def test_breakage_of_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("here\nhere\n", "utf-8")
+    for text in ("here", "there"):
+        one = breakages.Breakage("a name", "code.py", text, "", [], "")
+        with pytest.raises(LookupError, match=r"has \d times"):
+            one.apply(tmp_path)
+
+
+def test_readme_tells_what_is_seen_of_the_breakages() -> None:
+    text = (ROOT / "tools" / "conformance" / "README.md").read_text("utf-8")
+    assert f"-->\n{breakages.table(breakages.load())}\n<!-- end -->" in text

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from workspace import results
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support import Environment, MakeEnvironment
     from workspace.interpreters import Interpreter
 
@@ -62,6 +67,33 @@ def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
+@dataclass
+class Record:
+    """What the programs said that they used, each only if it ended well."""
+
+    programs: set[str] = field(default_factory=set)
+    libraries: dict[str, str] = field(default_factory=dict)
+    loops: dict[str, str] = field(default_factory=dict)
+    python: str = ""
+
+
+@pytest.fixture(scope="module")
+def record(request: pytest.FixtureRequest) -> Iterator[Record]:
+    """Where asked to, keep the versions for the README's table: of a run with all libraries that all ended well."""
+    record = Record()
+    yield record
+    if request.config.getoption("--write-libraries"):
+        missing = {*QUICK, *OTHERS} - record.programs
+        assert not missing, f"not kept, since these did not run or did not end well: {missing}"
+        assert record.loops, "not kept, since no other loop was tried out"
+        kept = {
+            "python": record.python,
+            "libraries": dict(sorted(record.libraries.items())),
+            "loops": record.loops,
+        }
+        results.write(results.LIBRARIES, kept)
+
+
 @pytest.fixture(scope="module")
 def quick_environment(make_environment: MakeEnvironment, pythons: list[Interpreter]) -> Environment:
     return _environment(make_environment, pythons, quick=True)
@@ -79,7 +111,9 @@ def _result(environment: Environment, name: str, **variables: str) -> dict[str, 
     return result
 
 
-def _check(environment: Environment, name: str, loop: str = "asyncio_selectors") -> None:
+def _check(
+    environment: Environment, record: Record, name: str, loop: str = "asyncio_selectors"
+) -> None:
     variables = {} if loop == "asyncio_selectors" else {"ASYNCIO_LOOP": loop}
     result = _result(environment, name, **variables)
     assert result["implementation"] == "independent"
@@ -89,20 +123,29 @@ def _check(environment: Environment, name: str, loop: str = "asyncio_selectors")
         standard = _result(environment, name, ASYNCIO_IMPLEMENTATION="stdlib")
         assert standard["implementation"] == "standard"
         assert set(result["reports"]) <= set(standard["reports"])
+    if not variables:
+        record.programs.add(name)
+        record.libraries |= result["versions"]
+        record.python = environment.evaluate("import platform; print(platform.python_version())")
+    elif LOOPS[loop] == "uvloop":
+        code = "import importlib.metadata; print(importlib.metadata.version('uvloop'))"
+        record.loops["uvloop"] = environment.evaluate(code)
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_library_runs_unmodified(quick_environment: Environment, name: str) -> None:
-    _check(quick_environment, name)
+def test_library_runs_unmodified(quick_environment: Environment, record: Record, name: str) -> None:
+    _check(quick_environment, record, name)
 
 
 @pytest.mark.all_libraries
 @pytest.mark.parametrize("name", OTHERS)
-def test_other_library_runs_unmodified(full_environment: Environment, name: str) -> None:
+def test_other_library_runs_unmodified(
+    full_environment: Environment, record: Record, name: str
+) -> None:
     program, package = SERVERS.get(name, ("", ""))
     if program and not shutil.which(program) and not list(_debian_servers(program)):
         pytest.skip(f"no {program} here: it comes with Debian's package {package}")
-    _check(full_environment, name)
+    _check(full_environment, record, name)
 
 
 def _debian_servers(program: str) -> list[Path]:
@@ -114,9 +157,9 @@ def _debian_servers(program: str) -> list[Path]:
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("name", ["aiohttp", "httpx_uvicorn"])
 def test_server_runs_on_another_loop_by_name(
-    full_environment: Environment, name: str, loop: str
+    full_environment: Environment, record: Record, name: str, loop: str
 ) -> None:
-    _check(full_environment, name, loop)
+    _check(full_environment, record, name, loop)
 
 
 def test_every_program_is_run() -> None:

@@ -15,10 +15,16 @@ from typing import TYPE_CHECKING
 if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts it with an older one is told so
     sys.exit("tools/dev.py needs Python 3.11 or newer; this is " + sys.version.split()[0])
 
-from workspace import demo_environment, environments, interpreters, packages, testing
+from workspace import (
+    conformance,
+    demo_environment,
+    environments,
+    interpreters,
+    packages,
+    testing,
+)
 from workspace.console import Failure, say
 from workspace.paths import FETCHED_PYTHONS, ROOT, TOOLS, executable
-from workspace.reports import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +34,8 @@ if TYPE_CHECKING:
 
 def _one_python(options: argparse.Namespace) -> Interpreter:
     if options.python:
-        return interpreters.available([interpreters.parse_version(options.python)])[0]
+        wanted = options.python if isinstance(options.python, str) else options.python[0]
+        return interpreters.available([interpreters.parse_version(wanted)])[0]
     return interpreters.default()
 
 
@@ -75,16 +82,11 @@ def _script(environment: str, script: str) -> Callable[[argparse.Namespace], int
     return call
 
 
-def conformance(options: argparse.Namespace) -> int:
-    status = 0
-    for python in _all_pythons(options):
-        part = Part(f"Python {python.version}")
-        arguments = list(options.arguments)
-        status = max(status, testing.conformance(part, python, arguments))
-        for problem in part.problems:
-            say(f"!!! {part.title}: {problem}")
-            status = status or 1
-    return status
+def conformance_command(options: argparse.Namespace) -> int:
+    if options.breakages:
+        return conformance.break_on_purpose(_one_python(options), options.arguments)
+    found = _all_pythons(options)
+    return conformance.run(found, options.arguments, write_results=options.write_results)
 
 
 def pythons(options: argparse.Namespace) -> int:
@@ -113,6 +115,14 @@ def pythons(options: argparse.Namespace) -> int:
             suite = "" if here.has_suite else "  (without its test suite)"
             print(f"{version}  {here.full:<8}  {here.path}{suite}")
     return status
+
+
+def windows(options: argparse.Namespace) -> int:
+    from windows import command as on_windows
+
+    if options.arguments[:1] == ["run"]:
+        return on_windows.run(options.python, options.arguments[1:])
+    return on_windows.test(on_windows.parse(options.python, options.arguments))
 
 
 def version(options: argparse.Namespace) -> int:
@@ -156,16 +166,30 @@ def _parser() -> argparse.ArgumentParser:
     command("lint", _script("lint", "check"), "check format and lint")
     command("format", _script("lint", "format"), "mend format and lint")
     command("build", _script("build", "all"), "build wheels and source distributions into dist/")
-    command("conformance", conformance, "run the interpreter's own suite on this one", "many")
+    text = "run the interpreter's own suite on this one (tools/conformance/README.md)"
+    made = command("conformance", conformance_command, text, "many")
+    made.add_argument(
+        "--write-results",
+        action="store_true",
+        help="after whole suites without a failure: keep the counts, and write the README's table",
+    )
+    made.add_argument(
+        "--breakages",
+        action="store_true",
+        help="break a copy of the implementation in many ways, and see that each is noticed",
+    )
     made = command("pythons", pythons, "list the Pythons, and fetch those that can be fetched")
     made.add_argument("--list", action="store_true", help="list only")
+    text = "run the Windows tests on a Windows CPython under Wine (tools/windows/README.md)"
+    made = command("windows", windows, text, "many")
+    made.usage = "tools/dev.py windows [--python 3.X] [OPTIONS | run PROGRAM ARGS…]"
     made = command("version", version, "print the version, or change it everywhere")
     made.add_argument("new", metavar="NEW", nargs="?", help="the version to write everywhere")
     return parser
 
 
 #: Commands that hand what they do not know to what they run.
-_PASSING_ON = ("demo", "test", "types", "lint", "format", "build", "conformance")
+_PASSING_ON = ("demo", "test", "types", "lint", "format", "build", "conformance", "windows")
 
 
 def main(words: Sequence[str]) -> int:

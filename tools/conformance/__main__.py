@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import breakages
 import exclusions
 import summary
 from processes import WrongImplementation
@@ -57,6 +58,11 @@ def parse(words: list[str]) -> argparse.Namespace:
         default="ours",
         help="stdlib: the standard asyncio, to compare with (no exclusions)",
     )
+    parser.add_argument(
+        "--breakages",
+        action="store_true",
+        help="break a copy of the implementation in many ways, and see that each is noticed",
+    )
     options = parser.parse_args(words)
     if options.jobs < 1 or options.limit <= 0:
         parser.error("--jobs and --limit are positive")
@@ -79,6 +85,8 @@ def main(words: list[str]) -> int:
     if importlib.util.find_spec(SUITE) is None:
         print(f"this Python comes without its test suite: {sys.executable}", file=sys.stderr)
         return 2
+    if options.breakages:
+        return breakages.main(options.patterns)
     modules, missing = chosen(options)
     for name in missing:
         print(f"    {name}: not in Python {sys.version_info[0]}.{sys.version_info[1]}", flush=True)

@@ -52,6 +52,8 @@ class Proof:
     def check(self, event: dict[str, Any]) -> None:
         ours = event["implementation"] is not None
         standard = event["standard_modules"]
+        if self.expect_ours and event["accelerator"]:
+            standard = [*standard, "_asyncio"]
         if ours != self.expect_ours or (self.expect_ours and standard):
             raise WrongImplementation(
                 f"asyncio is {event['file']} ({event['implementation'] or 'the standard one'})"
@@ -288,9 +290,14 @@ class Job:
                 self._done(Outcome(test, "failed", f"before the first test, {why}"))
 
     def _done(self, outcome: Outcome) -> None:
-        self._report(outcome)
         if outcome.test in self._left:
             self._left.remove(outcome.test)
+        else:
+            outcome.detail = (
+                f"reported twice, or not asked for: {outcome.outcome}\n{outcome.detail}"
+            )
+            outcome.outcome = "failed"
+        self._report(outcome)
 
     def _around(self, event: dict[str, Any]) -> str:
         """Take what happened in the set-up or clean-up of a class or module, and return it if it failed."""

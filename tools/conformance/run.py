@@ -101,6 +101,12 @@ class Run:
     def good(self) -> bool:
         return not self.counts()["failed"] and not self.problems
 
+    @property
+    def whole(self) -> bool:
+        """Whether this is a run of the whole suite."""
+        options = self.options
+        return self.ours and not options.patterns and set(options.modules) == set(modules_here())
+
     def _list(self, proof: Proof, *, standard: bool = False) -> dict[str, Listing]:
         modules = [
             self.options.module(name, self.rules, standard=standard)

@@ -68,6 +68,8 @@ def write_json(run: Run, path: Path, *, missing: list[str], seconds: float) -> N
             o.detail for group in run.outcomes.values() for o in group if o.outcome == "left-out"
         ),
         "problems": run.problems,
+        "whole": run.whole,
+        "rules": sorted(pattern.pattern for pattern, _ in run.rules.skips),
         "rules_used": sorted(run.rules.used),
         "tests": {
             o.test: {"outcome": o.outcome, "detail": o.detail, "seconds": round(o.seconds, 3)}

@@ -1,8 +1,7 @@
-"""Counts of test runs, added up: what pytest and the conformance runner leave in their report files."""
+"""Counts of test runs, added up: what pytest leaves in its report files, and the table and the closing line of all."""
 
 from __future__ import annotations
 
-import json
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -56,20 +55,6 @@ def read_pytest(part: Part, status: int, report: Path) -> None:
             part.problems.append(f"{name} is skipped without a reason")
     if status not in (0, 1) or (status and not part.failed):
         part.problems.append(f"pytest ended with exit status {status}")
-
-
-def read_conformance(part: Part, status: int, report: Path) -> None:
-    """Add what the conformance runner counted."""
-    try:
-        counts = json.loads(report.read_text("utf-8"))["counts"]
-    except (OSError, ValueError, KeyError):
-        part.problems.append(f"the conformance runner left no report (exit status {status})")
-        return
-    part.passed += counts["passed"]
-    part.failed += counts["failed"]
-    part.skipped += counts["skipped"] + counts["excluded"]
-    if status and not part.failed:
-        part.problems.append(f"the conformance runner ended with exit status {status}")
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

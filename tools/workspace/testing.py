@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from workspace import environments
+from workspace import conformance, environments
 from workspace.console import Failure, say
 from workspace.paths import REPORTS
-from workspace.reports import Part, closing_line, read_conformance, read_pytest, table
+from workspace.reports import Part, closing_line, read_pytest, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 #: In this order: what is quick and fails often comes first.
 PARTS = ("lint", "types", "unit", "conformance", "integration")
+
+
+#: The tests of the packages need nothing of one another, so they run on all cores. (`-n0` after `--` undoes it.)
+_SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
 
 
 class Pipeline:
@@ -80,7 +84,7 @@ class Pipeline:
 
             def body(part: Part, python: Interpreter = python) -> None:
                 environments.prepare("test", python)
-                self._pytest(part, f"test.py{python.version}", "unit", "-q")
+                self._pytest(part, f"test.py{python.version}", "unit", "-q", *_SPREAD)
 
             self._part(f"tests of the packages, Python {python.version}", body)
 
@@ -88,7 +92,7 @@ class Pipeline:
         for python in self._pythons:
 
             def body(part: Part, python: Interpreter = python) -> None:
-                conformance(part, python, [])
+                conformance.add_to_part(part, conformance.run_suite(python, ["--quick"]))
 
             self._part(f"the interpreter's suite, Python {python.version}", body)
 
@@ -121,19 +125,3 @@ def _fresh_report(name: str) -> Path:
     report = REPORTS / name
     report.unlink(missing_ok=True)
     return report
-
-
-def conformance(part: Part, python: Interpreter, arguments: Sequence[str]) -> int:
-    """Run the interpreter's own suite with ours in place, add its counts, and return its exit status."""
-    if not python.has_suite:
-        part.problems.append(
-            f"{python.path} comes without its test suite (Debian: the package libpython{python.version}-testsuite)"
-        )
-        return 1
-    environments.prepare("test", python)
-    report = _fresh_report(f"conformance-{python.version}.json")
-    status = environments.hatch_run(
-        f"test.py{python.version}", "conformance", f"--json={report}", *arguments
-    )
-    read_conformance(part, status, report)
-    return status

@@ -1,0 +1,65 @@
+"""The results that are kept in the work tree, and the README's tables, which are written from them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from workspace.console import Failure
+from workspace.paths import ROOT, TOOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+README = ROOT / "README.md"
+#: By Python: the counts of the last whole run of the interpreter's suite.
+CONFORMANCE = TOOLS / "conformance" / "results.json"
+#: The libraries that were tried out, with their versions.
+LIBRARIES = ROOT / "tests-integration" / "libraries" / "results.json"
+
+_COUNTS = ("passed", "excluded", "left-out", "skipped", "total")
+
+
+def conformance_table(results: Mapping[str, Any]) -> str:
+    """Return the README's table of the interpreter's suite, in Markdown."""
+    rows: list[tuple[str, ...]] = [("Python", "passed", "excluded", "left out", "skipped", "total")]
+    for result in results["pythons"].values():
+        rows.append((result["python"], *(f"{result['counts'][word]:,}" for word in _COUNTS)))
+    return _markdown(rows)
+
+
+def libraries_table(results: Mapping[str, Any]) -> str:
+    """Return the README's table of libraries, several to a row."""
+    cells = [f"{name} {version}" for name, version in sorted(results["libraries"].items())]
+    cells += [f"{name} {version} (as the loop)" for name, version in results["loops"].items()]
+    columns = 4
+    cells += [""] * (-len(cells) % columns)
+    rows = [tuple(cells[n : n + columns]) for n in range(0, len(cells), columns)]
+    return _markdown([(f"on Python {results['python']}", *("" for _ in rows[0][1:])), *rows])
+
+
+def _markdown(rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]])
+
+
+def with_tables(text: str) -> str:
+    """Return the README's text with its tables as the kept results have them."""
+    for name, path, table in (
+        ("conformance", CONFORMANCE, conformance_table),
+        ("libraries", LIBRARIES, libraries_table),
+    ):
+        made = table(json.loads(path.read_text("utf-8")))
+        place = re.compile(f"(<!-- table: {name} [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
+        text, number = place.subn(lambda match, made=made: f"{match[1]}{made}\n{match[2]}", text)  # type: ignore[misc]
+        if number != 1:
+            raise Failure(f"README.md has {number} places for the table of {name}")
+    return text
+
+
+def write(path: Path, results: Mapping[str, Any]) -> None:
+    """Keep results, and write the README's tables anew."""
+    path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
