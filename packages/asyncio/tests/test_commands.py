@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -73,8 +74,10 @@ def test_help_lists_the_commands(python: RunPython, option: str) -> None:
         (["--nonsense"], "unknown command '--nonsense'"),
         (["loops", "selectors"], "loops takes no arguments, got 'selectors'"),
         (["--version", "1", "2"], "--version takes no arguments, got '1 2'"),
-        (["ps", "1"], "ps is not available"),
-        (["pstree", "1"], "pstree is not available"),
+        (["ps"], "ps takes the id of a process, got ''"),
+        (["pstree", "init"], "pstree takes the id of a process, got 'init'"),
+        (["ps", "0x1"], "ps takes the id of a process, got '0x1'"),
+        (["pstree", str(os.getpid())], f"process {os.getpid()}: "),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(

@@ -21,13 +21,14 @@ Without a command: an interactive shell with top-level await.
 
 commands:
   loops         the event loops that are installed, and which one is the default
-  ps PID        not available: see below
-  pstree PID    not available: see below
+  ps PID        the tasks of a process, as a table: see below
+  pstree PID    the tasks of a process, as trees: see below
   --version     which asyncio this is, and the versions of its parts
   --help        this text
 
-ps and pstree read the tasks of another process with the help of the interpreter, which knows the
-standard library's tasks only. asyncio.print_call_graph() shows a task from inside its process.
+ps and pstree read another process with the help of the interpreter (Python 3.14 and newer), which knows
+the tasks of the standard library's asyncio only. asyncio.print_call_graph() shows a task of this one, from
+inside its process.
 """
 
 
@@ -120,11 +121,28 @@ def _loops(name: str, rest: Sequence[str]) -> None:
         print(f"{loop_registry.VARIABLE}={chosen} is set: it comes before the default")
 
 
-def _other_process(name: str, rest: Sequence[str]) -> None:
-    raise CommandError(
-        f"{name} is not available: the interpreter can read the tasks of another process only if "
-        "they are the standard library's; use asyncio.print_call_graph() inside it"
-    )
+def _process(name: str, rest: Sequence[str]) -> None:
+    try:
+        (word,) = rest
+        pid = int(word)
+    except ValueError:
+        raise CommandError(f"{name} takes the id of a process, got {' '.join(rest)!r}") from None
+    from asyncio import tools
+
+    try:
+        found = tools._read(pid)
+        if not any(thread.awaited_by for thread in found):
+            raise RuntimeError("no tasks found")
+        (tools._print_table if name == "ps" else tools._print_trees)(found)
+    except PermissionError:
+        raise CommandError(f"process {pid}: {tools._WHO_MAY_READ}") from None
+    except tools.CycleFoundException as error:
+        raise CommandError(f"process {pid}: {error}") from None
+    except (OSError, RuntimeError) as error:
+        raise CommandError(
+            f"process {pid}: {error}; only tasks of the standard library's asyncio can be read "
+            "from outside, see --help"
+        ) from None
 
 
 def _expect_nothing(name: str, rest: Sequence[str]) -> None:
@@ -147,6 +165,6 @@ _COMMANDS: dict[str, Callable[[str, Sequence[str]], None]] = {
     "-V": _version,
     "--version": _version,
     "loops": _loops,
-    "ps": _other_process,
-    "pstree": _other_process,
+    "ps": _process,
+    "pstree": _process,
 }
