@@ -777,14 +777,6 @@ def test_next_loop_can_have_a_socket(sockets: tuple[socket.socket, socket.socket
 # --- Nothing is left behind ------------------------------------------------------------------
 
 
-def handle_count() -> int:
-    import ctypes
-
-    count = ctypes.c_ulong()
-    assert ctypes.WinDLL("kernel32").GetProcessHandleCount(ctypes.c_void_p(-1), ctypes.byref(count))
-    return count.value
-
-
 async def visit(proactor: IocpProactor, listener: socket.socket, number: int) -> None:
     """One connection: used to its end, reset, or cancelled on its way."""
     accepting = proactor.accept(listener)
@@ -810,7 +802,10 @@ async def visit(proactor: IocpProactor, listener: socket.socket, number: int) ->
 
 
 def test_connections_leave_no_handle(
-    loop: Loop, proactor: IocpProactor, listener: socket.socket
+    loop: Loop,
+    proactor: IocpProactor,
+    listener: socket.socket,
+    count_handles: Callable[[], int],
 ) -> None:
     async def visits(count: int) -> None:
         listener.listen(100)
@@ -822,7 +817,7 @@ def test_connections_leave_no_handle(
         while proactor._pending:
             proactor.select(1)
         gc.collect()
-        return handle_count()
+        return count_handles()
 
     loop.run_until_complete(visits(20))
     before = settle()
