@@ -30,7 +30,13 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
     tools = TOOLS / "conformance", TOOLS / "demo" / "programs"
     found += [(f"tools/{path.name}", [str(path)], {"MYPYPATH": str(path)}) for path in tools]
     scripts = [str(path) for path in sorted(TOOLS.glob("*.py"))]
-    found.append(("tools", [*scripts, str(TOOLS / "workspace")], {}))
+    windows_tools = map(str, sorted((TOOLS / "windows").glob("*.py")))
+    runner = {"MYPYPATH": str(tools[0])}
+    found.append(("tools", [*scripts, str(TOOLS / "workspace"), *windows_tools], runner))
+    windows = TOOLS / "windows"
+    found += [
+        (f"tools/windows/{part}", [str(windows / part)], {}) for part in ("plugin", "programs")
+    ]
     found.append(("tools/demo", [str(TOOLS / "demo" / "__main__.py")], {}))
     found.append(
         ("tests-integration", [str(ROOT / "tests-integration")], {"MYPYPATH": str(tools[0])})

@@ -1,0 +1,126 @@
+"""The packages' own tests on the Windows Python, on the packages installed there."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windows.wine import windows_path
+from workspace.console import say, step
+from workspace.paths import LOGS, PACKAGES, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from windows.interpreter import WindowsPython
+    from windows.wine import Wine
+    from workspace.reports import Part
+
+PLUGIN = Path(__file__).parent / "plugin"
+#: Seconds for one test, and for the tests of one package.
+LIMIT = 60
+WHOLE = 900
+#: So many tests of one package may end the process before the rest is given up.
+ENDED = 8
+#: What pytest writes where a skip has no reason.
+_NO_REASON = ("", "unconditional skip", "unconditional test skip")
+
+
+@dataclass
+class Tests:
+    """The tests of one package, and what became of them."""
+
+    python: WindowsPython
+    wine: Wine
+    package: str
+    patterns: Sequence[str] = ()
+    outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        log = LOGS / f"windows-{self.python.version}-{self.package}.log"
+        LOGS.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(b"")
+        with tempfile.TemporaryDirectory(prefix="windows-") as name:
+            for _ in range(ENDED):
+                if self._run_process(Path(name), log):
+                    return
+        self.problems.append(f"{self.package}: {ENDED} tests ended the process; given up")
+
+    def _run_process(self, folder: Path, log: Path) -> bool:
+        """Run what has not been run; return whether there is nothing left to do."""
+        report, done = folder / "report.jsonl", folder / "done.json"
+        report.write_text("")
+        done.write_text(json.dumps(list(self.outcomes)), "utf-8")
+        options = ["-p", "windows_report", "-p", "no:cacheprovider", f"--timeout={LIMIT}", "-q"]
+        for pattern in self.patterns:
+            options += ["-k", pattern]
+        tests = f"packages/{self.package}/tests"
+        env = {
+            "PYTHONPATH": windows_path(PLUGIN),
+            "WINDOWS_REPORT": windows_path(report),
+            "WINDOWS_DONE": windows_path(done),
+        }
+        command = [self.python.program, "-m", "pytest", *options, tests]
+        status, output = self.wine.run(command, cwd=ROOT, limit=WHOLE, env=env)
+        with log.open("ab") as file:
+            file.write(output)
+        running, complete = self._read(report)
+        if complete:
+            return True
+        last = output.decode("utf-8", "replace")[-3000:]
+        if running:
+            self.outcomes[running] = ("failed", f"hung or crashed (status {status}):\n{last}")
+            return status == 124
+        self.problems.append(f"{self.package}: pytest ended with status {status}:\n{last}")
+        return True
+
+    def _read(self, report: Path) -> tuple[str, bool]:
+        """Take over the outcomes; return the test that was running, and whether the run came to its end."""
+        running = ""
+        for line in report.read_text("utf-8").splitlines():
+            event = json.loads(line)
+            match event["event"]:
+                case "start":
+                    running = event["test"]
+                case "end":
+                    running = ""
+                    self.outcomes[event["test"]] = (event["outcome"], event["detail"])
+                case "done":
+                    # 0 and 1: tests ran; 5: there are none to run.
+                    if event["status"] not in (0, 1, 5):
+                        self.problems.append(f"{self.package}: pytest's status {event['status']}")
+                    return "", True
+        return running, False
+
+
+def run(part: Part, python: WindowsPython, wine: Wine, patterns: Sequence[str] = ()) -> None:
+    """Run the tests of every package, and add the counts to a part of the test run."""
+    reasons: Counter[str] = Counter()
+    for folder in sorted(PACKAGES.iterdir()):
+        if not (folder / "tests").is_dir():
+            continue
+        tests = Tests(python, wine, folder.name, patterns)
+        with step(f"{folder.name}, Windows Python {python.version}"):
+            tests.run()
+        counts = Counter(outcome for outcome, _ in tests.outcomes.values())
+        say("      " + (", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "none"))
+        for name, (outcome, detail) in tests.outcomes.items():
+            if outcome == "failed":
+                say(f"\n{'=' * 100}\nFAILED {name}\n{detail}")
+            elif outcome == "skipped":
+                reasons[detail] += 1
+                if detail in _NO_REASON:
+                    part.problems.append(f"{name} is skipped without a reason")
+        part.passed += counts["passed"]
+        part.failed += counts["failed"]
+        part.skipped += counts["skipped"]
+        part.problems += tests.problems
+    if reasons:
+        say("\nskipped, by reason:")
+    for reason, number in reasons.most_common():
+        say(f"  {number:4}  {reason}")
