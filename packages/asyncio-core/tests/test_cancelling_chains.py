@@ -79,6 +79,8 @@ def test_a_runner_closes_over_a_long_chain(runner):
     tasks = runner.run(main())
     runner.close()
     assert all(task.cancelled() for task in tasks)
+    # It went along the chain once, not once for each task that it came across.
+    assert {task.cancelling() for task in tasks} == {1}
 
 
 async def ring(loop, length):
@@ -314,5 +316,105 @@ def test_a_future_that_refuses_leaves_the_throwing_to_the_next_step(runner):
         with pytest.raises(CancelledError):
             await tasks[-1]
         assert all(task.cancelled() for task in tasks)
+
+    runner.run(main())
+
+
+def test_a_deep_gathering_of_gatherings_is_cancelled(runner):
+    async def main():
+        loop = runner.get_loop()
+        source = loop.create_future()
+        gathering = source
+        for _ in range(LENGTH):
+            gathering = gather(gathering)
+        assert gathering.cancel("enough")
+        assert source.cancelled()
+        with pytest.raises(CancelledError, match="enough"):
+            await gathering
+
+    runner.run(main())
+
+
+def test_tasks_and_gatherings_in_turn_are_cancelled_however_deep(runner):
+    async def main():
+        loop = runner.get_loop()
+
+        async def gathered(other):
+            await gather(other, loop.create_future())
+
+        source = task = loop.create_future()
+        for _ in range(LENGTH):
+            task = loop.create_task(gathered(task))
+        await turns(loop, 2)
+        assert task.cancel("enough")
+        assert task.cancelling() == 1
+        assert source.cancelled()
+        with pytest.raises(CancelledError, match="enough"):
+            await task
+
+    runner.run(main())
+
+
+def test_every_child_of_a_gathering_is_asked_whatever_the_others_answer(runner):
+    async def main():
+        loop = runner.get_loop()
+        done, pending, last = (loop.create_future() for _ in range(3))
+        inner = gather(done, return_exceptions=True)
+        outer = gather(inner, pending, loop.create_task(wait_for(last)))
+        await turns(loop)
+        done.set_result(None)
+        assert outer.cancel()
+        assert pending.cancelled() and last.cancelled()
+        with pytest.raises(CancelledError):
+            await outer
+
+    runner.run(main())
+
+
+def test_a_cancel_that_raises_is_heard_and_leaves_nothing_behind(runner):
+    class Broken(Future):
+        def cancel(self, msg=None):
+            raise OSError("broken")
+
+    async def main():
+        loop = runner.get_loop()
+        source = Broken(loop=loop)
+        tasks = await chain(loop, 3, source)
+        top = loop.create_task(wait_for(gather(tasks[-1])))
+        await turns(loop)
+        with pytest.raises(OSError, match="broken"):
+            top.cancel()
+        # The next one that asks finds the same, and not that the tasks are busy with being cancelled.
+        with pytest.raises(OSError, match="broken"):
+            tasks[0].cancel()
+        source.set_result("never mind")
+        assert await top == ["never mind"]
+
+    runner.run(main())
+
+
+def test_the_repr_of_a_long_chain_shows_the_first_of_it(runner):
+    async def main():
+        loop = runner.get_loop()
+        tasks = await chain(loop, LENGTH, loop.create_future())
+        shown = repr(tasks[-1])
+        for task in tasks[-3:]:
+            assert f"name={task.get_name()!r}" in shown
+        assert "wait_for=..." in shown
+        assert len(shown) < 5_000
+        tasks[-1].cancel()
+
+    runner.run(main())
+
+
+def test_the_repr_of_a_long_chain_of_results_shows_the_first_of_it(runner):
+    async def main():
+        result = "at the bottom"
+        for _ in range(LENGTH):
+            future = runner.get_loop().create_future()
+            future.set_result(result)
+            result = future
+        assert repr(result).startswith("<Future finished result=<Future ")
+        assert len(repr(result)) < 500
 
     runner.run(main())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextvars
+import inspect
 import signal
 import threading
 
 import pytest
 
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.loop_registry import LoopNotFoundError
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.policies import (
     BaseDefaultEventLoopPolicy,
@@ -99,6 +101,31 @@ def test_run_refuses_to_run_within_a_loop():
             coroutine.close()
 
     run(main(), loop_factory=ParkingEventLoop)
+
+
+@pytest.mark.parametrize("start", [run, lambda coroutine: Runner().run(coroutine)])
+def test_wrong_name_of_a_loop_is_the_only_complaint(start, monkeypatch):
+    monkeypatch.setenv("ASYNCIO_LOOP", "no-such-loop")
+    _set_event_loop_policy(None)
+    coroutine = sleep(0)
+
+    with pytest.raises(LoopNotFoundError, match="no-such-loop"):
+        start(coroutine)
+
+    # It was closed, so nobody warns that it was never awaited.
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+
+
+@pytest.mark.parametrize("start", [run, lambda main, **how: Runner(**how).run(main)])
+def test_coroutine_is_left_for_another_try_when_a_factory_fails(start):
+    def factory():
+        raise OSError("no loop today")
+
+    coroutine = sleep(0, "second try")
+    with pytest.raises(OSError, match="no loop today"):
+        start(coroutine, loop_factory=factory)
+
+    assert run(coroutine, loop_factory=ParkingEventLoop) == "second try"
 
 
 @pytest.mark.parametrize("thing", [1, None, "text"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from _thread import get_ident
 
 from asyncio_core.format_helpers import _format_callback_source
 
@@ -60,7 +61,33 @@ def _future_repr_info(future: Future[Any]) -> list[str]:
     return words
 
 
-@reprlib.recursive_repr()
+# For each thread, the ids of the futures whose repr is being made: each is inside of the one before it.
+_showing: dict[int, list[int]] = {}
+# A task waits for a task, which waits for a task: a repr that goes along shows so many of them.
+_DEEPEST = 12
+
+
+def _nested_repr(show: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Decorate what makes a repr: inside of itself a future is ``...``, and so is what is too deep."""
+
+    def show_once(future: Any) -> str:
+        thread = get_ident()
+        inside = _showing.setdefault(thread, [])
+        key = id(future)
+        if key in inside or len(inside) == _DEEPEST:
+            return "..."
+        inside.append(key)
+        try:
+            return show(future)
+        finally:
+            inside.pop()
+            if not inside:
+                del _showing[thread]
+
+    return show_once
+
+
+@_nested_repr
 def _future_repr(future: Future[Any]) -> str:
-    """Return ``<Class state …>``; a future that is among its own results shows as ``...``."""
+    """Return ``<Class state …>``."""
     return f"<{type(future).__name__} {' '.join(_future_repr_info(future))}>"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import reprlib
-
-from asyncio_core.base_futures import _future_repr_info
+from asyncio_core.base_futures import _future_repr_info, _nested_repr
 from asyncio_core.coroutines import _attribute_of, _format_coroutine
 
 TYPE_CHECKING = False
@@ -28,9 +26,9 @@ def _task_repr_info(task: Task[Any]) -> list[str]:
     return words + rest
 
 
-@reprlib.recursive_repr()
+@_nested_repr
 def _task_repr(task: Task[Any]) -> str:
-    """Return ``<Task state …>``; a task that is among its own results shows as ``...``."""
+    """Return ``<Task state …>``."""
     return f"<{type(task).__name__} {' '.join(_task_repr_info(task))}>"
 
 

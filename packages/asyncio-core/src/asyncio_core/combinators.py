@@ -6,6 +6,7 @@ module offers them all.
 
 from __future__ import annotations
 
+from asyncio_core.cancelling import cancel_along, cancels_in_steps
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.futures import (
     Future,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar, overload
 
     from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.cancelling import Steps
     from asyncio_core.task import Task
 
     T = TypeVar("T")
@@ -94,10 +96,17 @@ class _GatheringFuture(Future["Any"]):
 
         The future itself ends only when they have, with CancelledError as its exception.
         """
+        return cancel_along(self._cancel_steps(msg), msg)
+
+    def _cancel_steps(self, msg: Any) -> Steps:
+        """Do what ``cancel()`` does in steps; see ``asyncio_core.cancelling``."""
         if self.done():
             return False
-        # Every child is asked, so no any() here: it would stop at the first.
-        if not sum(child.cancel(msg=msg) for child in self._children):
+        agreed = False
+        for child in self._children:
+            # Each is asked, whatever those before it have answered.
+            agreed |= bool((yield child))
+        if not agreed:
             return False
         # Remembered, since the children may swallow it, and `keep_failures` would hide it.
         self._cancel_error = CancelledError() if msg is None else CancelledError(msg)
@@ -149,6 +158,9 @@ class _GatheringFuture(Future["Any"]):
         for child in self._children:
             if not child.done():
                 future_discard_from_awaited_by(child, self._asker)
+
+
+cancels_in_steps(_GatheringFuture.cancel, _GatheringFuture._cancel_steps)
 
 
 if TYPE_CHECKING:

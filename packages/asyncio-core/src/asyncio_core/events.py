@@ -47,8 +47,10 @@ _py_get_event_loop = get_event_loop
 _py_get_running_loop = get_running_loop
 
 if sys.version_info >= (3, 14):
-    from asyncio_core.policies import AbstractEventLoopPolicy as _AbstractEventLoopPolicy
-    from asyncio_core.policies import BaseDefaultEventLoopPolicy as _BaseDefaultEventLoopPolicy
+    from asyncio_core.policies import AbstractEventLoopPolicy as _AbstractEventLoopPolicy  # noqa: F401
+    from asyncio_core.policies import (
+        BaseDefaultEventLoopPolicy as _BaseDefaultEventLoopPolicy,  # noqa: F401
+    )
 else:
     from asyncio_core.policies import AbstractEventLoopPolicy as AbstractEventLoopPolicy
     from asyncio_core.policies import BaseDefaultEventLoopPolicy as BaseDefaultEventLoopPolicy

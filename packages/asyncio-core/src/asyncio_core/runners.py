@@ -166,7 +166,11 @@ class Runner:
         """
         if _get_running_loop() is not None:
             raise RuntimeError("Runner.run() cannot be called from a running event loop")
-        loop = self.get_loop()
+        try:
+            loop = self.get_loop()
+        except Exception as exc:
+            _drop_if_never_run(coro, exc)
+            raise
         if not iscoroutine(coro):
             if not isinstance(coro, collections.abc.Awaitable):
                 raise TypeError(f"an awaitable is required, not {type(coro).__name__!r}")
@@ -220,8 +224,22 @@ def run(
     """
     if _get_running_loop() is not None:
         raise RuntimeError("asyncio.run() cannot be called from a running event loop")
-    with Runner(debug=debug, loop_factory=loop_factory) as runner:
+    runner = Runner(debug=debug, loop_factory=loop_factory)
+    try:
         return runner.run(main)
+    finally:
+        runner.close()
+
+
+def _drop_if_never_run(coro: Awaitable[Any], failure: Exception) -> None:
+    """Close a coroutine for which there can be no loop, so that the one clear error stays the only one.
+
+    That is where ASYNCIO_LOOP is wrong. After the failure of a factory, say, the caller may try another.
+    """
+    from asyncio_core.loop_registry import LoopSelectionError
+
+    if isinstance(failure, LoopSelectionError) and iscoroutine(coro):
+        coro.close()
 
 
 def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
@@ -230,8 +248,10 @@ def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
     if not leftover:
         return
     asked_before = {task: _times_asked(task) for task in leftover}
-    for task, times in asked_before.items():
-        # Asking one asks all that it waits for: a long chain is not gone along for each of its links.
+    # Asking one asks all that it waits for. Those that nobody waits for come first, so that a long
+    # chain is gone along once and not for each of its links.
+    for task in sorted(leftover, key=_is_awaited):
+        times = asked_before[task]
         if times is None or task.cancelling() == times:
             task.cancel()
     loop.run_until_complete(gather(*leftover, return_exceptions=True))
@@ -244,6 +264,10 @@ def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
                 "task": task,
             }
             loop.call_exception_handler(context)
+
+
+def _is_awaited(task: Task[Any]) -> bool:
+    return bool(getattr(task, "_asyncio_awaited_by", None))
 
 
 def _times_asked(task: Task[Any]) -> int | None:

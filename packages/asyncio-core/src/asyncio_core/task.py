@@ -21,6 +21,7 @@ from itertools import count
 
 from asyncio_core.base_futures import _CANCELLED, _FINISHED, _PENDING
 from asyncio_core.base_tasks import _task_get_stack, _task_print_stack, _task_repr
+from asyncio_core.cancelling import cancel_along, cancels_in_steps
 from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError, InvalidStateError
 from asyncio_core.futures import _T, Future, _get_loop, _loop_in_charge
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO, TypeAlias, TypeVar
 
     from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.cancelling import Steps
 
     _TaskT = TypeVar("_TaskT", bound="Task[Any]")
     _Driven: TypeAlias = Generator[Any, Any, _T] | Coroutine[Any, Any, _T]
@@ -177,12 +179,37 @@ class Task(Future[_T]):
         waiter = self._fut_waiter
         if waiter is not None and type(waiter) is not Future:
             # It may lead on to other tasks, and be of a class with a cancel() of its own.
-            _cancel_along(self, msg)
-            return True
+            return cancel_along(self._cancel_steps(msg), msg)
         self._num_cancels_requested += 1
         # What it waits for is cancelled first: its end is what wakes the task up. A future that
         # refuses, being done or shielded, leaves the throwing to the next step.
         if waiter is None or not waiter.cancel(msg=msg):
+            self._must_cancel = True
+            self._cancel_message = msg
+        return True
+
+    def _cancel_steps(self, msg: Any) -> Steps:
+        """Do what ``cancel()`` does in steps; see ``asyncio_core.cancelling``.
+
+        Tasks in a ring would all wait for each other's end for ever. Where the way comes back to a task,
+        that one is thrown out of the ring; its end wakes the one before it, and so on.
+        """
+        self._unretrieved = False
+        if self._state is not _PENDING:
+            return False
+        key = id(self)
+        if key in _being_cancelled:
+            self._break_off(msg)
+            return True
+        self._num_cancels_requested += 1
+        agreed = False
+        if self._fut_waiter is not None:
+            _being_cancelled.add(key)
+            try:
+                agreed = yield self._fut_waiter
+            finally:
+                _being_cancelled.discard(key)
+        if not agreed:
             self._must_cancel = True
             self._cancel_message = msg
         return True
@@ -363,40 +390,7 @@ _PyTask = Task
 _being_cancelled: set[int] = set()
 
 
-def _cancel_along(task: Any, msg: Any) -> None:
-    """Cancel a pending task by way of what it waits for: tasks, mostly, that wait for others.
-
-    A chain of them can be longer than the stack is deep, so it is followed in a loop, except where a
-    class or an object has put a cancel() of its own in the place of ours: that one is called. Tasks
-    in a ring would all wait for each other's end for ever. Where the way comes back to a task, that
-    one is thrown out of the ring; its end wakes the one before it, and so on.
-    """
-    passed = []
-    try:
-        while True:
-            key = id(task)
-            if key in _being_cancelled:
-                task._break_off(msg)
-                return
-            task._num_cancels_requested += 1
-            waiter = task._fut_waiter
-            agreed = False
-            if waiter is not None:
-                _being_cancelled.add(key)
-                passed.append(key)
-                if getattr(waiter.cancel, "__func__", None) is not Task.cancel:
-                    agreed = waiter.cancel(msg=msg)
-                else:
-                    waiter._unretrieved = False
-                    if waiter._state is _PENDING:
-                        task = waiter
-                        continue
-            if not agreed:
-                task._must_cancel = True
-                task._cancel_message = msg
-            return
-    finally:
-        _being_cancelled.difference_update(passed)
+cancels_in_steps(Task.cancel, Task._cancel_steps)
 
 
 def _forget_cancellation(future: Any) -> None:
