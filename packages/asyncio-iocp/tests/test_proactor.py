@@ -581,6 +581,19 @@ def test_listener_and_failed_connection_are_ready(
     run(loop, main)
 
 
+def test_socket_that_is_closed_is_ready_for_what_was_asked(
+    loop: Loop, polling: IocpProactor, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    async def main() -> None:
+        waiting = polling.poll_socket(sockets[0].fileno(), EVENT_READ)
+        sockets[0].close()
+        # The thread only looks again when it is woken.
+        polling.poll_socket(sockets[1].fileno(), EVENT_WRITE).cancel()
+        assert await wait_for(waiting, 30) == EVENT_READ
+
+    run(loop, main)
+
+
 def test_cancelled_poll_is_over(
     loop: Loop, polling: IocpProactor, sockets: tuple[socket.socket, socket.socket]
 ) -> None:

@@ -49,7 +49,7 @@ class _OverlappedFuture(Future["Any"]):
     *keep* is held until the system is through with the operation: who owns the handle.
     """
 
-    def __init__(self, operation: Overlapped, keep: Any, *, loop: AbstractEventLoop) -> None:
+    def __init__(self, operation: Overlapped, keep: Any, *, loop: AbstractEventLoop | None) -> None:
         super().__init__(loop=loop)
         if self._source_traceback:
             del self._source_traceback[-1]
@@ -150,7 +150,7 @@ class _AcceptFuture(_OverlappedFuture):
         keep: Any,
         connection: socket.socket,
         *,
-        loop: AbstractEventLoop,
+        loop: AbstractEventLoop | None,
     ) -> None:
         super().__init__(operation, keep, loop=loop)
         self._connection: socket.socket | None = connection

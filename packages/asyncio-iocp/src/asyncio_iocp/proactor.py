@@ -21,6 +21,7 @@ import socket
 import time
 import weakref
 
+from asyncio_core.futures import Future
 from asyncio_core.log import logger
 from asyncio_core.windows_pipes import PipeHandle
 from asyncio_iocp import _overlapped
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
 
 __all__ = ("IocpProactor",)
 
@@ -99,6 +99,7 @@ class IocpProactor:
     def __init__(self, concurrency: int = INFINITE) -> None:
         self._port: int | None = None
         self._port = _overlapped.CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, concurrency)
+        # Without one, futures belong to the running loop.
         self._loop: AbstractEventLoop | None = None
         # address of the operation -> its future
         self._pending: dict[int, _OverlappedFuture] = {}
@@ -211,13 +212,9 @@ class IocpProactor:
         assert isinstance(link, _Link)
         self._links.pop(link.number, None)
 
-    def _in_charge(self) -> AbstractEventLoop:
-        assert self._loop is not None, "the proactor has no loop"
-        return self._loop
-
     def _done(self, result: Any) -> Future[Any]:
         """Return a future that has its result."""
-        future = self._in_charge().create_future()
+        future: Future[Any] = Future(loop=self._loop)
         future.set_result(result)
         return future
 
@@ -251,8 +248,11 @@ class IocpProactor:
                 completed = operation.ReadFile(conn.fileno(), nbytes)
         except BrokenPipeError:
             return self._done(b"")
-        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
-        return self._expect(future, operation, completed and link.skips)
+        if completed and link.skips:
+            return self._done(operation.getresult())
+        future = _OverlappedFuture(operation, conn, loop=self._loop)
+        self._pending[operation.address] = future
+        return future
 
     def recv_into(
         self, conn: socket.socket | PipeHandle, buf: Buffer, flags: int = 0
@@ -267,8 +267,11 @@ class IocpProactor:
                 completed = operation.ReadFileInto(conn.fileno(), buf)
         except BrokenPipeError:
             return self._done(0)
-        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
-        return self._expect(future, operation, completed and link.skips)
+        if completed and link.skips:
+            return self._done(operation.getresult())
+        future = _OverlappedFuture(operation, conn, loop=self._loop)
+        self._pending[operation.address] = future
+        return future
 
     def send(self, conn: socket.socket | PipeHandle, buf: Buffer, flags: int = 0) -> Future[int]:
         """Write all of *buf* to a socket or a pipe; the result is the number of bytes."""
@@ -278,8 +281,11 @@ class IocpProactor:
             completed = operation.WSASend(conn.fileno(), buf, flags)
         else:
             completed = operation.WriteFile(conn.fileno(), buf)
-        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
-        return self._expect(future, operation, completed and link.skips)
+        if completed and link.skips:
+            return self._done(operation.getresult())
+        future = _OverlappedFuture(operation, conn, loop=self._loop)
+        self._pending[operation.address] = future
+        return future
 
     def sendfile(
         self, sock: socket.socket, file: IO[bytes], offset: int, count: int
@@ -301,7 +307,7 @@ class IocpProactor:
             0,
             0,
         )
-        future = _OverlappedFuture(operation, (sock, file), loop=self._in_charge())
+        future = _OverlappedFuture(operation, (sock, file), loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
 
     # --- Datagrams ---------------------------------------------------------------------------
@@ -316,7 +322,7 @@ class IocpProactor:
         link = self._register_with_iocp(conn)
         operation = Overlapped(NULL)
         completed = operation.WSARecvFrom(conn.fileno(), nbytes, flags)
-        future = _ReceiveFromFuture(operation, conn, loop=self._in_charge())
+        future = _ReceiveFromFuture(operation, conn, loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
 
     def recvfrom_into(
@@ -330,7 +336,7 @@ class IocpProactor:
         operation = Overlapped(NULL)
         size = memoryview(buf).nbytes
         completed = operation.WSARecvFromInto(conn.fileno(), buf, size, flags)
-        future = _ReceiveFromIntoFuture(operation, conn, loop=self._in_charge())
+        future = _ReceiveFromIntoFuture(operation, conn, loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
 
     def sendto(
@@ -340,7 +346,7 @@ class IocpProactor:
         link = self._register_with_iocp(conn)
         operation = Overlapped(NULL)
         completed = operation.WSASendTo(conn.fileno(), buf, flags, addr)
-        future = _OverlappedFuture(operation, conn, loop=self._in_charge())
+        future = _OverlappedFuture(operation, conn, loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
 
     # --- Connections -------------------------------------------------------------------------
@@ -359,7 +365,7 @@ class IocpProactor:
         except BaseException:
             connection.close()
             raise
-        future = _AcceptFuture(operation, listener, connection, loop=self._in_charge())
+        future = _AcceptFuture(operation, listener, connection, loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
 
     def connect(self, conn: socket.socket, address: Any) -> Future[None]:
@@ -377,7 +383,7 @@ class IocpProactor:
                 raise
         operation = Overlapped(NULL)
         completed = operation.ConnectEx(conn.fileno(), address)
-        future = _ConnectFuture(operation, conn, loop=self._in_charge())
+        future = _ConnectFuture(operation, conn, loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
 
     def accept_pipe(self, pipe: PipeHandle) -> Future[PipeHandle]:
@@ -386,7 +392,7 @@ class IocpProactor:
         operation = Overlapped(NULL)
         if operation.ConnectNamedPipe(pipe.fileno()):
             return self._done(pipe)
-        future = _AcceptPipeFuture(operation, pipe, loop=self._in_charge())
+        future = _AcceptPipeFuture(operation, pipe, loop=self._loop)
         return self._expect(future, operation, False)
 
     async def connect_pipe(self, address: str) -> PipeHandle:
@@ -419,7 +425,7 @@ class IocpProactor:
         wait = _milliseconds(timeout)
         assert self._port is not None, "the proactor is closed"
         operation = Overlapped(NULL)
-        future = _WaitHandleFuture(operation, None, loop=self._in_charge())
+        future = _WaitHandleFuture(operation, None, loop=self._loop)
         future._begin(
             self,
             _overlapped.RegisterWaitWithQueue(int(handle), self._port, operation.address, wait),
@@ -439,7 +445,7 @@ class IocpProactor:
         if not afd:
             return self._poll_in_thread(fd, events, operation)
         operation.PollSocket(afd, fd, interest)
-        future = _PollFuture(operation, None, loop=self._in_charge())
+        future = _PollFuture(operation, None, loop=self._loop)
         future._asked = events
         future._meaning = MEANING
         return self._expect(future, operation, False)
@@ -466,7 +472,7 @@ class IocpProactor:
         select.select([fd], [], [], 0)  # raises for what is no socket
         if self._select_thread is None:
             self._select_thread = SelectThread(self._report_ready)
-        future = _SelectFuture(operation, None, loop=self._in_charge())
+        future = _SelectFuture(operation, None, loop=self._loop)
         future._thread = self._select_thread
         self._expect(future, operation, False)
         self._select_thread.wait(operation.address, fd, events)
@@ -507,10 +513,11 @@ class IocpProactor:
         links = list(self._links.values())
         self._links.clear()
         for link in links:
+            obj = link()
             try:
-                handle = link().fileno()
-            except (AttributeError, OSError, ValueError):
-                continue  # gone or closed
+                handle = -1 if obj is None else obj.fileno()
+            except (OSError, ValueError):
+                continue  # closed
             if handle != -1:
                 _overlapped.DetachFromPort(handle)
 

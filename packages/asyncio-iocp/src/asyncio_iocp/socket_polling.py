@@ -1,7 +1,7 @@
 """Waiting until a socket is ready, for `add_reader()` and its relatives, on a completion port.
 
-The driver of sockets can do it as an operation like any other: `AfdPoller`. Where it cannot be
-opened, a thread calls `select()`: `SelectThread`.
+The driver of sockets can do it as an operation like any other, with events of its own. Where it cannot
+be opened, a thread calls `select()`: `SelectThread`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ("MEANING", "SelectThread", "events_of_interest")
 
-# The driver's events (AFD_POLL_…): data, urgent data, a peer that sends no more, a connection that
-# was reset, a connection to accept, room to send (also: connected), a failed connect.
-_RECEIVE, _EXPEDITED, _SEND, _DISCONNECT, _ABORT, _ACCEPT, _CONNECT_FAIL = (
+# The driver's events (AFD_POLL_…): data, urgent data, room to send (also: connected), a peer that sends
+# no more, a connection that was reset, a socket that was closed here, a connection to accept, a
+# failed connect.
+_RECEIVE, _EXPEDITED, _SEND, _DISCONNECT, _ABORT, _LOCAL_CLOSE, _ACCEPT, _CONNECT_FAIL = (
     0x0001,
     0x0002,
     0x0004,
     0x0008,
     0x0010,
+    0x0020,
     0x0080,
     0x0100,
 )
@@ -36,6 +38,7 @@ MEANING = (
     (_ACCEPT, EVENT_READ),
     (_SEND, EVENT_WRITE),
     (_ABORT, EVENT_READ | EVENT_WRITE),
+    (_LOCAL_CLOSE, EVENT_READ | EVENT_WRITE),
     (_CONNECT_FAIL, EVENT_READ | EVENT_WRITE),
 )
 
