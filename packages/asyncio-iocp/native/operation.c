@@ -117,6 +117,16 @@ abandon(operation *op)
     return NULL;
 }
 
+/* A message longer than the buffer that it was received with. */
+static int
+is_cut_message(const operation *op, DWORD error)
+{
+    if (error != ERROR_MORE_DATA && error != WSAEMSGSIZE)
+        return 0;
+    return op->kind == READ_BYTES || op->kind == READ_INTO || op->kind == RECEIVE_FROM ||
+           op->kind == RECEIVE_FROM_INTO;
+}
+
 PyObject *
 started(PyObject *self, operation *op, DWORD error)
 {
@@ -126,11 +136,9 @@ started(PyObject *self, operation *op, DWORD error)
         Py_RETURN_TRUE;
     case ERROR_IO_PENDING:
         Py_RETURN_FALSE;
-    case ERROR_MORE_DATA:
-    case WSAEMSGSIZE:
-        /* A message longer than the buffer: a warning to the system, which completes the operation. */
-        Py_RETURN_TRUE;
     }
+    if (is_cut_message(op, error)) /* a warning to the system, which completes the operation */
+        Py_RETURN_TRUE;
     raise_windows_error(error);
     return abandon(op);
 }
@@ -197,20 +205,18 @@ make_result(PyObject *self, operation *op)
     }
 }
 
-/* The errors that are no failure: a message that was cut, and the end of a pipe that was read from. */
+/* The errors that are no failure: the end of a pipe that was read from, and a message that was cut. */
 static int
 is_harmless(const operation *op, DWORD error)
 {
     switch (error) {
     case ERROR_SUCCESS:
-    case ERROR_MORE_DATA:
-    case WSAEMSGSIZE:
         return 1;
     case ERROR_BROKEN_PIPE:
     case ERROR_HANDLE_EOF:
         return op->kind == READ_BYTES || op->kind == READ_INTO;
     }
-    return 0;
+    return is_cut_message(op, error);
 }
 
 static int

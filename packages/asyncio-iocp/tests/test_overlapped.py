@@ -586,6 +586,15 @@ def test_datagram_that_does_not_fit_is_cut() -> None:
         assert ready.getresult(True)[0] == b"0123"
 
 
+def test_datagram_that_is_too_long_is_not_sent() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        with pytest.raises(OSError) as caught:
+            sending = Overlapped()
+            sending.WSASendTo(sock.fileno(), bytes(70000), 0, ("127.0.0.1", 9))
+            sending.getresult(True)
+        assert caught.value.winerror == 10040  # WSAEMSGSIZE
+
+
 def test_ipv6_datagrams_have_four_part_addresses() -> None:
     with (
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as left,
