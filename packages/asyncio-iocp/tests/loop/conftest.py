@@ -1,0 +1,329 @@
+"""Fixtures: a loop over completions on every system, protocols that remember, and connections.
+
+On Windows the loop is the real one. Elsewhere its pure-Python part runs over a stand-in for the completion
+port, which does its operations on real sockets as soon as they are ready; once so that every
+operation is done later, and once so that what can be done at once is.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import selectors
+import socket
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import asyncio_core
+from asyncio_core.futures import Future
+from asyncio_iocp.proactor_events import BaseProactorEventLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+WINDOWS = sys.platform == "win32"
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Operation(Future[Any]):
+    """Something to be done when a socket is ready; `attempt` raises BlockingIOError where it is not."""
+
+    def __init__(
+        self, loop: Any, attempt: Callable[[], Any], forget: Callable[[Any], None]
+    ) -> None:
+        super().__init__(loop=loop)
+        self._attempt = attempt
+        self._forget = forget
+
+    def cancel(self, msg: Any = None) -> bool:
+        self._forget(self)
+        return super().cancel(msg)
+
+    def try_it(self) -> bool:
+        try:
+            result = self._attempt()
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as exc:
+            self.set_exception(exc)
+        else:
+            self.set_result(result)
+        return True
+
+
+class ReadinessProactor:
+    """Does what a proactor over completion ports does, with sockets that do not block."""
+
+    def __init__(self, eager: bool) -> None:
+        self._eager = eager
+        self._selector = selectors.DefaultSelector()
+        self._loop: Any = None
+
+    def set_loop(self, loop: Any) -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> list[Any]:
+        for key, events in self._selector.select(timeout):
+            for event in (READ, WRITE):
+                waiting = key.data[event]
+                if events & event and waiting and waiting[0].try_it():
+                    waiting.popleft()
+                    self._watch_what_waits(key.fd, key.data)
+        return []
+
+    def close(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            for waiting in key.data.values():
+                for operation in list(waiting):
+                    operation.cancel()
+        self._selector.close()
+
+    def _start(self, sock: Any, event: int, attempt: Callable[[], Any]) -> Operation:
+        fd = sock if isinstance(sock, int) else sock.fileno()
+        if fd < 0:
+            raise OSError("the socket is closed")
+        operation = Operation(self._loop, attempt, lambda op: self._forget(fd, event, op))
+        queues = self._queues(fd)
+        if not (self._eager and not queues[event] and operation.try_it()):
+            queues[event].append(operation)
+        self._watch_what_waits(fd, queues)
+        return operation
+
+    def _queues(self, fd: int) -> dict[int, deque[Operation]]:
+        key = self._selector.get_map().get(fd)
+        if key is not None:
+            return key.data  # type: ignore[no-any-return]
+        queues: dict[int, deque[Operation]] = {READ: deque(), WRITE: deque()}
+        self._selector.register(fd, READ | WRITE, queues)
+        return queues
+
+    def _watch_what_waits(self, fd: int, queues: dict[int, deque[Operation]]) -> None:
+        events = sum(event for event, waiting in queues.items() if waiting)
+        if events:
+            self._selector.modify(fd, events, queues)
+        else:
+            self._selector.unregister(fd)
+
+    def _forget(self, fd: int, event: int, operation: Operation) -> None:
+        key = self._selector.get_map().get(fd)
+        if key is not None and operation in key.data[event]:
+            key.data[event].remove(operation)
+            self._watch_what_waits(fd, key.data)
+
+    # Operations.
+
+    def recv(self, sock: Any, nbytes: int, flags: int = 0) -> Any:
+        return self._start(sock, READ, lambda: sock.recv(nbytes, flags))
+
+    def recv_into(self, sock: Any, buf: Any, flags: int = 0) -> Any:
+        return self._start(sock, READ, lambda: sock.recv_into(buf, 0, flags))
+
+    def recvfrom(self, sock: Any, nbytes: int, flags: int = 0) -> Any:
+        return self._start(sock, READ, lambda: sock.recvfrom(nbytes, flags))
+
+    def recvfrom_into(self, sock: Any, buf: Any, flags: int = 0) -> Any:
+        return self._start(sock, READ, lambda: sock.recvfrom_into(buf, 0, flags))
+
+    def send(self, sock: Any, buf: Any, flags: int = 0) -> Any:
+        rest = memoryview(buf).cast("B") if len(buf) else memoryview(b"")
+        total = len(rest)
+
+        def attempt() -> int:
+            nonlocal rest
+            rest = rest[sock.send(rest, flags) :]
+            if rest:
+                raise BlockingIOError
+            return total
+
+        return self._start(sock, WRITE, attempt)
+
+    def sendto(self, sock: Any, buf: Any, flags: int = 0, addr: Any = None) -> Any:
+        return self._start(sock, WRITE, lambda: sock.sendto(buf, flags, addr))
+
+    def accept(self, listener: Any) -> Any:
+        def attempt() -> Any:
+            connection, address = listener.accept()
+            connection.setblocking(False)
+            return connection, address
+
+        return self._start(listener, READ, attempt)
+
+    def connect(self, sock: Any, address: Any) -> Any:
+        asked = False
+
+        def attempt() -> None:
+            nonlocal asked
+            if not asked:
+                asked = True
+                sock.connect(address)
+                return
+            failure = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if failure:
+                raise OSError(failure, os.strerror(failure))
+
+        operation = Operation(self._loop, attempt, lambda op: None)
+        return operation if operation.try_it() else self._start(sock, WRITE, attempt)
+
+    def sendfile(self, sock: Any, file: Any, offset: int, count: int) -> Any:
+        return self._start(
+            sock, WRITE, lambda: os.sendfile(sock.fileno(), file.fileno(), offset, count)
+        )
+
+    def poll_socket(self, fd: int, events: int) -> Any:
+        polled = selectors.SelectSelector()
+        polled.register(fd, events)
+
+        def attempt() -> int:
+            for _, ready in polled.select(0):
+                return ready
+            raise BlockingIOError
+
+        return self._start(fd, events, attempt)
+
+    def _stop_serving(self, sock: Any) -> None:
+        """Do nothing: the accept was cancelled."""
+
+
+if WINDOWS:
+    from asyncio_iocp.windows_events import ProactorEventLoop
+
+    LOOPS: dict[str, Callable[[], BaseProactorEventLoop]] = {"iocp": ProactorEventLoop}
+else:
+    LOOPS = {
+        "later": lambda: BaseProactorEventLoop(ReadinessProactor(eager=False)),
+        "at-once": lambda: BaseProactorEventLoop(ReadinessProactor(eager=True)),
+    }
+
+
+@pytest.fixture(params=sorted(LOOPS))
+def new_loop(request: pytest.FixtureRequest) -> Callable[[], BaseProactorEventLoop]:
+    return LOOPS[request.param]
+
+
+@pytest.fixture
+def loop(new_loop: Callable[[], BaseProactorEventLoop]) -> Iterator[BaseProactorEventLoop]:
+    """A loop that has to end with nothing watched or served, and no error reported."""
+    made = new_loop()
+    reported: list[dict[str, Any]] = []
+    made.set_exception_handler(lambda _, context: reported.append(context))
+    made.reported = reported  # type: ignore[attr-defined]
+    try:
+        yield made
+        if not made.is_closed():
+            # connection_lost() and the like
+            made.call_soon(made.stop)
+            made.run_forever()
+            assert not made._watches
+            assert not made._accept_futures
+        assert reported == []
+    finally:
+        made.close()
+        gc.collect()
+
+
+class Recorder(asyncio_core.Protocol):
+    """Remembers what it is told; `lost` is done when the connection is."""
+
+    transport: Any
+    # What eof_received() answers.
+    keep_open = False
+
+    def __init__(self) -> None:
+        self.loop = asyncio_core.get_running_loop()
+        self.lost = self.loop.create_future()
+        self.data = bytearray()
+        self.datagrams: list[tuple[bytes, Any]] = []
+        self.errors: list[Exception] = []
+        self.eof = 0
+        self.pauses: list[str] = []
+        self._wanted: list[tuple[Callable[[], bool], Any]] = []
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._check()
+
+    def data_received(self, data: bytes) -> None:
+        assert type(data) is bytes
+        self.data += data
+        self._check()
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.datagrams.append((data, addr))
+        self._check()
+
+    def error_received(self, exc: Exception) -> None:
+        self.errors.append(exc)
+        self._check()
+
+    def eof_received(self) -> bool:
+        self.eof += 1
+        self._check()
+        return self.keep_open
+
+    def pause_writing(self) -> None:
+        self.pauses.append("pause")
+        self._check()
+
+    def resume_writing(self) -> None:
+        self.pauses.append("resume")
+        self._check()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # A second call would fail here.
+        self.lost.set_result(exc)
+        self._check()
+
+    def _check(self) -> None:
+        for condition, waiter in self._wanted:
+            if not waiter.done() and condition():
+                waiter.set_result(None)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds; it is looked at after each event."""
+        if not condition():
+            waiter = self.loop.create_future()
+            self._wanted.append((condition, waiter))
+            await asyncio_core.wait_for(waiter, 20)
+
+
+@pytest.fixture
+def recorder() -> type[Recorder]:
+    return Recorder
+
+
+@pytest.fixture
+def connect(loop: BaseProactorEventLoop) -> Iterator[Any]:
+    """`await connect(factory)` gives protocol, and the raw peer socket, of a fresh TCP connection."""
+    peers: list[socket.socket] = []
+
+    async def make(factory: Callable[[], Any] = Recorder) -> tuple[Any, socket.socket]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            ours = socket.create_connection(listener.getsockname())
+            peer, _ = listener.accept()
+        peer.setblocking(False)
+        peers.append(peer)
+        _, protocol = await loop.create_connection(factory, sock=ours)
+        return protocol, peer
+
+    yield make
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets that do not block."""
+    left, right = socket.socketpair()
+    with left, right:
+        left.setblocking(False)
+        right.setblocking(False)
+        yield left, right
+
+
+@pytest.fixture
+def in_thread(loop: BaseProactorEventLoop) -> Callable[..., Any]:
+    """Run blocking code in a thread; give a future for its result."""
+    return lambda function, *args: loop.run_in_executor(None, function, *args)

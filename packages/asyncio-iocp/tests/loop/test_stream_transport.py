@@ -1,0 +1,440 @@
+"""Connections: reading, writing, and the ways they end."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import logging
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import asyncio_core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncio_iocp import BaseProactorEventLoop
+
+MEGABYTE = bytes(range(256)) * 4096
+# l_onoff and l_linger
+LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nothing")
+
+
+def reset(sock: socket.socket) -> None:
+    """Close so that the other side is told of a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+    sock.close()
+
+
+def read_all(sock: socket.socket) -> bytes:
+    sock.settimeout(20)
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+# Reading.
+
+
+def test_what_the_peer_sends_is_received_in_order(loop: Any, connect: Any, in_thread: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        peer.settimeout(20)
+        await in_thread(peer.sendall, MEGABYTE)
+        await protocol.until(lambda: len(protocol.data) == len(MEGABYTE))
+        assert protocol.data == MEGABYTE
+        protocol.transport.close()
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_paused_transport_delivers_nothing_until_resumed(loop: Any, connect: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        transport = protocol.transport
+        transport.pause_reading()
+        assert not transport.is_reading()
+        transport.pause_reading()
+        peer.send(b"held")
+        # A round trip through the loop in which the data would have come.
+        echo, other = await connect()
+        other.send(b"x")
+        await echo.until(lambda: echo.data == b"x")
+        await asyncio_core.sleep(0)
+        assert protocol.data == b""
+        transport.resume_reading()
+        transport.resume_reading()
+        assert transport.is_reading()
+        await protocol.until(lambda: protocol.data == b"held")
+        peer.send(b", then more")
+        await protocol.until(lambda: protocol.data == b"held, then more")
+        transport.close()
+        echo.transport.close()
+        await protocol.lost
+        await echo.lost
+
+    loop.run_until_complete(main())
+
+
+def test_end_that_came_while_paused_is_told_when_resumed(loop: Any, connect: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        protocol.transport.pause_reading()
+        peer.send(b"last")
+        peer.shutdown(socket.SHUT_WR)
+        await asyncio_core.sleep(0)
+        protocol.transport.resume_reading()
+        protocol.transport.pause_reading()
+        protocol.transport.resume_reading()
+        assert await protocol.lost is None
+        assert (protocol.data, protocol.eof) == (b"last", 1)
+
+    loop.run_until_complete(main())
+
+
+def test_protocol_may_pause_in_the_middle_of_the_stream(
+    loop: Any, connect: Any, recorder: Any, in_thread: Any
+) -> None:
+    class Hesitant(recorder):  # type: ignore[misc]
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self.transport.pause_reading()
+            self.loop.call_soon(self.transport.resume_reading)
+
+    async def main() -> None:
+        protocol, peer = await connect(Hesitant)
+        peer.settimeout(20)
+        sending = in_thread(peer.sendall, MEGABYTE)
+        await protocol.until(lambda: len(protocol.data) == len(MEGABYTE))
+        await sending
+        assert protocol.data == MEGABYTE
+        protocol.transport.close()
+        await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+def test_eof_closes_unless_the_protocol_wants_to_go_on(
+    loop: Any, connect: Any, recorder: Any, in_thread: Any
+) -> None:
+    class Patient(recorder):  # type: ignore[misc]
+        keep_open = True
+
+    async def main() -> None:
+        protocol, peer = await connect(Patient)
+        peer.shutdown(socket.SHUT_WR)
+        await protocol.until(lambda: protocol.eof == 1)
+        assert not protocol.transport.is_closing()
+        protocol.transport.write(b"answer")
+        protocol.transport.pause_reading()
+        protocol.transport.resume_reading()
+        protocol.transport.close()
+        assert await in_thread(read_all, peer) == b"answer"
+        assert await protocol.lost is None
+
+        protocol, peer = await connect()
+        peer.close()
+        assert await protocol.lost is None
+        assert protocol.eof == 1
+
+    loop.run_until_complete(main())
+
+
+def test_buffered_protocol_gets_the_data_in_its_own_buffer(loop: Any, connect: Any) -> None:
+    class Buffered(asyncio_core.BufferedProtocol):
+        def __init__(self) -> None:
+            self.lost = loop.create_future()
+            self.room = bytearray(3)
+            self.data = bytearray()
+
+        def get_buffer(self, sizehint: int) -> Any:
+            return self.room
+
+        def buffer_updated(self, nbytes: int) -> None:
+            self.data += self.room[:nbytes]
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.lost.set_result(exc)
+
+    async def main() -> None:
+        protocol, peer = await connect(Buffered)
+        peer.send(b"more than three bytes")
+        peer.close()
+        assert await protocol.lost is None
+        assert protocol.data == b"more than three bytes"
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("method", ["data_received", "eof_received"])
+def test_protocol_that_raises_loses_its_connection_and_is_reported(
+    loop: Any, connect: Any, recorder: Any, method: str
+) -> None:
+    def fail(*args: Any) -> None:
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        protocol, peer = await connect(type("Failing", (recorder,), {method: fail}))
+        peer.send(b"x")
+        peer.shutdown(socket.SHUT_WR)
+        assert isinstance(await protocol.lost, ZeroDivisionError)
+        (report,) = loop.reported
+        assert report["message"] == f"Fatal error: protocol.{method}() call failed."
+        assert report["protocol"] is protocol
+        loop.reported.clear()
+
+    loop.run_until_complete(main())
+
+
+def test_peer_that_resets_is_told_to_the_protocol_only(
+    loop: Any, connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        reset(peer)
+        assert isinstance(await protocol.lost, ConnectionError)
+
+    with caplog.at_level(logging.INFO):
+        loop.run_until_complete(main())
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+# Writing.
+
+
+def test_what_is_written_arrives_and_the_protocol_is_slowed_down(
+    loop: Any, connect: Any, in_thread: Any
+) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        transport = protocol.transport
+        transport.set_write_buffer_limits(high=100_000)
+        for _ in range(16):
+            transport.write(MEGABYTE)
+        assert protocol.pauses == ["pause"]
+        assert transport.get_write_buffer_size() > 100_000
+        receiving = in_thread(read_all, peer)
+        await protocol.until(lambda: protocol.pauses == ["pause", "resume"])
+        assert transport.get_write_buffer_size() <= 25_000
+        transport.close()
+        assert await receiving == MEGABYTE * 16
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_caller_may_change_his_buffer_at_once(loop: Any, connect: Any, in_thread: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        piece = bytearray(b"abc")
+        expected = MEGABYTE + b"abc" + b"abc"
+        protocol.transport.write(MEGABYTE)
+        protocol.transport.write(piece)
+        protocol.transport.write(memoryview(piece))
+        piece[:] = b"xyz"
+        piece += b"longer"
+        protocol.transport.write(b"")
+        protocol.transport.close()
+        assert await in_thread(read_all, peer) == expected
+        await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+def test_writelines_writes_all_pieces(loop: Any, connect: Any, in_thread: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        protocol.transport.writelines([b"one ", bytearray(b"two "), memoryview(b"three")])
+        protocol.transport.close()
+        assert await in_thread(read_all, peer) == b"one two three"
+        await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+def test_write_eof_ends_the_stream_behind_the_data(loop: Any, connect: Any, in_thread: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        transport = protocol.transport
+        assert transport.can_write_eof()
+        transport.write(MEGABYTE * 4)
+        transport.write_eof()
+        transport.write_eof()
+        with pytest.raises(RuntimeError, match="after write_eof"):
+            transport.write(b"late")
+        assert await in_thread(read_all, peer) == MEGABYTE * 4
+        peer.sendall(b"answer")
+        await protocol.until(lambda: protocol.data == b"answer")
+        peer.close()
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_what_is_no_bytes_is_refused(loop: Any, connect: Any) -> None:
+    async def main() -> None:
+        protocol, _ = await connect()
+        with pytest.raises(TypeError, match="bytes-like object, not 'str'"):
+            protocol.transport.write("text")
+        protocol.transport.close()
+        await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+def test_writing_on_after_the_end_is_told_once_in_a_while(
+    loop: Any, connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        protocol, _ = await connect()
+        protocol.transport.abort()
+        for _ in range(5):
+            protocol.transport.write(b"lost")
+        await protocol.lost
+
+    loop.run_until_complete(main())
+    assert [record.getMessage() for record in caplog.records] == ["socket.send() raised exception."]
+
+
+# The end.
+
+
+def test_close_sends_what_is_buffered(loop: Any, connect: Any, in_thread: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        protocol.transport.write(MEGABYTE * 4)
+        protocol.transport.close()
+        protocol.transport.close()
+        assert protocol.transport.is_closing()
+        assert not protocol.transport.is_reading()
+        assert await in_thread(read_all, peer) == MEGABYTE * 4
+        assert await protocol.lost is None
+        assert protocol.transport._sock is None
+
+    loop.run_until_complete(main())
+
+
+def test_abort_throws_away_what_is_buffered(loop: Any, connect: Any) -> None:
+    async def main() -> None:
+        protocol, _ = await connect()
+        protocol.transport.write(MEGABYTE * 16)
+        protocol.transport.close()
+        protocol.transport.abort()
+        assert protocol.transport.get_write_buffer_size() == 0
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_closing_in_connection_made_reads_nothing(loop: Any, connect: Any, recorder: Any) -> None:
+    class Shy(recorder):  # type: ignore[misc]
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            transport.close()
+
+    async def main() -> None:
+        protocol, peer = await connect(Shy)
+        assert await protocol.lost is None
+        assert protocol.eof == 0
+        peer.settimeout(20)
+        assert peer.recv(1) == b""
+
+    loop.run_until_complete(main())
+
+
+def test_transport_that_outlives_its_loop_closes_its_socket_and_warns(
+    loop: Any, connect: Any
+) -> None:
+    async def main() -> socket.socket:
+        protocol, _ = await connect()
+        return protocol.transport._sock  # type: ignore[no-any-return]
+
+    sock = loop.run_until_complete(main())
+    loop.close()
+    with pytest.warns(ResourceWarning, match="unclosed transport <_ProactorSocketTransport"):
+        gc.collect()
+    assert sock.fileno() == -1
+
+
+def test_repr_tells_the_state(loop: Any, connect: Any) -> None:
+    async def main() -> None:
+        protocol, _ = await connect()
+        transport = protocol.transport
+        await asyncio_core.sleep(0)
+        fd = transport.get_extra_info("socket").fileno()
+        assert repr(transport) == f"<_ProactorSocketTransport fd={fd} reading>"
+        transport.write(MEGABYTE * 16)
+        assert f"reading writing bufsize={len(MEGABYTE) * 16}>" in repr(transport)
+        transport.abort()
+        assert repr(transport) == f"<_ProactorSocketTransport closing fd={fd}>"
+        await protocol.lost
+        assert repr(transport) == f"<_ProactorSocketTransport closed fd={fd}>"
+
+    loop.run_until_complete(main())
+
+
+def test_facts_of_the_connection_can_be_asked_for(loop: Any, connect: Any) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        ask = protocol.transport.get_extra_info
+        assert ask("sockname") == peer.getpeername()
+        assert ask("peername") == peer.getsockname()
+        assert ask("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert ask("no such thing", 7) == 7
+        assert protocol.transport.get_protocol() is protocol
+        protocol.transport.close()
+        await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+# Contexts.
+
+
+def test_callbacks_run_in_the_context_that_the_transport_was_made_in(
+    loop: BaseProactorEventLoop, connect: Callable[..., Any], recorder: Any, in_thread: Any
+) -> None:
+    seen: dict[str, str] = {}
+
+    def noting(name: str) -> Any:
+        def method(self: Any, *args: Any) -> Any:
+            seen[name] = variable.get()
+            return getattr(recorder, name)(self, *args)
+
+        return method
+
+    methods = (
+        "connection_made",
+        "data_received",
+        "eof_received",
+        "resume_writing",
+        "connection_lost",
+    )
+    noting_class = type("Noting", (recorder,), {name: noting(name) for name in methods})
+
+    async def use(protocol: Any, peer: socket.socket) -> None:
+        variable.set("of the user")
+        transport = protocol.transport
+        transport.pause_reading()
+        transport.resume_reading()
+        transport.write(MEGABYTE * 8)
+        peer.settimeout(20)
+        receiving = in_thread(read_all, peer)
+        await protocol.until(lambda: "resume" in protocol.pauses)
+        peer.sendall(b"x")
+        await protocol.until(lambda: protocol.data == b"x")
+        peer.shutdown(socket.SHUT_WR)
+        await protocol.lost
+        await receiving
+
+    async def main() -> None:
+        variable.set("of the maker")
+        protocol, peer = await connect(noting_class)
+        await loop.create_task(use(protocol, peer))
+
+    loop.run_until_complete(main())
+    assert seen == dict.fromkeys(methods, "of the maker")

@@ -1,0 +1,106 @@
+"""TLS over completions: the shared layer on these transports."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asyncio_core
+
+# Made as those of asyncio-selectors, by the script beside them there.
+CERTIFICATES = Path(__file__).parent / "certificates"
+DATA = bytes(range(256)) * 4096
+
+
+@pytest.fixture
+def server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "server.pem")
+    return context
+
+
+@pytest.fixture
+def client_context() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+
+
+class Echo(asyncio_core.Protocol):
+    transport: Any
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+def test_data_goes_both_ways(
+    loop: Any, recorder: Any, server_context: ssl.SSLContext, client_context: ssl.SSLContext
+) -> None:
+    async def main() -> None:
+        async with await loop.create_server(Echo, "127.0.0.1", 0, ssl=server_context) as server:
+            address = server.sockets[0].getsockname()
+            transport, protocol = await loop.create_connection(
+                recorder, *address, ssl=client_context, server_hostname="localhost"
+            )
+            transport.write(DATA)
+            await protocol.until(lambda: len(protocol.data) == len(DATA))
+            assert protocol.data == DATA
+            assert transport.get_extra_info("cipher")
+            transport.close()
+            assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_certificate_that_is_not_trusted_is_refused(
+    loop: Any, recorder: Any, server_context: ssl.SSLContext
+) -> None:
+    async def main() -> None:
+        async with await loop.create_server(Echo, "127.0.0.1", 0, ssl=server_context) as server:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await loop.create_connection(
+                    recorder,
+                    *server.sockets[0].getsockname(),
+                    ssl=ssl.create_default_context(),
+                    server_hostname="localhost",
+                )
+
+    loop.run_until_complete(main())
+
+
+def test_connection_is_encrypted_in_the_middle(
+    loop: Any, recorder: Any, server_context: ssl.SSLContext, client_context: ssl.SSLContext
+) -> None:
+    class Upgrading(Echo):
+        def data_received(self, data: bytes) -> None:
+            if data == b"STARTTLS":
+                self.transport.write(b"OK")
+                self.task = loop.create_task(self.upgrade())
+            else:
+                super().data_received(data)
+
+        async def upgrade(self) -> None:
+            self.transport = await loop.start_tls(
+                self.transport, self, server_context, server_side=True
+            )
+
+    async def main() -> None:
+        async with await loop.create_server(Upgrading, "127.0.0.1", 0) as server:
+            transport, protocol = await loop.create_connection(
+                recorder, *server.sockets[0].getsockname()
+            )
+            transport.write(b"STARTTLS")
+            await protocol.until(lambda: protocol.data == b"OK")
+            encrypted = await loop.start_tls(
+                transport, protocol, client_context, server_hostname="localhost"
+            )
+            encrypted.write(b"secret")
+            await protocol.until(lambda: protocol.data == b"OKsecret")
+            encrypted.close()
+            assert await protocol.lost is None
+
+    loop.run_until_complete(main())
