@@ -126,9 +126,15 @@ int length_from(PyObject *object, DWORD *value);
 int address_from(PyObject *tuple, SOCKADDR_STORAGE *address, int *length);
 PyObject *address_tuple(const SOCKADDR *address, int length);
 
-/* --- operation.c ----------------------------------------------------------------------------- */
+/* --- lifetime.c, operation.c ----------------------------------------------------------------- */
 
 extern PyType_Spec overlapped_spec;
+
+static inline int
+is_pending(const operation *op)
+{
+    return op->kind > FAILED_TO_START && !HasOverlappedIoCompleted(&op->overlapped);
+}
 
 static inline module_state *
 state_of(PyObject *module)
@@ -152,6 +158,11 @@ int provide_buffer(operation *op, PyObject *object, int flags);
 PyObject *started(PyObject *self, operation *op, DWORD error);
 /* Give the operation up before it was started, with the exception that is set; returns NULL. */
 PyObject *abandon(operation *op);
+/* A message longer than the buffer that it was received with: true for its error. */
+int is_cut_message(const operation *op, DWORD error);
+/* Give back what was provided; the system must be through with it. */
+void release_memory(operation *op);
+void operation_free(operation *op);
 /* Free the orphan at this address, if it is one; true if it was. */
 int reap_orphan(module_state *state, const void *address);
 /* Free the orphans that are completed and of which no port tells. */
