@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import asyncio_core
+from asyncio_core import parking_loop
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.protocols import Protocol
 
@@ -55,6 +56,32 @@ def test_a_wake_up_before_the_wait_is_not_lost(parking):
     parking._poll(None)
     # The second one counted as the first: the next wait is a real one.
     assert not parking._wake_up.acquire(blocking=False)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="the system masks no signals")
+def test_a_signal_in_the_instant_before_the_wait_is_not_slept_through(parking, monkeypatch):
+    class Deaf:
+        """A lock whose wait no signal interrupts, as the one that comes just before it does not."""
+
+        def acquire(self, timeout):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+            try:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+                return lock.acquire(timeout=timeout)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+
+        def release(self):
+            lock.release()
+
+    lock = parking._wake_up
+    parking._wake_up = Deaf()
+    monkeypatch.setattr(parking_loop, "_LONGEST_PARK", 0.01)
+    before = signal.signal(signal.SIGUSR1, lambda *_: parking.stop())
+    try:
+        parking.run_forever()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.parametrize(

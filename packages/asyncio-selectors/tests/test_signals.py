@@ -170,6 +170,7 @@ def test_other_mistakes_are_refused(loop: SelectorEventLoop) -> None:
     assert loop._signal_handlers == {}
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_signals_of_a_forked_child_do_not_reach_the_parents_loop(
     loop: SelectorEventLoop,
 ) -> None:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ("ParkingEventLoop", "ParkingEventLoopPolicy")
 
-# Seconds. On Windows a thread that waits for a lock does not notice Ctrl-C, so it wakes up now and then.
-_LONGEST_PARK = 0.25 if sys.platform == "win32" else None
+# Seconds. On Windows a thread that waits for a lock does not notice Ctrl-C. Elsewhere it does, except in the
+# instant before it sleeps: a signal that comes then waits for the next one. So it wakes up now and then.
+_LONGEST_PARK = 0.25 if sys.platform == "win32" else 1.0
 
 
 class ParkingEventLoop(BaseEventLoop):
@@ -40,10 +41,8 @@ class ParkingEventLoop(BaseEventLoop):
         if timeout == 0:
             # A wake-up stays where it is, and makes the next wait a short one; that is harmless.
             return
-        if timeout is None:
-            timeout = -1 if _LONGEST_PARK is None else _LONGEST_PARK
-        elif _LONGEST_PARK is not None:
-            timeout = min(timeout, _LONGEST_PARK)
+        if timeout is None or timeout > _LONGEST_PARK:
+            timeout = _LONGEST_PARK
         self._wake_up.acquire(timeout=timeout)
 
     def _write_to_self(self) -> None:
