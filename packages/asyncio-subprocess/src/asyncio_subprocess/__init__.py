@@ -5,10 +5,13 @@ What each module holds:
 ====================  ==============================================================
 ``exit_pidfd``,       one way each to learn that a child has ended: a descriptor of
 ``exit_kqueue``,      the process (Linux), an event filter (macOS, BSD), a thread
-``exit_thread``       that waits (anywhere)
+``exit_thread``,      that waits (anywhere), the process handle (Windows)
+``exit_handle``
 ``exits``             the choice among them, by what the system can do; reaping
 ``base_subprocess``   the transport of a child and its pipes, without how it starts
-``spawning``          how it starts on Unix; what the loop finds by entry point
+``spawning``,         how it starts on Unix and on Windows; what the loop finds by entry
+``windows_spawning``  point
+``windows_utils``     on Windows, a Popen with pipes for overlapped calls
 ``subprocess``        the high-level Process, create_subprocess_exec and _shell
 ``child_watchers``    the watchers that programs could choose up to Python 3.13
 ====================  ==============================================================
