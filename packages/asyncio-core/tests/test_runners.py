@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import inspect
 import signal
+import sys
 import threading
 
 import pytest
@@ -336,7 +337,10 @@ def test_interrupt_wakes_a_loop_that_waits():
 
     def press():
         assert parked.wait(10)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        if sys.platform == "win32":
+            signal.raise_signal(signal.SIGINT)  # to the process, as Ctrl-C
+        else:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     thread = threading.Thread(target=press)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import errno
 import gc
 import socket
 
@@ -266,8 +267,9 @@ def test_leaving_the_block_closes_and_waits(on_server):
 def test_socket_that_cannot_listen_leaves_the_server_not_serving(on_server, sockets):
     async def test(server, asked):
         sockets[1].close()
-        with pytest.raises(OSError, match="Bad file descriptor"):
+        with pytest.raises(OSError) as caught:
             await server.start_serving()
+        assert caught.value.errno in (errno.EBADF, errno.ENOTSOCK)
         assert not server.is_serving()
         assert asked == []
 

@@ -7,6 +7,7 @@ exit status 2.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -53,10 +54,19 @@ def main(arguments: Sequence[str]) -> str | int | None:
     except CommandError as error:
         print(f"python -m asyncio: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
+    except OSError as error:
+        if not _reader_left(error):
+            raise
         # The reader of our output has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _reader_left(error: OSError) -> bool:
+    """Tell whether a pipe has no reader any more, which Windows calls an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (
+        sys.platform == "win32" and error.errno == errno.EINVAL
+    )
 
 
 def _shell() -> str | int | None:
