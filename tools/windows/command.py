@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from windows import contents, interpreter, own_tests, programs, suite, wine
 from windows.wine import Wine
+from workspace import packages
 from workspace.console import Failure, say, took
 from workspace.reports import Part, closing_line, table
 
@@ -33,6 +34,7 @@ class Wanted:
     pythons: Sequence[str] = ()
     parts: Sequence[str] = ()
     modules: Sequence[str] = ()
+    packages: Sequence[str] = ()
     patterns: Sequence[str] = ()
     jobs: int = 1
 
@@ -51,6 +53,12 @@ def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
         help="a module of test.test_asyncio (may be repeated; default: those about loops)",
     )
     parser.add_argument(
+        "--package",
+        action="append",
+        choices=[package.name for package in packages.load()],
+        help="only the tests of this package (may be repeated)",
+    )
+    parser.add_argument(
         "-k",
         dest="patterns",
         action="append",
@@ -62,7 +70,12 @@ def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
     options = parser.parse_args(words)
     usual = [part for part in PARTS if options.all or part not in LONG]
     return Wanted(
-        pythons or (), options.only or usual, options.module or (), options.patterns, options.jobs
+        pythons or (),
+        options.only or usual,
+        options.module or (),
+        options.package or (),
+        options.patterns,
+        options.jobs,
     )
 
 
@@ -128,7 +141,7 @@ def _part(name: str, python: WindowsPython, here: Wine, wanted: Wanted) -> Part:
 
 
 def _own(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
-    own_tests.run(part, python, here, wanted.patterns)
+    own_tests.run(part, python, here, wanted.packages, wanted.patterns)
 
 
 def _suite(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:

@@ -37,6 +37,12 @@ _LEFT_OUT = ("api-ms-", "_wmi.")
 #: Folders of the standard library that no program there needs.
 _NOT_COPIED = ("__pycache__", "site-packages", "lib-dynload", "config-*", "idlelib", "lib2to3")
 _ASK = "import json, sysconfig; print(json.dumps([sysconfig.get_path(p) for p in ('stdlib', 'include')]))"
+#: Run at each start there: what Wine 8 has no code for ends the process that calls it, and the library can do without.
+_LACKING = """
+import _winapi
+if hasattr(_winapi, "CopyFile2"):  # 3.12 and newer
+    del _winapi.CopyFile2
+"""
 _CHECK = """
 import sys, _asyncio, _ctypes, _overlapped, _socket, _ssl, _winapi, select
 print(sys.version.split()[0])
@@ -86,6 +92,7 @@ def build(version: str, wine: Wine) -> WindowsPython:
         library = made.folder / "Lib"
         shutil.copytree(stdlib, library, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         made.site_packages.mkdir()
+        (library / "sitecustomize.py").write_text(_LACKING, "utf-8")
         linking.headers(made.include, include)
         linking.make(made.folder, f"python{version.replace('.', '')}.dll")
     status, output = wine.run([made.program, "-c", _CHECK], cwd=made.folder, limit=120)

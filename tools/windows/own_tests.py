@@ -98,11 +98,17 @@ class Tests:
         return running, False
 
 
-def run(part: Part, python: WindowsPython, wine: Wine, patterns: Sequence[str] = ()) -> None:
-    """Run the tests of every package, and add the counts to a part of the test run."""
+def run(
+    part: Part,
+    python: WindowsPython,
+    wine: Wine,
+    packages: Sequence[str] = (),
+    patterns: Sequence[str] = (),
+) -> None:
+    """Run the tests of every package, or of some, and add the counts to a part of the test run."""
     reasons: Counter[str] = Counter()
     for folder in sorted(PACKAGES.iterdir()):
-        if not (folder / "tests").is_dir():
+        if not (folder / "tests").is_dir() or (packages and folder.name not in packages):
             continue
         tests = Tests(python, wine, folder.name, patterns)
         with step(f"{folder.name}, Windows Python {python.version}"):
