@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -157,9 +158,10 @@ def test_ctrl_c_cancels_the_main_task_of_a_runner():
     assert events == ["cancelled"]
 
 
-def test_core_alone_runs_programs():
-    # An interpreter that sees core and nothing else that is installed.
-    source = os.path.dirname(os.path.dirname(asyncio_core.__file__))
+def test_core_alone_runs_programs(tmp_path):
+    # An interpreter that sees core and nothing else that is installed, not even beside it.
+    source = str(tmp_path)
+    shutil.copytree(os.path.dirname(asyncio_core.__file__), tmp_path / "asyncio_core")
     code = (
         f"import sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p]\n"
         f"sys.path.insert(0, {source!r})\n"
