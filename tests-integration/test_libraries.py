@@ -86,9 +86,11 @@ def record(request: pytest.FixtureRequest) -> Iterator[Record]:
         missing = {*QUICK, *OTHERS} - record.programs
         assert not missing, f"not kept, since these did not run or did not end well: {missing}"
         assert record.loops, "not kept, since no other loop was tried out"
+        pinned = (PROGRAMS / "requirements.txt").read_text("utf-8")
+        named = {name: v for name, v in record.libraries.items() if f"\n{name}==" in pinned}
         kept = {
             "python": record.python,
-            "libraries": dict(sorted(record.libraries.items())),
+            "libraries": dict(sorted(named.items())),
             "loops": record.loops,
         }
         results.write(results.LIBRARIES, kept)

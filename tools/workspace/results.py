@@ -51,6 +51,8 @@ def with_tables(text: str) -> str:
         ("conformance", CONFORMANCE, conformance_table),
         ("libraries", LIBRARIES, libraries_table),
     ):
+        if not path.exists():
+            continue  # one of the two can be made before the other
         made = table(json.loads(path.read_text("utf-8")))
         place = re.compile(f"(<!-- table: {name} [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
         text, number = place.subn(lambda match, made=made: f"{match[1]}{made}\n{match[2]}", text)  # type: ignore[misc]
