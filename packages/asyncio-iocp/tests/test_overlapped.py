@@ -541,6 +541,22 @@ def test_connecting_needs_a_bound_socket() -> None:
             _overlapped.BindLocal(client.fileno(), 77)
 
 
+def test_disconnecting_ends_a_connection() -> None:
+    listener, server, client = (socket.socket() for _ in range(3))
+    with listener, server, client:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        accepting, connecting, ending = Overlapped(), Overlapped(), Overlapped()
+        accepting.AcceptEx(listener.fileno(), server.fileno())
+        _overlapped.BindLocal(client.fileno(), socket.AF_INET)
+        connecting.ConnectEx(client.fileno(), listener.getsockname())
+        connecting.getresult(True)
+        accepting.getresult(True)
+        ending.DisconnectEx(client.fileno(), 0)
+        assert ending.getresult(True) is None
+        assert server.recv(10) == b""
+
+
 def test_reset_connection_has_its_own_error(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:
@@ -762,6 +778,84 @@ def test_handles_and_memory_do_not_grow(port: int, count_handles: Callable[[], i
     gc.collect()
     assert count_handles() - handles <= 2
     assert sys.getallocatedblocks() - blocks <= 60
+
+
+def test_operations_may_be_dropped_cancelled_and_closed_in_any_order(port: int) -> None:
+    import random
+
+    rng = random.Random(2026)
+    afd = _overlapped.OpenAfd()
+    _overlapped.CreateIoCompletionPort(afd, port, 0, 0)
+    kept: list[Overlapped] = []
+    pairs: list[tuple[socket.socket, socket.socket]] = []
+    for step in range(1500):
+        if len(pairs) < 8:
+            pairs.append(socket.socketpair())
+            for end in pairs[-1]:
+                _overlapped.CreateIoCompletionPort(end.fileno(), port, 0, 0)
+                if rng.random() < 0.5:
+                    _overlapped.SkipSuccessPackets(end.fileno())
+        left, right = rng.choice(pairs)
+        operation = Overlapped(NULL)
+        match rng.randrange(5):
+            case 0:
+                operation.WSARecv(left.fileno(), rng.randrange(100))
+            case 1:
+                operation.WSARecvInto(left.fileno(), bytearray(rng.randrange(1000)))
+            case 2:
+                operation.WSASend(right.fileno(), b"x" * rng.randrange(500))
+            case 3:
+                operation.PollSocket(afd, left.fileno(), _overlapped.AFD_POLL_RECEIVE)
+            case 4:
+                left.close()
+                right.close()
+                pairs.remove((left, right))
+        if rng.random() < 0.6:
+            kept.append(operation)
+        del operation
+        if kept and rng.random() < 0.3:
+            rng.choice(kept).cancel()
+        if kept and rng.random() < 0.4:
+            del kept[rng.randrange(len(kept))]
+        if step % 10 == 0:
+            by_address = {kept_one.address: kept_one for kept_one in kept}
+            for _, _, _, address in GetQueuedCompletionStatusEx(port, 0):
+                if address in by_address:
+                    try:
+                        by_address[address].getresult()
+                    except (OSError, ValueError):
+                        pass  # cancelled; or of one that was dropped when it was done
+    kept.clear()
+    for left, right in pairs:
+        left.close()
+        right.close()
+    _winapi.CloseHandle(afd)
+    while GetQueuedCompletionStatusEx(port, 50):
+        pass
+
+
+def test_subinterpreters_have_a_module_each() -> None:
+    interpreters = pytest.importorskip(
+        "_xxsubinterpreters" if sys.version_info < (3, 13) else "_interpreters",
+        reason="no subinterpreters",
+    )
+    program = (
+        "import socket\n"
+        "from asyncio_iocp import _overlapped as o\n"
+        "left, right = socket.socketpair()\n"
+        "kept = o.Overlapped(); kept.WSARecv(left.fileno(), 10)\n"
+        "right.send(b'x')\n"
+        "assert kept.getresult(True) == b'x'\n"
+        "dropped = o.Overlapped(); dropped.WSARecv(left.fileno(), 10); del dropped\n"
+    )
+    for _ in range(3):
+        if sys.version_info < (3, 13):
+            number = interpreters.create(isolated=False)
+            interpreters.run_string(number, program)
+        else:
+            number = interpreters.create("legacy")
+            assert interpreters.exec(number, program) is None
+        interpreters.destroy(number)
 
 
 def test_interpreter_ends_while_operations_are_pending() -> None:
