@@ -6,6 +6,7 @@ import contextvars
 import gc
 import threading
 import warnings
+from fractions import Fraction
 
 import pytest
 
@@ -95,6 +96,19 @@ def test_a_timer_is_not_early(loop):
 def test_a_time_of_none_is_a_type_error(loop, method, value):
     with pytest.raises(TypeError, match="None"):
         getattr(loop, method)(value, print)
+
+
+def test_what_is_no_time_does_not_get_among_the_timers(loop):
+    with pytest.raises(TypeError, match="when must be a number, not '1'"):
+        loop.call_at("1", print)
+    with pytest.raises(TypeError, match="'str'"):
+        loop.call_later("1", print)
+    seen = []
+    # An int is as good as a float, and so is whatever else compares with one.
+    loop.call_at(int(loop.time()) + 2, seen.append, "int")
+    loop.call_at(Fraction(loop.time()) + 1, seen.append, "fraction")
+    run_all(loop)
+    assert seen == ["fraction", "int"]
 
 
 def test_a_cancelled_timer_does_not_run_and_leaves_the_heap(loop):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 import types
@@ -415,6 +416,21 @@ def test_wait_for_refuses_what_cannot_be_awaited(run, timeout):
     async def main():
         with pytest.raises(TypeError, match="'int' object can't be awaited"):
             await wait_for(1, timeout)
+
+    run(main())
+
+
+def test_wait_for_closes_the_coroutine_that_a_wrong_timeout_is_for(run):
+    async def main():
+        coroutine = sleep(0)
+        with pytest.raises(TypeError, match="timeout must be a number or None, not '1'"):
+            await wait_for(coroutine, "1")
+        assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+        # A future is its owner's affair.
+        future = get_running_loop().create_future()
+        with pytest.raises(TypeError, match="timeout must be"):
+            await wait_for(future, "1")
+        assert not future.done()
 
     run(main())
 

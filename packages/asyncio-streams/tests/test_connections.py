@@ -315,3 +315,22 @@ def test_connecting_cancelled_at_every_step_leaves_no_socket_open(run, turns):
         assert steps > 1
 
     run(main)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_that_no_reader_can_have_opens_nothing(run, limit):
+    async def refuse(reader, writer):
+        raise AssertionError("nobody is served")
+
+    async def main():
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            with pytest.raises(ValueError, match=f"limit has to be positive, not {limit}"):
+                await asyncio_streams.start_server(refuse, sock=sock, limit=limit)
+            # Nobody listens.
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio_streams.open_connection(*sock.getsockname())
+            with pytest.raises(ValueError, match=f"limit has to be positive, not {limit}"):
+                await asyncio_streams.open_connection(*sock.getsockname(), limit=limit)
+
+    run(main)

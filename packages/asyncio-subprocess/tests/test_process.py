@@ -640,3 +640,19 @@ def test_the_packages_names_are_there():
         assert name in dir(asyncio_subprocess)
     with pytest.raises(AttributeError, match="no attribute 'spam'"):
         asyncio_subprocess.spam
+
+
+@pytest.mark.parametrize("start", [create_subprocess_exec, create_subprocess_shell])
+def test_a_limit_that_no_reader_can_have_starts_no_child(run, start, tmp_path):
+    proof = tmp_path / "ran"
+
+    async def main():
+        command = ("touch", str(proof)) if start is create_subprocess_exec else (f"touch {proof}",)
+        with pytest.raises(ValueError, match="limit has to be positive, not 0"):
+            await start(*command, stdout=PIPE, limit=0)
+        with pytest.raises(ValueError, match="text must be False, got True"):
+            await start(*command, stdout=PIPE, text=True)
+        await asyncio_core.sleep(0)
+
+    run(main())
+    assert not proof.exists()

@@ -29,7 +29,7 @@ from asyncio_core.error_reporting import ErrorReportingPart
 from asyncio_core.executors import ExecutorPart
 from asyncio_core.faces import make_face
 from asyncio_core.file_sending import FileSendingPart
-from asyncio_core.handles import Handle, TimerHandle, _ThreadSafeHandle
+from asyncio_core.handles import Handle, TimerHandle, _check_moment, _ThreadSafeHandle
 from asyncio_core.pipes import PipePart
 from asyncio_core.serving import Server, ServingPart
 from asyncio_core.subprocesses import SubprocessPart
@@ -344,6 +344,9 @@ class BaseEventLoop(
         """
         if when is None:
             raise TypeError("when cannot be None")
+        if when.__class__ is not float:
+            # What cannot be compared would only show later, to all that make or run timers.
+            _check_moment(when)
         if self._closed or self._debug:
             self._check_call(callback, "call_at")
         timer = TimerHandle(when, callback, args, self, context)

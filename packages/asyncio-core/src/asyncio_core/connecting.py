@@ -13,6 +13,7 @@ import socket
 from asyncio_core import log, staggered
 from asyncio_core.addresses import ResolvingPart, _interleave_addrinfos
 from asyncio_core.socket_options import (
+    _both_given,
     _check_ssl_socket,
     _check_stream_socket,
     _tls_timeouts,
@@ -80,11 +81,13 @@ class ConnectingPart(ResolvingPart):
                 raise ValueError("You must set server_hostname when using ssl without a host")
             server_hostname = host
         elif server_hostname is not None and not ssl:
-            raise ValueError("server_hostname is only meaningful with ssl")
+            raise ValueError(
+                f"server_hostname is only meaningful with ssl, got {server_hostname!r}"
+            )
 
         if sock is not None:
             if host is not None or port is not None:
-                raise ValueError("host/port and sock can not be specified at the same time")
+                raise _both_given(host, port, sock)
             _check_ssl_socket(sock)
             # The family does not matter: a Unix or Bluetooth stream will do.
             _check_stream_socket(sock)

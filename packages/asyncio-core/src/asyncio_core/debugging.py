@@ -69,7 +69,7 @@ class DebugPart(LoopPart):
         from asyncio_core.coroutines import iscoroutine
 
         if iscoroutine(callback) or iscoroutinefunction(callback):
-            raise TypeError(f"coroutines cannot be used with {method_name}()")
+            raise TypeError(f"coroutines cannot be used with {method_name}(), got {callback!r}")
         if not callable(callback):
             raise TypeError(f"{method_name}() needs a callable object, got {callback!r}")
 

@@ -176,7 +176,7 @@ class ExecutorPart(LoopPart):
         from concurrent.futures import ThreadPoolExecutor
 
         if not isinstance(executor, ThreadPoolExecutor):
-            raise TypeError("executor must be ThreadPoolExecutor instance")
+            raise TypeError(f"executor must be ThreadPoolExecutor instance, got {executor!r}")
         self._default_executor = executor
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:

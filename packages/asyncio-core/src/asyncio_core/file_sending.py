@@ -156,9 +156,9 @@ class FileSendingPart(LoopPart):
         _check_ssl_socket(sock)
         # Asking costs a system call on some platforms, so it is for debug mode only.
         if self._debug and sock.gettimeout() != 0:
-            raise ValueError("the socket must be non-blocking")
+            raise ValueError(f"the socket must be non-blocking, not {sock!r}")
         if sock.type != socket.SOCK_STREAM:
-            raise ValueError("only SOCK_STREAM type sockets are supported")
+            raise ValueError(f"only SOCK_STREAM type sockets are supported, not {sock!r}")
         _check_file_range(file, offset, count)
 
     async def _copy_file(
@@ -312,7 +312,7 @@ async def _natively(native: Awaitable[int], otherwise: Callable[[], Awaitable[in
 def _check_file_range(file: IO[bytes], offset: int, count: int | None) -> None:
     """Refuse a text file, and an *offset* or *count* that is no number of bytes."""
     if "b" not in getattr(file, "mode", "b"):
-        raise ValueError("file should be opened in binary mode")
+        raise ValueError(f"file should be opened in binary mode, not {file!r}")
     numbers = [("offset", offset, 0, "a non-negative integer")]
     if count is not None:
         numbers.append(("count", count, 1, "a positive integer"))

@@ -139,6 +139,14 @@ class Handle:
         self._loop.call_exception_handler(details)
 
 
+def _check_moment(when: Any) -> None:
+    """Raise TypeError for what is no time: timers are told apart by comparing it."""
+    try:
+        when < 0.0  # noqa: B015
+    except TypeError:
+        raise TypeError(f"when must be a number, not {when!r}") from None
+
+
 class TimerHandle(Handle):
     """A callback that is due at a time, as returned by `loop.call_later()` and `loop.call_at()`.
 

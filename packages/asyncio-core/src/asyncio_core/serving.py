@@ -18,6 +18,7 @@ from asyncio_core.addresses import ResolvingPart
 from asyncio_core.combinators import gather, sleep
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.socket_options import (
+    _both_given,
     _check_ssl_socket,
     _check_stream_socket,
     _set_reuseport,
@@ -290,7 +291,7 @@ class ServingPart(ResolvingPart):
         *ssl_shutdown_timeout* in 3.11, *keep_alive* in 3.13.
         """
         if isinstance(ssl, bool):
-            raise TypeError("ssl argument must be an SSLContext or None")
+            raise TypeError(f"ssl argument must be an SSLContext or None, got {ssl!r}")
         timeouts = _tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         if sock is None:
             if host is None and port is None:
@@ -299,7 +300,7 @@ class ServingPart(ResolvingPart):
             addresses = await self._addresses_to_serve(host, port, family, flags)
             sockets = self._bind_all(addresses, options)
         elif host is not None or port is not None:
-            raise ValueError("host/port and sock can not be specified at the same time")
+            raise _both_given(host, port, sock)
         else:
             _check_ssl_socket(sock)
             _check_stream_socket(sock)

@@ -72,7 +72,14 @@ def _tls_timeouts(
         if seconds is None:
             continue
         if not tls:
-            raise ValueError(f"{name} is only meaningful with ssl")
+            raise ValueError(f"{name} is only meaningful with ssl, got {seconds!r}")
         if isinstance(seconds, (int, float)) and seconds <= 0:
             raise ValueError(f"{name} should be a positive number, got {seconds}")
     return timeouts
+
+
+def _both_given(host: object, port: object, sock: object) -> ValueError:
+    """Return the error that a socket was given and an address, too."""
+    return ValueError(
+        f"host/port and sock can not be specified at the same time: {host!r}/{port!r} and {sock!r}"
+    )

@@ -52,9 +52,9 @@ class SubprocessPart(LoopPart):
         Source: PEP 3156.
         """
         if not isinstance(cmd, (bytes, str)):
-            raise ValueError("cmd must be a string")
+            raise ValueError(f"cmd must be a string, got {cmd!r}")
         if not shell:
-            raise ValueError("shell must be True")
+            raise ValueError(f"shell must be True, got {shell!r}")
         _check_raw_pipes(universal_newlines, bufsize, text, encoding, errors)
         return await self._spawn(
             protocol_factory, cmd, True, (stdin, stdout, stderr), bufsize, kwargs
@@ -81,7 +81,7 @@ class SubprocessPart(LoopPart):
         Everything else is as for :meth:`subprocess_shell`. Source: PEP 3156.
         """
         if shell:
-            raise ValueError("shell must be False")
+            raise ValueError(f"shell must be False, got {shell!r}")
         _check_raw_pipes(universal_newlines, bufsize, text, encoding, errors)
         return await self._spawn(
             protocol_factory, (program, *args), False, (stdin, stdout, stderr), bufsize, kwargs
@@ -152,7 +152,7 @@ def _check_raw_pipes(*given: object) -> None:
     """Raise :exc:`ValueError` for the first of the options, in order, that is not raw."""
     for (name, raw), value in zip(_RAW_PIPES.items(), given, strict=True):
         if value is not None and value != raw:
-            raise ValueError(f"{name} must be {raw}")
+            raise ValueError(f"{name} must be {raw}, got {value!r}")
 
 
 def _describe(command: Any, shell: bool, streams: tuple[Any, Any, Any]) -> str:

@@ -57,7 +57,7 @@ class TaskMakingPart(LoopPart):
         to it. Raises TypeError for what cannot be called.
         """
         if not (factory is None or callable(factory)):
-            raise TypeError("task factory must be a callable or None")
+            raise TypeError(f"task factory must be a callable or None, got {factory!r}")
         self._task_factory = factory
 
     def get_task_factory(self) -> TaskFactory | None:

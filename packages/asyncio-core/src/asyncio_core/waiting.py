@@ -130,7 +130,9 @@ def ensure_future(coro_or_future: Any, *, loop: AbstractEventLoop | None = None)
         )
     native = iscoroutine(coro_or_future)
     if not native and not isinstance(coro_or_future, collections.abc.Awaitable):
-        raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")
+        raise TypeError(
+            f"An asyncio.Future, a coroutine or an awaitable is required, got {coro_or_future!r}"
+        )
     home = _loop_in_charge() if loop is None else loop
     coro = coro_or_future if native else _await(coro_or_future)
     try:
@@ -187,7 +189,7 @@ def run_coroutine_threadsafe(
     task. Raises TypeError where `coro` is not a coroutine, and RuntimeError where the loop is closed.
     """
     if not iscoroutine(coro):
-        raise TypeError("A coroutine object is required")
+        raise TypeError(f"A coroutine object is required, got {coro!r}")
     from concurrent.futures import Future as ThreadFuture
 
     answer: ThreadFuture[T] = ThreadFuture()
@@ -301,7 +303,13 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         fut = ensure_future(fut)  # `await` refuses it, a task on Python 3.11 does not.
     if timeout is None:
         return await fut
-    if timeout > 0:
+    try:
+        in_time = timeout > 0
+    except TypeError:
+        if iscoroutine(fut):
+            fut.close()
+        raise TypeError(f"timeout must be a number or None, not {timeout!r}") from None
+    if in_time:
         return await _before_deadline(fut, get_running_loop().time() + timeout)
     future = ensure_future(fut)
     if future.done():

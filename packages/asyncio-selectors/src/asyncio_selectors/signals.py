@@ -70,7 +70,9 @@ class SignalHandlers(_Base):
         """
         for is_one in (coroutines.iscoroutine, coroutines._returns_coroutine):
             if is_one(callback):
-                raise TypeError("coroutines cannot be used with add_signal_handler()")
+                raise TypeError(
+                    f"coroutines cannot be used with add_signal_handler(), got {callback!r}"
+                )
         self._check_signal(sig)
         self._check_closed()
         self._take_wakeup_fd()

@@ -40,7 +40,7 @@ class _PipeEnd:
         mode = os.fstat(fd).st_mode
         if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
             # A plain file is always "ready", and reading it blocks all the same.
-            raise ValueError(f"Pipe transport is for {kinds} only.")
+            raise ValueError(f"Pipe transport is for {kinds} only, not for {pipe!r}")
         os.set_blocking(fd, False)
         self._fileno = fd
         self._pipe = pipe

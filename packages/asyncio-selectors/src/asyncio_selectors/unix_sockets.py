@@ -9,6 +9,7 @@ import stat
 
 from asyncio_core import log
 from asyncio_core.serving import Server
+from asyncio_core.socket_options import _tls_timeouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,20 +25,14 @@ else:
 
 __all__ = ("UnixSockets",)
 
-_PATH_AND_SOCK = "path and sock can not be specified at the same time"
+
+def _both_given(path: Any, sock: socket.socket) -> ValueError:
+    return ValueError(f"path and sock can not be specified at the same time: {path!r} and {sock!r}")
 
 
 def _check_stream(sock: socket.socket) -> None:
     if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
         raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
-
-
-def _check_tls_timeouts(ssl: Any, handshake: float | None, shutdown: float | None) -> None:
-    if not ssl:
-        if handshake is not None:
-            raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
-        if shutdown is not None:
-            raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
 
 
 def _is_abstract(path: str | bytes) -> bool:
@@ -82,11 +77,13 @@ class UnixSockets(_Base):
         if ssl and server_hostname is None:
             raise ValueError("you have to pass server_hostname when using ssl")
         if not ssl and server_hostname is not None:
-            raise ValueError("server_hostname is only meaningful with ssl")
-        _check_tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+            raise ValueError(
+                f"server_hostname is only meaningful with ssl, got {server_hostname!r}"
+            )
+        timeouts = _tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         if path is not None:
             if sock is not None:
-                raise ValueError(_PATH_AND_SOCK)
+                raise _both_given(path, sock)
             sock = await self._connected_to(os.fspath(path))
         elif sock is None:
             raise ValueError("no path and sock were specified")
@@ -98,8 +95,7 @@ class UnixSockets(_Base):
             protocol_factory,
             ssl,
             server_hostname,
-            ssl_handshake_timeout=ssl_handshake_timeout,
-            ssl_shutdown_timeout=ssl_shutdown_timeout,
+            **timeouts,
         )
 
     async def _connected_to(self, path: str | bytes) -> socket.socket:
@@ -134,22 +130,21 @@ class UnixSockets(_Base):
         `ssl_shutdown_timeout` since Python 3.11, `cleanup_socket` since 3.13.
         """
         if isinstance(ssl, bool):
-            raise TypeError("ssl argument must be an SSLContext or None")
-        timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
-        _check_tls_timeouts(ssl, *timeouts)
+            raise TypeError(f"ssl argument must be an SSLContext or None, got {ssl!r}")
+        timeouts = _tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         if sock is None:
             if path is None:
                 raise ValueError("path was not specified, and no sock specified")
             listening = _bound_to(os.fspath(path))
         elif path is not None:
-            raise ValueError(_PATH_AND_SOCK)
+            raise _both_given(path, sock)
         else:
             _check_stream(sock)
             listening = sock
         listening.setblocking(False)
         if cleanup_socket:
             self._remember_file(listening)
-        server = Server(self, [listening], protocol_factory, ssl, backlog, *timeouts)
+        server = Server(self, [listening], protocol_factory, ssl, backlog, **timeouts)
         if start_serving:
             try:
                 await server.start_serving()

@@ -33,6 +33,7 @@ async def _serve(
 ) -> Server:
     """Let the loop's `method` make a server at `where` with the streams' protocol."""
     loop = get_running_loop()
+    StreamReader(limit, loop)  # a limit that no reader can have shows before anything is opened
 
     def new_connection() -> StreamReaderProtocol:
         return StreamReaderProtocol(StreamReader(limit, loop), connected, loop)

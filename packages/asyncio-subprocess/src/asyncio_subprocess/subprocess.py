@@ -260,6 +260,7 @@ async def _start(
     kwds: dict[str, Any],
 ) -> Process:
     loop = get_running_loop()
+    StreamReader(limit, loop)  # a limit that no reader can have shows before a child runs
     transport, protocol = await getattr(loop, method)(
         lambda: SubprocessStreamProtocol(limit, loop),
         *command,
