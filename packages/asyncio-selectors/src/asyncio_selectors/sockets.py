@@ -12,6 +12,7 @@ import socket
 
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.futures import Future
+from asyncio_core.socket_options import _check_ssl_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +78,10 @@ class SocketCalls(BaseEventLoop):
 
         def _ensure_fd_no_transport(self, fd: Any) -> int: ...
 
-    def _check_not_blocking(self, sock: socket.socket) -> None:
+    def _check_socket(self, sock: socket.socket) -> None:
+        # A plain socket, which nearly every one is, is told apart without a call.
+        if type(sock) is not socket.socket:
+            _check_ssl_socket(sock)
         # Asking for the timeout is not free; a blocking socket shows soon enough.
         if self._debug and sock.gettimeout() != 0:
             raise ValueError(f"the socket must be non-blocking, not {sock!r}")
@@ -100,7 +104,7 @@ class SocketCalls(BaseEventLoop):
 
     async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         while True:
             try:
                 return sock.recv(n)
@@ -113,7 +117,7 @@ class SocketCalls(BaseEventLoop):
 
         Added in Python 3.7.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         while True:
             try:
                 return sock.recv_into(buf)
@@ -126,7 +130,7 @@ class SocketCalls(BaseEventLoop):
 
         Added in Python 3.11.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         while True:
             try:
                 return sock.recvfrom(bufsize)
@@ -142,7 +146,7 @@ class SocketCalls(BaseEventLoop):
         Returns the number of bytes and the sender's address. Raises ValueError where `nbytes` is
         more than the buffer holds. Added in Python 3.11.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         while True:
             try:
                 return sock.recvfrom_into(buf, nbytes)
@@ -155,7 +159,7 @@ class SocketCalls(BaseEventLoop):
 
         After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         try:
             sent = sock.send(data)
         except (BlockingIOError, InterruptedError):
@@ -176,7 +180,7 @@ class SocketCalls(BaseEventLoop):
 
         Added in Python 3.11.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         while True:
             try:
                 return sock.sendto(data, address)
@@ -189,7 +193,7 @@ class SocketCalls(BaseEventLoop):
 
         A connection whose wait is cancelled stays in the backlog. See PEP 3156.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         while True:
             try:
                 connection, address = sock.accept()
@@ -205,7 +209,7 @@ class SocketCalls(BaseEventLoop):
 
         Raises OSError where the peer cannot be reached. See PEP 3156.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         if sock.family in _INTERNET:
             found = await self._ensure_resolved(
                 address, family=sock.family, type=sock.type, proto=sock.proto
