@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,7 +110,11 @@ def test_datagrams_are_sent_and_received(loop: SelectorEventLoop) -> None:
             await loop.sock_sendto(one, b"third", two.getsockname())
             with pytest.raises(ValueError):
                 await loop.sock_recvfrom_into(two, buffer, 11)
-            assert await loop.sock_recvfrom_into(two, buffer, 3) == (3, one.getsockname())
+            if sys.platform == "win32":
+                with pytest.raises(OSError):  # what does not fit is an error there, not cut off
+                    await loop.sock_recvfrom_into(two, buffer, 3)
+            else:
+                assert await loop.sock_recvfrom_into(two, buffer, 3) == (3, one.getsockname())
 
         loop.run_until_complete(main())
 
@@ -294,7 +299,9 @@ def test_cancelling_takes_the_socket_out_of_the_poller_at_once(
         left, right = socket.socketpair()
         stack.extend((left, right))
         other = left if left.fileno() == fd else None
-        if other is None:
+        if other is None and sys.platform == "win32":
+            other = left  # a socket's number cannot be chosen there
+        elif other is None:
             os.dup2(left.fileno(), fd)
             other = socket.socket(fileno=fd)
             stack.append(other)

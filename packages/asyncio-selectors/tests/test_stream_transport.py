@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import asyncio_core
-from asyncio_selectors import SelectorEventLoop
+from asyncio_selectors import SelectorEventLoop, selector_events
 from asyncio_selectors.stream_transport import _SelectorSocketTransport
 
 BIG = bytes(range(256)) * 4096 * 4  # 4 MiB, more than any socket buffer here
@@ -175,6 +175,34 @@ def test_writelines_sends_thousands_of_pieces(
         await protocol.lost
 
     loop.run_until_complete(main())
+
+
+def test_small_pieces_are_sent_together_where_one_call_takes_one(
+    loop: SelectorEventLoop, connect: Any, in_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = [b"%d;" % number for number in range(20_000)]
+    turns = 0
+
+    class OneByOne(_SelectorSocketTransport):
+        def _write_ready(self) -> None:
+            nonlocal turns
+            turns += 1
+            self._write_send()
+
+    monkeypatch.setattr(selector_events, "_SelectorSocketTransport", OneByOne)
+
+    async def main() -> None:
+        protocol, peer = await connect()
+        reading = in_thread(read_all, peer)
+        # Nothing goes out at once; then a view of what is left over stands first.
+        protocol.transport.write(bytes(1 << 22))
+        protocol.transport.writelines(pieces)
+        protocol.transport.close()
+        assert await reading == bytes(1 << 22) + b"".join(pieces)
+        await protocol.lost
+
+    loop.run_until_complete(main())
+    assert turns < 1000
 
 
 @pytest.mark.parametrize("data", ["text", None, 5, [b"x"]])

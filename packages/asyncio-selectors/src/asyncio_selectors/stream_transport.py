@@ -23,6 +23,7 @@ from asyncio_selectors.transport_base import _SelectorTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Iterable
     from contextvars import Context
     from typing import Any
@@ -42,6 +43,9 @@ if _HAS_SENDMSG:
         _MOST_PIECES = os.sysconf("SC_IOV_MAX")
     except (OSError, ValueError):
         pass
+
+# Where pieces have to be sent one by one, they are joined up to so many bytes, or a little more.
+_JOINED = 64 * 1024
 
 # The first and smallest size of a read, in bytes.
 _USUAL_READ = 64 * 1024
@@ -68,6 +72,17 @@ def _keep(data: Any, start: int) -> Any:
     if isinstance(data, bytearray):
         return bytes(memoryview(data)[start:])
     return memoryview(data)[start:] if start else data
+
+
+def _join_first(chunks: deque[Any]) -> None:
+    """Make one of the first pieces, so that many small ones do not take a turn of the loop each."""
+    pieces = []
+    size = 0
+    while chunks and size < _JOINED:
+        piece = chunks.popleft()
+        pieces.append(piece)
+        size += len(piece)
+    chunks.appendleft(b"".join(pieces))
 
 
 class _SelectorSocketTransport(_SelectorTransport):
@@ -285,11 +300,13 @@ class _SelectorSocketTransport(_SelectorTransport):
         self._after_sending()
 
     def _write_send(self) -> None:
-        """Send the first piece, on systems without sendmsg()."""
+        """Send the first pieces as one, on systems without sendmsg()."""
         chunks = self._chunks
         assert chunks, "there should be something to write"
         if self._conn_lost:
             return
+        if len(chunks) > 1 and len(chunks[0]) < _JOINED:
+            _join_first(chunks)
         first = chunks[0]
         try:
             sent = self._sock.send(first)

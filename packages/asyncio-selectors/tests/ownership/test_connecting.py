@@ -203,6 +203,12 @@ def test_making_a_datagram_endpoint(
 # Pipes.
 
 
+needs_pipes = pytest.mark.skipif(
+    sys.platform == "win32", reason="select() there takes sockets only: the loop has no pipes"
+)
+
+
+@needs_pipes
 def test_connecting_a_read_pipe(rounds: Any, loop: Any, recorder: Any) -> None:
     async def subject() -> None:
         reading, writing = pipe_ends()
@@ -213,6 +219,7 @@ def test_connecting_a_read_pipe(rounds: Any, loop: Any, recorder: Any) -> None:
     rounds(subject, at_least=2)
 
 
+@needs_pipes
 def test_connecting_a_write_pipe(rounds: Any, loop: Any, recorder: Any) -> None:
     async def subject() -> None:
         reading, writing = pipe_ends()
@@ -228,6 +235,7 @@ def pipe_ends() -> tuple[Any, Any]:
     return open(reader, "rb", 0), open(writer, "wb", 0)
 
 
+@needs_pipes
 def test_connecting_a_write_pipe_that_nobody_reads(rounds: Any, loop: Any) -> None:
     class Talker(asyncio_core.Protocol):
         def connection_made(self, transport: Any) -> None:
