@@ -194,6 +194,43 @@ def test_a_transport_that_ends_meanwhile_ends_the_sending(
     loop.run_until_complete(main())
 
 
+def test_nothing_is_sent_through_a_descriptor_that_closed_while_the_file_waited(
+    loop: SelectorEventLoop, connect: Any, file: Any
+) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        protocol.transport.write(DATA)
+        sending = loop.create_task(loop.sendfile(protocol.transport, file))
+        await asyncio_core.sleep(0)
+        fd = protocol.transport._sock_fd
+        # What is buffered still goes out; the file, behind it, does not.
+        protocol.transport.close()
+        others: list[socket.socket] = []
+        # In the turn of connection_lost() somebody else gets the number.
+        while protocol.transport._sock is not None:
+            await asyncio_core.sleep(0)
+            try:
+                peer.recv(1 << 17)
+            except BlockingIOError:
+                pass
+        while not any(sock.fileno() == fd for sock in others):
+            others += socket.socketpair()
+        for sock in others:
+            sock.setblocking(False)
+        try:
+            with pytest.raises(ConnectionError):
+                await asyncio_core.wait_for(sending, 10)
+            assert file.tell() == 0
+            for sock in others:
+                with pytest.raises(BlockingIOError):
+                    sock.recv(1)
+        finally:
+            for sock in others:
+                sock.close()
+
+    loop.run_until_complete(main())
+
+
 def test_a_peer_that_goes_away_is_an_error_and_ends_the_transport(
     loop: SelectorEventLoop, connect: Any, file: Any
 ) -> None:

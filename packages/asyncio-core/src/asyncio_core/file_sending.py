@@ -87,6 +87,10 @@ class FileSendingPart(LoopPart):
         try:
             try:
                 await waiter
+                if transp.is_closing():
+                    # close() let the buffer out, and with its last byte the descriptor went: its
+                    # number may be somebody else's by now.
+                    raise ConnectionError("Connection is closed")
             except BaseException:
                 sending.close()
                 raise
