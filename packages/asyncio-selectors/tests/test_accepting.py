@@ -223,6 +223,30 @@ def test_a_failing_factory_costs_its_connection_only(
     loop.reported.clear()  # type: ignore[attr-defined]
 
 
+def test_a_factory_may_close_the_server(
+    loop: SelectorEventLoop, recorder: Any, in_thread: Any
+) -> None:
+    async def main() -> None:
+        made = loop.create_future()
+
+        def factory() -> Any:
+            server.close()
+            made.set_result(recorder())
+            return made.result()
+
+        server = await loop.create_server(factory, "127.0.0.1", 0)
+        client = await in_thread(client_of, server.sockets[0].getsockname())
+        with client:
+            client.sendall(b"the last one")
+            client.shutdown(socket.SHUT_WR)
+            protocol = await made
+            assert await protocol.lost is None
+            assert protocol.data == b"the last one"
+
+    # What the loop has to say of the socket that it closed itself would be reported.
+    loop.run_until_complete(main())
+
+
 def test_connections_reset_in_the_backlog_are_no_news(
     loop: SelectorEventLoop, recorder: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -265,6 +289,9 @@ def test_an_error_of_one_connection_does_not_stop_the_loop(
                 number = self._errors.pop()
                 raise OSError(number, os.strerror(number))
             return self._sock.accept()
+
+        def fileno(self) -> int:
+            return self._sock.fileno()
 
     made: list[Any] = []
 

@@ -109,6 +109,9 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as exc:
+                if sock.fileno() == -1:
+                    # The factory of the last connection has closed the server.
+                    return
                 if concerns_one_connection(exc):
                     continue
                 self._cannot_accept(
