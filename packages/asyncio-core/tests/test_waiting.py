@@ -554,6 +554,17 @@ def test_as_completed_loses_nothing_when_a_waiter_is_cancelled_with_the_arrival(
     assert run(main()) == "first"
 
 
+def test_as_completed_gives_all_to_who_goes_on_after_a_cancelled_step(run):
+    async def main():
+        iterator = as_completed([sleep(10, "first"), sleep(20, "second")])
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await wait_for(anext(iterator), 1)
+        return [await task async for task in iterator]
+
+    assert run(main()) == ["first", "second"]
+
+
 def test_as_completed_forgets_who_waited_when_the_time_is_up(run):
     async def main():
         future = get_running_loop().create_future()

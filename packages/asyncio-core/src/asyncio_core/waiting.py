@@ -450,7 +450,12 @@ class _AsCompletedIterator:
         if not self._left:
             raise StopAsyncIteration
         self._left -= 1
-        return await self._arrivals.get()
+        try:
+            return await self._arrivals.get()
+        except CancelledError:
+            # This step gave nothing; what it waited for is there for the next.
+            self._left += 1
+            raise
 
     def __next__(self) -> Coroutine[Any, Any, Any]:
         if not self._left:
