@@ -108,6 +108,24 @@ def test_threads_that_import_at_once_get_the_same_module(check: Check) -> None:
     assert check(program) == "8 1\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="asyncio comes with asyncio-iocp on Windows")
+def test_base_of_the_proactor_loop_is_there_without_its_distribution_too(check: Check) -> None:
+    program = (
+        "from asyncio.proactor_events import BaseProactorEventLoop as it; print(it.__module__)"
+    )
+
+    without = f"import sys; sys.meta_path.insert(0, Hide())\n{program}"
+    hide = (
+        "class Hide:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.partition('.')[0] == 'asyncio_iocp':\n"
+        "            raise ModuleNotFoundError(name, name='asyncio_iocp')\n"
+    )
+    assert check(hide + without) == "asyncio._no_proactor\n"
+    if importlib.util.find_spec("asyncio_iocp") is not None:
+        assert check(program) == "asyncio_iocp.proactor_events\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the proactor loop runs on Windows")
 def test_off_windows_no_loop_is_a_proactors() -> None:
     proactor_events = importlib.import_module("asyncio.proactor_events")

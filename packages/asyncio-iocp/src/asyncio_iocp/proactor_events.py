@@ -132,15 +132,16 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
 
     def _loop_self_reading(self, fut: Any = None) -> None:
         """Take what woke the loop, if something did, and listen again."""
-        if fut is not None:
-            if fut is not self._self_reading_future:
-                return
+        if fut is self._self_reading_future:
             self._self_reading_future = None
         try:
             if fut is not None:
                 data = fut.result()
                 if self._signal_handlers:
                     self._process_self_data(data)
+            if self._self_reading_future is not None:
+                # Ctrl-C came in between starting this one and taking note of it.
+                return
             reading = self._proactor.recv(self._ssock, 4096)
         except CancelledError:
             # The loop is being closed.

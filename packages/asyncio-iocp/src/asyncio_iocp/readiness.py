@@ -26,11 +26,13 @@ __all__ = ("Readiness",)
 class _Watch:
     """One callback for one socket and one direction."""
 
-    __slots__ = ("_event", "_fd", "_loop", "_polling", "handle")
+    __slots__ = ("_event", "_fd", "_loop", "_polling", "fileobj", "handle")
 
-    def __init__(self, loop: Any, fd: int, event: int, handle: Handle) -> None:
+    def __init__(self, loop: Any, fd: int, fileobj: Any, event: int, handle: Handle) -> None:
         self._loop = loop
         self._fd = fd
+        # As it was given: after it was closed, it is known by nothing else.
+        self.fileobj = fileobj
         self._event = event
         self.handle = handle
         self._polling: Any = None
@@ -114,17 +116,27 @@ class Readiness(BaseEventLoop):
         former = self._watches.pop((number, event), None)
         if former is not None:
             former.stop()
-        watch = _Watch(self, number, event, Handle(callback, args, self, None))
+        watch = _Watch(self, number, fd, event, Handle(callback, args, self, None))
         self._watches[number, event] = watch
 
     def _unwatch(self, fd: Any, event: int) -> bool:
         if self._closed:
             return False
-        watch = self._watches.pop((self._free_number(fd), event), None)
+        watch = self._watches.pop((self._watched_number(fd), event), None)
         if watch is None:
             return False
         watch.stop()
         return True
+
+    def _watched_number(self, fd: Any) -> int:
+        """Return the number of `fd` as `_free_number()` does, also where it is closed already."""
+        try:
+            return self._free_number(fd)
+        except ValueError:
+            for (number, _), watch in self._watches.items():
+                if watch.fileobj is fd:
+                    return number
+            raise
 
     def _stop_watching(self) -> None:
         for watch in self._watches.values():
@@ -143,7 +155,11 @@ class Readiness(BaseEventLoop):
         self._watch(fd, EVENT_READ, callback, args)
 
     def remove_reader(self, fd: Any) -> bool:
-        """Stop watching `fd` for reading; return whether it was watched."""
+        """Stop watching `fd` for reading; return whether it was watched.
+
+        An object that was closed meanwhile is known by itself. Raises ValueError where it is not
+        watched and has no number.
+        """
         return self._unwatch(fd, EVENT_READ)
 
     def add_writer(

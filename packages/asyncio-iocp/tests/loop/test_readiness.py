@@ -185,6 +185,21 @@ def test_what_has_no_number_is_refused(loop: Any, thing: Any) -> None:
             call(thing)
 
 
+def test_socket_that_was_closed_is_still_known_by_itself(loop: Any) -> None:
+    left, right = socket.socketpair()
+    loop.add_reader(left, print)
+    loop.add_writer(left, print)
+    number = left.fileno()
+    loop._watches[number, 1].stop()
+    loop._watches[number, 2].stop()
+    left.close()
+    right.close()
+    assert loop.remove_reader(left)
+    assert loop.remove_writer(left)
+    with pytest.raises(ValueError, match="Invalid file"):
+        loop.remove_reader(left)
+
+
 def test_closed_loop_watches_nothing(loop: Any, pair: Any) -> None:
     loop.add_reader(pair[0], print)
     loop.close()
