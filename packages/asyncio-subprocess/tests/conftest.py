@@ -15,14 +15,31 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncio_selectors import SelectorEventLoop
-from asyncio_subprocess import exit_kqueue, exit_pidfd, exit_thread
+if sys.platform == "win32":
+    from asyncio_iocp import ProactorEventLoop as LoopWithChildren
+else:
+    from asyncio_selectors import SelectorEventLoop as LoopWithChildren
+    from asyncio_subprocess import exit_kqueue, exit_pidfd, exit_thread
+
+#: Tests of the ways of Unix; test_windows.py has those of Windows.
+UNIX_ONLY = (
+    "test_child_watchers.py",
+    "test_exit_kqueue.py",
+    "test_exit_watching.py",
+    "test_transport.py",
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    return True if sys.platform == "win32" and collection_path.name in UNIX_ONLY else None
+
+
 def ways_of_watching() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"handle": lambda loop: None}
     ways: dict[str, Any] = {"thread": exit_thread._ThreadedChildWatcher}
     if exit_pidfd.usable():
         ways["pidfd"] = exit_pidfd._PidfdChildWatcher
@@ -39,11 +56,19 @@ def way(request: pytest.FixtureRequest) -> Any:
 
 def open_descriptors() -> set[int]:
     gc.collect()
+    if sys.platform == "win32":
+        # As many as there are of files, pipes and sockets: numbers are given out in any order there.
+        # Handles are numbered by fours.
+        return set(range(sum(is_open(number) for number in range(4, 1 << 12, 4))))
     return {int(name) for name in os.listdir("/dev/fd") if is_open(int(name))}
 
 
 def is_open(fd: int) -> bool:
     try:
+        if sys.platform == "win32":
+            import _winapi
+
+            return bool(_winapi.GetFileType(fd))  # 0 for what is none of these
         os.fstat(fd)
     except OSError:
         return False
@@ -57,6 +82,8 @@ def descriptors() -> Callable[[], set[int]]:
 
 
 def have_children() -> bool:
+    if sys.platform == "win32":
+        return False  # there is no telling; each test waits for its own
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -78,7 +105,7 @@ def children() -> Callable[[], bool]:
     return have_children
 
 
-class Loop(SelectorEventLoop):
+class Loop(LoopWithChildren):
     """Collects what is reported to it."""
 
     def __init__(self) -> None:
@@ -91,6 +118,12 @@ class Loop(SelectorEventLoop):
         for _ in range(3):
             self.call_soon(self.stop)
             self.run_forever()
+
+
+@pytest.fixture
+def loop_with_children() -> type[Any]:
+    """The class of the loop that has subprocesses on this system."""
+    return LoopWithChildren
 
 
 @pytest.fixture
@@ -115,7 +148,8 @@ def plain_loop() -> Iterator[Loop]:
 @pytest.fixture
 def loop(plain_loop: Loop, way: Any) -> Loop:
     """A loop for each way of watching children."""
-    plain_loop._exit_watcher = way(plain_loop)
+    if (watcher := way(plain_loop)) is not None:
+        plain_loop._exit_watcher = watcher
     return plain_loop
 
 
@@ -145,8 +179,11 @@ def run_in(loop: Loop, coroutine: Any) -> Any:
 def python() -> Callable[..., tuple[str, ...]]:
     """The command line of a child that runs the given lines of Python, with `args` in sys.argv."""
 
+    # The same output everywhere.
+    always = ("sys.stdout.reconfigure(newline='\\n')",) if sys.platform == "win32" else ()
+
     def command(*lines: str, args: tuple[str, ...] = ()) -> tuple[str, ...]:
-        code = "\n".join(("import os, signal, sys, time", *lines))
+        code = "\n".join(("import os, signal, sys, time", *always, *lines))
         return (sys.executable, "-I", "-S", "-c", code, *args)
 
     return command

@@ -16,6 +16,8 @@ Names are loaded when they are first asked for (PEP 562).
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -30,15 +32,16 @@ if TYPE_CHECKING:
     from asyncio_streams.reader import StreamReader
     from asyncio_streams.writer import StreamWriter
 
-__all__ = (
+__all__: tuple[str, ...] = (
     "StreamReader",
     "StreamWriter",
     "StreamReaderProtocol",
     "open_connection",
     "start_server",
-    "open_unix_connection",
-    "start_unix_server",
 )
+if sys.platform != "win32":
+    # Python has no Unix sockets there.
+    __all__ += ("open_unix_connection", "start_unix_server")
 
 __version__ = "0.1.0"
 

@@ -64,7 +64,8 @@ class Popen(subprocess.Popen[bytes]):
                 ours[fd], theirs[fd] = _pipe_for(fd)
                 failed.callback(ours[fd].close)
                 started.callback(os.close, theirs[fd])
-            super().__init__(args, 0, None, *theirs, **kwds)
+            names = ("stdin", "stdout", "stderr")
+            super().__init__(args, bufsize=0, **dict(zip(names, theirs, strict=True)), **kwds)
             failed.pop_all()
         # subprocess has seen plain descriptors there, and made no file objects.
         self.stdin, self.stdout, self.stderr = ours
