@@ -23,6 +23,23 @@ operation_free(operation *op)
     PyMem_Free(op);
 }
 
+void
+make_orphan(PyTypeObject *type, operation *op)
+{
+    PyObject *kind, *value, *traceback;
+    module_state *state;
+
+    /* At the interpreter's end the type may have been taken from its module. Nobody takes packets
+       any more then: the memory stays as it is. */
+    PyErr_Fetch(&kind, &value, &traceback);
+    state = (module_state *)PyType_GetModuleState(type);
+    PyErr_Restore(kind, value, traceback);
+    if (state != NULL) {
+        op->next_orphan = state->orphans;
+        state->orphans = op;
+    }
+}
+
 int
 reap_orphan(module_state *state, const void *address)
 {

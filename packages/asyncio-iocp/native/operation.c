@@ -203,11 +203,8 @@ overlapped_dealloc(PyObject *self)
                then another operation at this address would be taken for it. */
             pending = op->overlapped.hEvent == NULL || is_pending(op);
         }
-        if (pending) {
-            module_state *state = (module_state *)PyType_GetModuleState(type);
-            op->next_orphan = state->orphans;
-            state->orphans = op;
-        }
+        if (pending)
+            make_orphan(type, op);
         else
             operation_free(op);
     }

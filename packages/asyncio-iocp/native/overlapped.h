@@ -163,6 +163,8 @@ int is_cut_message(const operation *op, DWORD error);
 /* Give back what was provided; the system must be through with it. */
 void release_memory(operation *op);
 void operation_free(operation *op);
+/* Leave an operation that the system is not through with to the module. */
+void make_orphan(PyTypeObject *type, operation *op);
 /* Free the orphan at this address, if it is one; true if it was. */
 int reap_orphan(module_state *state, const void *address);
 /* Free the orphans that are completed and of which no port tells. */

@@ -37,6 +37,10 @@ METHOD(register_wait)
         handle_from(args[0], &handle) < 0 || handle_from(args[1], &port) < 0 ||
         handle_from(args[2], &address) < 0 || dword_from(args[3], &milliseconds) < 0)
         return NULL;
+    if (state->waits == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter is about to end");
+        return NULL;
+    }
     /* The pool takes any number, and would wait for it for ever. */
     if (!GetHandleInformation(handle, &flags))
         return raise_windows_error(GetLastError());
@@ -88,7 +92,7 @@ unregister_wait(PyObject *module, PyObject *key)
     if (handle_from(key, &wait) < 0)
         return NULL;
     /* Any number may come: only those that were given out are passed on. */
-    value = PyDict_GetItemWithError(state->waits, key);
+    value = state->waits == NULL ? NULL : PyDict_GetItemWithError(state->waits, key);
     if (value == NULL)
         return PyErr_Occurred() ? NULL : raise_windows_error(ERROR_INVALID_HANDLE);
     context = PyLong_AsVoidPtr(value);

@@ -9,7 +9,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 
 import pytest
 
-from asyncio_iocp.socket_polling import MEANING, SelectThread, events_of_interest
+from asyncio_iocp.socket_polling import MEANING, MOST_WAITS, SelectThread, events_of_interest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,6 +101,17 @@ def test_socket_that_was_closed_is_reported(
     left.close()
     thread.wait(3, right.fileno(), EVENT_WRITE)
     assert {reports.next(), reports.next()} == {(1, EVENT_READ), (3, EVENT_WRITE)}
+
+
+def test_more_sockets_than_select_takes_are_refused(
+    thread: SelectThread, reports: Reports, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    for address in range(MOST_WAITS):
+        thread.wait(address, sockets[0].fileno(), EVENT_READ)
+    with pytest.raises(OSError, match="more than 511 sockets"):
+        thread.wait(MOST_WAITS, sockets[0].fileno(), EVENT_READ)
+    sockets[1].send(b"x")
+    assert {reports.next()[0] for _ in range(MOST_WAITS)} == set(range(MOST_WAITS))
 
 
 def test_closing_ends_the_thread_and_reports_nothing(

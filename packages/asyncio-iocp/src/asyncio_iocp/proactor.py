@@ -474,9 +474,8 @@ class IocpProactor:
             self._select_thread = SelectThread(self._report_ready)
         future = _SelectFuture(operation, None, loop=self._loop)
         future._thread = self._select_thread
-        self._expect(future, operation, False)
         self._select_thread.wait(operation.address, fd, events)
-        return future
+        return self._expect(future, operation, False)
 
     def _report_ready(self, address: int, ready: int) -> None:
         if self._port is not None:

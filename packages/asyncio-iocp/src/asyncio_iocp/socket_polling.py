@@ -6,6 +6,7 @@ be opened, a thread calls `select()`: `SelectThread`.
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import threading
@@ -30,6 +31,9 @@ _RECEIVE, _EXPEDITED, _SEND, _DISCONNECT, _ABORT, _LOCAL_CLOSE, _ACCEPT, _CONNEC
     0x0080,
     0x0100,
 )
+
+# What `select()` takes on Windows is 512 sockets; one wakes the thread.
+MOST_WAITS = 511
 
 # What each means to who asked. A socket that has failed is ready for everything: using it tells why.
 MEANING = (
@@ -58,8 +62,7 @@ class SelectThread:
 
     `report(address, ready)` is called in the thread, with the number that the wait was given and the
     mask of what its socket is ready for: 0 after `cancel()`. The thread starts with the first wait and
-    ends with `close()`. At most 511 sockets can be waited for: what `select()` takes, without the
-    one that wakes it.
+    ends with `close()`.
     """
 
     def __init__(self, report: Callable[[int, int], object]) -> None:
@@ -73,8 +76,13 @@ class SelectThread:
         self._receiver: socket.socket | None = None
 
     def wait(self, address: int, number: int, events: int) -> None:
-        """Have *address* reported once the socket *number* is ready for one of *events*."""
+        """Have *address* reported once the socket *number* is ready for one of *events*.
+
+        Raises OSError where `select()` cannot take more sockets.
+        """
         with self._lock:
+            if len(self._waits) >= MOST_WAITS:
+                raise OSError(errno.EMFILE, f"more than {MOST_WAITS} sockets cannot be polled")
             self._waits[address] = (number, events)
             if self._thread is None:
                 self._start()
