@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import queue
 import socket
 import threading
 import time
@@ -205,6 +206,70 @@ def test_a_lookup_cancelled_before_its_turn_is_never_made(run_in_real_time, reso
     run_in_real_time(main())
     assert "last.test" in resolver.asked
     assert "waiting.test" not in resolver.asked
+
+
+def test_a_thread_that_is_just_taking_its_work_is_not_free_for_more(
+    run_in_real_time, resolver, monkeypatch
+):
+    taken, go_on = threading.Event(), threading.Event()
+    go_on.set()
+
+    class SlowlyTaken(queue.SimpleQueue):
+        def get(self):
+            item = super().get()
+            if not go_on.is_set():
+                taken.set()
+                go_on.wait()
+            return item
+
+    monkeypatch.setattr(queue, "SimpleQueue", SlowlyTaken)
+
+    async def main():
+        loop = get_running_loop()
+        resolver.answer.set()
+        await loop.getaddrinfo("first.test", 1)
+        resolver.answer.clear()
+        # The thread of the first name takes the next one from the queue, and gets no further.
+        go_on.clear()
+        slow = create_task(loop.getaddrinfo("slow.test", 1))
+        while not taken.is_set():
+            await sleep(0)
+        quick = create_task(loop.getaddrinfo("quick.test", 1))
+        await sleep(0)
+        go_on.set()
+        await wait_for(resolver.wait_until_asked(3), 10)
+        resolver.answer.set()
+        await gather(slow, quick)
+
+    run_in_real_time(main())
+
+
+def test_a_lookup_for_which_no_thread_can_be_started_fails(run_in_real_time, resolver, monkeypatch):
+    resolver.answer.set()
+
+    def no_more(thread):
+        raise RuntimeError("can't start new thread")
+
+    async def main():
+        loop = get_running_loop()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_more)
+            with pytest.raises(RuntimeError, match="new thread"):
+                await loop.getaddrinfo("never.test", 1)
+        await loop.getaddrinfo("one.test", 1)
+        # With one thread at work the others can wait for that.
+        resolver.answer.clear()
+        slow = create_task(loop.getaddrinfo("slow.test", 1))
+        await resolver.wait_until_asked(2)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_more)
+            waiting = create_task(loop.getaddrinfo("waiting.test", 1))
+            await sleep(0)
+        resolver.answer.set()
+        await gather(slow, waiting)
+
+    run_in_real_time(main())
+    assert resolver.asked == ["one.test", "slow.test", "waiting.test"]
 
 
 def test_closing_the_loop_does_not_wait_for_a_name_server(resolver):

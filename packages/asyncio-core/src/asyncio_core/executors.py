@@ -88,32 +88,36 @@ class _LookupThreads:
         self._queue: SimpleQueue[_Lookup | None] = SimpleQueue()
         self._lock = Lock()
         self._threads = 0
-        self._idle = 0
+        # Threads less look-ups, those at work and those that wait. It changes with what is submitted,
+        # not with what a thread has come to take: one that is still on its way is not free.
+        self._free = 0
 
     def submit(self, lookup: _Lookup) -> None:
         from threading import Thread
 
         with self._lock:
-            # Waiting look-ups count against idle threads: one that has not taken its work yet is
-            # not free for this one.
-            start = self._idle <= self._queue.qsize() and self._threads < _LOOKUP_THREADS
-            if start:
-                self._threads += 1
-                number = self._threads
-        self._queue.put(lookup)
-        if start:
-            Thread(target=self._serve, name=f"asyncio-names_{number}", daemon=True).start()
+            if self._free <= 0 and self._threads < _LOOKUP_THREADS:
+                name = f"asyncio-names_{self._threads + 1}"
+                try:
+                    Thread(target=self._serve, name=name, daemon=True).start()
+                except RuntimeError:
+                    # The system gives no more threads. Those that there are will do.
+                    if not self._threads:
+                        raise
+                else:
+                    self._threads += 1
+                    self._free += 1
+            self._free -= 1
+            self._queue.put(lookup)
 
     def _serve(self) -> None:
         while True:
-            with self._lock:
-                self._idle += 1
             lookup = self._queue.get()
-            with self._lock:
-                self._idle -= 1
             if lookup is None:
                 return
             lookup.run()
+            with self._lock:
+                self._free += 1
             # The result must not stay alive until the next name is looked up.
             del lookup
 
