@@ -32,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--pythons", default="", help="the Pythons to use, 3.11,3.13 (default: all that are here)"
     )
     parser.addoption(
+        "--every-python",
+        action="store_true",
+        help="run on all of them what runs on the first and the last otherwise",
+    )
+    parser.addoption(
         "--all-libraries",
         action="store_true",
         help="also run the libraries that take long to install and to run",
@@ -70,7 +75,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("distribution", names)
     if "any_python" in metafunc.fixturenames:
         found = _pythons(metafunc.config)
-        ends = list(dict.fromkeys((found[0], found[-1])))
+        every = metafunc.config.getoption("--every-python")
+        ends = found if every else list(dict.fromkeys((found[0], found[-1])))
         ids = [here.version for here in ends]
         metafunc.parametrize("any_python", ends, ids=ids, scope="session")
 

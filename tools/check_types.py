@@ -27,7 +27,7 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
         own = {"MYPYPATH": str(folder / "src")} if folder.name == "asyncio" else {}
         found.append((folder.name, [str(folder / "src")], own))
     # Scripts find what stands beside them as top-level modules.
-    tools = TOOLS / "conformance", TOOLS / "demo" / "programs"
+    tools = [TOOLS / name for name in ("conformance", "demo/programs", "bench", "stubtest")]
     found += [(f"tools/{path.name}", [str(path)], {"MYPYPATH": str(path)}) for path in tools]
     scripts = [str(path) for path in sorted(TOOLS.glob("*.py"))]
     windows_tools = map(str, sorted((TOOLS / "windows").glob("*.py")))

@@ -89,6 +89,23 @@ def conformance_command(options: argparse.Namespace) -> int:
     return conformance.run(found, options.arguments, write_results=options.write_results)
 
 
+def stubs(options: argparse.Namespace) -> int:
+    found = _all_pythons(options)
+    environments.prepare("integration")
+    for python in found:
+        environments.link(python)
+    pythons = f"--pythons={','.join(python.version for python in found)}"
+    tests = ("tests-integration/test_stubs.py", "--every-python", pythons)
+    return environments.hatch_run("integration", "all", *tests, *options.arguments)
+
+
+def bench(options: argparse.Namespace) -> int:
+    python = _one_python(options)
+    environments.prepare("test", python)
+    where = f"test.py{python.version}"
+    return environments.hatch_run(where, "python", TOOLS / "bench", *options.arguments)
+
+
 def pythons(options: argparse.Namespace) -> int:
     missing = [v for v in interpreters.SUPPORTED if interpreters.find(v) is None]
     status = 0
@@ -178,6 +195,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="break a copy of the implementation in many ways, and see that each is noticed",
     )
+    command("stubs", stubs, "hold asyncio against typeshed's stubs (tools/stubtest)", "many")
+    made = command("bench", bench, "measure this asyncio beside the standard one", "one")
+    made.usage = "tools/dev.py bench [--python 3.X] idle [--connections N] [--streams] [--json]"
     made = command("pythons", pythons, "list the Pythons, and fetch those that can be fetched")
     made.add_argument("--list", action="store_true", help="list only")
     text = "run the Windows tests on a Windows CPython under Wine (tools/windows/README.md)"
@@ -189,7 +209,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 #: Commands that hand what they do not know to what they run.
-_PASSING_ON = ("demo", "test", "types", "lint", "format", "build", "conformance", "windows")
+_PASSING_ON = (
+    *("demo", "test", "types", "lint", "format", "build", "conformance", "windows"),
+    *("stubs", "bench"),
+)
 
 
 def main(words: Sequence[str]) -> int:

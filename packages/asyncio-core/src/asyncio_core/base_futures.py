@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import reprlib
 from _thread import get_ident
 
@@ -70,6 +71,7 @@ _DEEPEST = 12
 def _nested_repr(show: Callable[[Any], str]) -> Callable[[Any], str]:
     """Decorate what makes a repr: inside of itself a future is ``...``, and so is what is too deep."""
 
+    @functools.wraps(show)
     def show_once(future: Any) -> str:
         thread = get_ident()
         inside = _showing.setdefault(thread, [])
