@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support import ROOT, run
-from workspace import interpreters, packages
+from workspace import environments, interpreters, packages
 from workspace.console import Failure
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEV = ROOT / "tools" / "dev.py"
 
@@ -61,6 +58,19 @@ def test_pythons_are_asked_what_they_are(tmp_path: Path) -> None:
     impostor.chmod(0o755)
     assert interpreters.probe(str(impostor)) is None
     assert interpreters.probe(str(tmp_path / "missing")) is None
+
+
+def test_environment_that_is_made_anew_is_filled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "hatch" / "env" / ".metadata" / "project" / "virtual"
+    memory.mkdir(parents=True)
+    (memory / "test.py3.13.json").touch()
+    (memory / "test.py3.14.json").touch()
+    monkeypatch.setattr(environments, "CACHE", tmp_path)
+    monkeypatch.setattr(environments, "run_quietly", lambda *_, **__: "")
+    environments._seed("test.py3.13", tmp_path / "test.py3.13", Path(sys.executable))
+    assert [path.name for path in memory.iterdir()] == ["test.py3.14.json"]
 
 
 def test_every_package_has_its_papers() -> None:

@@ -145,6 +145,9 @@ def _seed(name: str, path: Path, python: Path) -> None:
 
     Else pip fetches the backend anew for each of the packages, which takes longer than all the rest.
     """
+    # Hatch remembers what it put into one of this name, and would leave the new one without it.
+    for memory in (CACHE / "hatch" / "env" / ".metadata").rglob(f"{name}.json"):
+        memory.unlink()
     env = _base_environment()
     virtualenv = [str(executable(VENV)), "-m", "virtualenv", "--no-periodic-update"]
     run_quietly(

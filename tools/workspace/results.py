@@ -24,10 +24,20 @@ _COUNTS = ("passed", "excluded", "left-out", "skipped", "total")
 
 def conformance_table(results: Mapping[str, Any]) -> str:
     """Return the README's table of the interpreter's suite, in Markdown."""
-    rows: list[tuple[str, ...]] = [("Python", "passed", "excluded", "left out", "skipped", "total")]
+    rows: list[tuple[str, ...]] = [
+        ("Python", "passed", "excluded", "left out", "skipped", "total", "of what ran, passed")
+    ]
     for result in results["pythons"].values():
-        rows.append((result["python"], *(f"{result['counts'][word]:,}" for word in _COUNTS)))
+        counts = result["counts"]
+        words = (f"{counts[word]:,}" for word in _COUNTS)
+        rows.append((result["python"], *words, f"{share(counts):.1%}"))
     return _markdown(rows)
+
+
+def share(counts: Mapping[str, int]) -> float:
+    """Return how much passed of what this implementation ran; of nothing, all."""
+    ran = counts.get("passed", 0) + counts.get("excluded", 0)
+    return counts.get("passed", 0) / ran if ran else 1.0
 
 
 def libraries_table(results: Mapping[str, Any]) -> str:
