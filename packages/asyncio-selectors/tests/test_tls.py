@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from asyncio_selectors import SelectorEventLoop
 
 CERTIFICATES = Path(__file__).parent / "certificates"
+# Closing sends a reset.
+LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 needs_openssl = pytest.mark.skipif(
@@ -130,8 +134,12 @@ def test_facts_of_the_connection(
         assert facts("compression") is None
         assert facts("socket").family == socket.AF_INET
         assert facts("sockname")[0] == "127.0.0.1"
+        addresses = facts("peername"), facts("sockname")
         transport.close()
         await protocol.lost
+        # Connections are logged when they are over.
+        assert (facts("peername"), facts("sockname")) == addresses
+        assert facts("socket") is None
 
     loop.run_until_complete(main())
 
@@ -219,7 +227,7 @@ def test_a_blocking_peer_gets_all_data_before_the_end(
         if goodbye == "unwrap":
             tls.unwrap().close()
         elif goodbye == "reset":
-            tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
         return data
 
     async def main() -> None:

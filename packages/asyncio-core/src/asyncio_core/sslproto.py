@@ -175,7 +175,7 @@ class SSLProtocol(TLSFlow):
                 self._facts[name] = ask(self)
             return self._facts.get(name, default)
         if self._transport is None:
-            return default
+            return self._facts.get(name, default)
         return self._transport.get_extra_info(name, default)
 
     def _wakeup_waiter(self, exc: BaseException | None = None) -> None:
@@ -212,7 +212,13 @@ class SSLProtocol(TLSFlow):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell the application, and let go of everything."""
         self._set_timer(None)
-        self._transport = None
+        below, self._transport = self._transport, None
+        if below is not None:
+            # Who that was is asked for at the end, too: logs are written then.
+            for name in ("peername", "sockname"):
+                fact = below.get_extra_info(name)
+                if fact is not None:
+                    self._facts[name] = fact
         self._room = None
         app_transport = self._app_transport
         if app_transport is None:
