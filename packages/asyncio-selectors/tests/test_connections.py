@@ -241,6 +241,17 @@ def test_of_two_that_connect_in_the_same_turn_one_is_closed(
     loop.run_until_complete(main())
 
 
+@pytest.mark.parametrize("delay", [None, 0.01])
+def test_what_is_no_failure_of_the_network_is_raised_as_it_is(
+    loop: SelectorEventLoop, recorder: Any, delay: float | None
+) -> None:
+    async def main() -> None:
+        with pytest.raises(OverflowError, match="port must be 0-65535"):
+            await loop.create_connection(recorder, "127.0.0.1", 65536, happy_eyeballs_delay=delay)
+
+    loop.run_until_complete(main())
+
+
 def test_failures_hold_no_cycle(loop: SelectorEventLoop, recorder: Any) -> None:
     class Refused(OSError):
         pass

@@ -163,10 +163,15 @@ class ConnectingPart(ResolvingPart):
         winner: socket.socket | None = None
         try:
             starts = [functools.partial(attempt, target) for target in targets]
-            outcome = await staggered.staggered_race(starts, stagger, loop=self)
-            winner = outcome[0]
-            # The outcome holds the failures as well, and this frame would keep them.
-            del outcome
+            winner, _, ends = await staggered.staggered_race(starts, stagger, loop=self)
+            # Not the network's doing: a port that is no port, say.
+            mistakes = [
+                exc for exc in ends if isinstance(exc, Exception) and not isinstance(exc, OSError)
+            ]
+            # This frame would keep the failures.
+            del ends
+            if winner is None and mistakes:
+                raise mistakes.pop(0)
         finally:
             for sock in opened:
                 if sock is not winner:
