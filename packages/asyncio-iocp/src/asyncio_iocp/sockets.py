@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 
 from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.socket_options import _check_ssl_socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import weakref
     from typing import Any
 
 __all__ = ("SocketCalls",)
@@ -18,20 +20,26 @@ _INTERNET = (socket.AF_INET, socket.AF_INET6)
 class SocketCalls(BaseEventLoop):
     """The `sock_*` methods: each starts one operation and waits for it.
 
-    The sockets must not block. Whoever is cancelled cancels the operation; what it had done by
+    The sockets must not block, and not be those of the ssl module. Whoever is cancelled cancels the operation; what it had done by
     then nobody can tell.
     """
 
     _proactor: Any
+    _transports: weakref.WeakValueDictionary[int, Any]
 
-    def _check_not_blocking(self, sock: socket.socket) -> None:
+    def _check_socket(self, sock: socket.socket) -> None:
+        if type(sock) is not socket.socket:
+            _check_ssl_socket(sock)
         # Overlapped calls do not mind; programs that are to run on other loops too should.
         if self._debug and sock.gettimeout() != 0:
             raise ValueError(f"the socket must be non-blocking, not {sock!r}")
+        owner = self._transports.get(sock.fileno())
+        if owner is not None and not owner.is_closing():
+            raise RuntimeError(f"File descriptor {sock!r} is used by transport {owner!r}")
 
     async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         return await self._proactor.recv(sock, n)  # type: ignore[no-any-return]
 
     async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
@@ -39,7 +47,7 @@ class SocketCalls(BaseEventLoop):
 
         Added in Python 3.7.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         return await self._proactor.recv_into(sock, buf)  # type: ignore[no-any-return]
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
@@ -47,7 +55,7 @@ class SocketCalls(BaseEventLoop):
 
         Where one that was sent before found nobody, the result is (b"", None). Added in Python 3.11.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         return await self._proactor.recvfrom(sock, bufsize)  # type: ignore[no-any-return]
 
     async def sock_recvfrom_into(
@@ -58,7 +66,7 @@ class SocketCalls(BaseEventLoop):
         Returns the number of bytes and the sender's address. Raises ValueError where `nbytes` is
         more than the buffer holds. Added in Python 3.11.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         with memoryview(buf) as whole, whole.cast("B") as view:
             if nbytes > len(view):
                 raise ValueError(f"nbytes is {nbytes}, but the buffer holds {len(view)} bytes only")
@@ -70,7 +78,7 @@ class SocketCalls(BaseEventLoop):
 
         After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         await self._proactor.send(sock, data)
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
@@ -78,7 +86,7 @@ class SocketCalls(BaseEventLoop):
 
         Added in Python 3.11.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         return await self._proactor.sendto(sock, data, 0, address)  # type: ignore[no-any-return]
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
@@ -86,7 +94,7 @@ class SocketCalls(BaseEventLoop):
 
         See PEP 3156.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         accepting = self._proactor.accept(sock)
         try:
             connection, address = await accepting
@@ -103,7 +111,7 @@ class SocketCalls(BaseEventLoop):
 
         Raises OSError where the peer cannot be reached. See PEP 3156.
         """
-        self._check_not_blocking(sock)
+        self._check_socket(sock)
         if sock.family in _INTERNET:
             found = await self._ensure_resolved(
                 address, family=sock.family, type=sock.type, proto=sock.proto

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+import ssl
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DATA = bytes(range(256)) * 4096
 
@@ -154,22 +158,49 @@ def test_connection_accepted_for_one_who_is_cancelled_is_closed(
     loop.run_until_complete(main())
 
 
+def every_call(loop: Any, sock: Any) -> Iterator[Any]:
+    yield loop.sock_recv(sock, 1)
+    yield loop.sock_recv_into(sock, bytearray(1))
+    yield loop.sock_recvfrom(sock, 1)
+    yield loop.sock_recvfrom_into(sock, bytearray(1))
+    yield loop.sock_sendall(sock, b"x")
+    yield loop.sock_sendto(sock, b"x", ("127.0.0.1", 9))
+    yield loop.sock_accept(sock)
+    yield loop.sock_connect(sock, ("127.0.0.1", 9))
+
+
 def test_debug_mode_refuses_sockets_that_block(loop: Any) -> None:
     loop.set_debug(True)
 
     async def main() -> None:
         with socket.socket() as sock:
-            for call in (
-                loop.sock_recv(sock, 1),
-                loop.sock_recv_into(sock, bytearray(1)),
-                loop.sock_recvfrom(sock, 1),
-                loop.sock_recvfrom_into(sock, bytearray(1)),
-                loop.sock_sendall(sock, b"x"),
-                loop.sock_sendto(sock, b"x", ("127.0.0.1", 9)),
-                loop.sock_accept(sock),
-                loop.sock_connect(sock, ("127.0.0.1", 9)),
-            ):
+            for call in every_call(loop, sock):
                 with pytest.raises(ValueError, match="must be non-blocking"):
+                    await call
+
+    loop.run_until_complete(main())
+
+
+def test_sockets_of_transports_are_theirs(loop: Any, connect: Any) -> None:
+    async def main() -> None:
+        protocol, _ = await connect()
+        for call in every_call(loop, protocol.transport._sock):
+            with pytest.raises(RuntimeError, match="is used by transport"):
+                await call
+        protocol.transport.close()
+        await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+def test_sockets_with_tls_of_their_own_are_refused(loop: Any) -> None:
+    context = ssl.create_default_context()
+
+    async def main() -> None:
+        with context.wrap_socket(socket.socket(), server_hostname="localhost") as sock:
+            sock.setblocking(False)
+            for call in every_call(loop, sock):
+                with pytest.raises(TypeError, match="SSLSocket"):
                     await call
 
     loop.run_until_complete(main())
