@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -262,7 +263,11 @@ def test_connections_reset_in_the_backlog_are_no_news(
         address = server.sockets[0].getsockname()
         for _ in range(5):
             with socket.create_connection(address) as client:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.setsockopt(
+                    socket.SOL_SOCKET,
+                    socket.SO_LINGER,
+                    struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0),
+                )
         with socket.create_connection(address) as client:
             client.sendall(b"x")
         while not lost or lost[-1] is not None:

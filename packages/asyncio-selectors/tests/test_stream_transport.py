@@ -7,6 +7,7 @@ import errno
 import gc
 import socket
 import struct
+import sys
 import warnings
 from typing import Any
 
@@ -32,7 +33,11 @@ def read_all(sock: socket.socket, size: int | None = None) -> bytes:
 
 
 def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.setsockopt(
+        socket.SOL_SOCKET,
+        socket.SO_LINGER,
+        struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0),
+    )
     sock.close()
 
 
@@ -74,7 +79,8 @@ def test_much_data_arrives_whole_and_in_order(
         protocol, peer = await connect()
         for start in range(0, len(BIG), 10_007):
             protocol.transport.write(BIG[start : start + 10_007])
-        assert protocol.transport.get_write_buffer_size() > 0
+        # Windows takes as much as there is in one call.
+        assert protocol.transport.get_write_buffer_size() > 0 or sys.platform == "win32"
         protocol.transport.close()
         assert await in_thread(read_all, peer) == BIG
         await protocol.lost
@@ -570,6 +576,7 @@ def test_a_reset_with_data_in_the_buffer_ends_the_connection_once(
     loop.run_until_complete(main())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SO_ERROR tells of no reset there")
 def test_write_eof_to_a_peer_that_is_gone_does_not_raise(
     loop: SelectorEventLoop, tcp: Any, recorder: Any
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 
 import pytest
 
@@ -126,7 +127,11 @@ def test_a_connection_reset_by_the_peer_ends_reading_and_writing(run):
         peer, _ = listener.accept()
         listener.close()
         # No lingering: closing sends a reset.
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.setsockopt(
+            socket.SOL_SOCKET,
+            socket.SO_LINGER,
+            struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0),
+        )
         peer.close()
         with pytest.raises(ConnectionResetError):
             await reader.read()

@@ -125,7 +125,9 @@ class DatagramPart(ResolvingPart):
             for info in await self._ensure_resolved(
                 addr, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags
             ):
-                kinds.setdefault((info[0], info[2]), [None, None])[side] = info[4]
+                # Windows leaves the protocol open where a name was resolved.
+                kind = info[0], info[2] or socket.IPPROTO_UDP
+                kinds.setdefault(kind, [None, None])[side] = info[4]
         endpoints = [
             _Endpoint(*kind, *sides)
             for kind, sides in kinds.items()
