@@ -91,6 +91,16 @@ def descriptors() -> Callable[[], set[int]]:
     return open_descriptors
 
 
+@pytest.fixture(scope="session")
+def under_wine() -> bool:
+    """Whether this is no Windows but Wine, which leaves a few things untold."""
+    if sys.platform != "win32":
+        return False
+    import ctypes
+
+    return hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
+
+
 @pytest.fixture
 def unix_path() -> Iterator[Path]:
     """A path short enough for a Unix socket on every system that has them."""

@@ -72,8 +72,11 @@ CALLS = {}
 def call(method, *args, error, match, given=None, **kwargs):
     """Enter one bad call into the table."""
     key, make = given or (None, None)
-    words = [getattr(arg, "__name__", f"{arg!s:.30}") for arg in args]
-    words += [f"{name}={value!r:.30}" for name, value in kwargs.items()]
+    # No addresses: each process that runs some of the tests has to find the same names.
+    words = [getattr(arg, "__name__", f"{arg!s:.30}".partition(" object at ")[0]) for arg in args]
+    words += [
+        f"{name}={repr(value).partition(' object at ')[0]:.30}" for name, value in kwargs.items()
+    ]
     words += [f"{key}={make.__name__}"] if given else []
     name = f"{method}({', '.join(words)})"
     assert name not in CALLS, name

@@ -194,6 +194,112 @@ def test_a_transport_that_ends_meanwhile_ends_the_sending(
     loop.run_until_complete(main())
 
 
+@pytest.mark.parametrize("keep_open", [True, False])
+def test_what_comes_while_a_file_is_copied_is_received_behind_it(
+    loop: SelectorEventLoop, connect: Any, recorder: Any, keep_open: bool
+) -> None:
+    class Answering(recorder):  # type: ignore[misc]
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self.transport.write(b"the answer")
+
+        def eof_received(self) -> bool:
+            super().eof_received()
+            return keep_open
+
+    async def main() -> None:
+        protocol, peer = await connect(Answering)
+        sending = loop.create_task(loop.sendfile(protocol.transport, io.BytesIO(DATA)))
+        await receive(loop, peer, 1000)
+        # As a task does that reads from a stream which had received too much.
+        protocol.transport.resume_reading()
+        peer.send(b"a question")
+        peer.shutdown(socket.SHUT_WR)
+        while protocol.transport.is_reading():
+            await asyncio_core.sleep(0)
+        assert not protocol.data
+        rest = loop.create_task(receive(loop, peer, len(DATA) + 10))
+        assert await sending == len(DATA)
+        await protocol.until(lambda: protocol.eof)
+        assert protocol.data == b"a question"
+        assert protocol.transport.is_closing() is not keep_open
+        protocol.transport.close()
+        assert (await rest)[-10:] == b"the answer"
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("keep_open", [True, False])
+def test_an_end_that_comes_while_a_file_is_copied_is_told_behind_it(
+    loop: SelectorEventLoop, connect: Any, file: Any, keep_open: bool
+) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        protocol.keep_open = keep_open
+        sending = loop.create_task(loop.sendfile(protocol.transport, io.BytesIO(DATA)))
+        await receive(loop, peer, 1000)
+        protocol.transport.resume_reading()
+        peer.shutdown(socket.SHUT_WR)
+        while not protocol.transport._peer_finished:
+            await asyncio_core.sleep(0)
+        assert not protocol.eof
+        rest = loop.create_task(receive(loop, peer, len(DATA)))
+        assert await sending == len(DATA)
+        assert protocol.eof == 1
+        assert protocol.transport.is_closing() is not keep_open
+        protocol.transport.close()
+        await rest
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_buffered_protocol_that_fails_behind_a_file_is_reported(
+    loop: SelectorEventLoop, connect: Any, lost: bool
+) -> None:
+    class Failing(asyncio_core.BufferedProtocol):
+        lost = None
+
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def get_buffer(self, sizehint: int) -> bytearray:
+            return bytearray(100)
+
+        def buffer_updated(self, nbytes: int) -> None:
+            raise ZeroDivisionError
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.lost = [exc]
+
+    async def main() -> None:
+        protocol, peer = await connect(Failing)
+        sending = loop.create_task(loop.sendfile(protocol.transport, io.BytesIO(DATA)))
+        await receive(loop, peer, 1000)
+        protocol.transport.resume_reading()
+        peer.send(b"a question")
+        while protocol.transport.is_reading():
+            await asyncio_core.sleep(0)
+        if lost:
+            protocol.transport.abort()
+            with pytest.raises(ConnectionError):
+                await sending
+        else:
+            rest = loop.create_task(receive(loop, peer, len(DATA)))
+            await sending
+            await rest
+        while protocol.lost is None:
+            await asyncio_core.sleep(0)
+        assert [type(exc) for exc in protocol.lost] == [type(None) if lost else ZeroDivisionError]
+
+    loop.run_until_complete(main())
+    (report,) = loop.reported  # type: ignore[attr-defined]
+    assert type(report["exception"]) is ZeroDivisionError
+    loop.reported.clear()  # type: ignore[attr-defined]
+
+
 def test_nothing_is_sent_through_a_descriptor_that_closed_while_the_file_waited(
     loop: SelectorEventLoop, connect: Any, file: Any
 ) -> None:
