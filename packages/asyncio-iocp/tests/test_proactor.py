@@ -670,6 +670,25 @@ def test_wakes_are_not_heaped_up_and_none_is_lost(proactor: IocpProactor) -> Non
     assert proactor.select(30) == []
 
 
+def test_wake_works_after_an_interrupt(
+    proactor: IocpProactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> None:
+        _overlapped.GetQueuedCompletionStatusEx(*arguments)
+        raise KeyboardInterrupt
+
+    proactor.wake()
+    with monkeypatch.context() as patch:
+        patch.setattr("asyncio_iocp.proactor.GetQueuedCompletionStatusEx", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            proactor.select(30)
+    proactor.select(0)
+    proactor.wake()
+    start = time.perf_counter()
+    proactor.select(10)
+    assert time.perf_counter() - start < 5
+
+
 def test_interrupted_delivery_goes_on_later(
     proactor: IocpProactor, sockets: tuple[socket.socket, socket.socket]
 ) -> None:

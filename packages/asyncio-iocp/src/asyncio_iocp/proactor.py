@@ -139,7 +139,8 @@ class IocpProactor:
         if not packets:
             assert self._port is not None, "the proactor is closed"
             GetQueuedCompletionStatusEx(self._port, wait, 256, packets)
-            self._waking = False
+        # Also for packets that an interrupted call has left: the one of a wake() may be among them.
+        self._waking = False
         pending = self._pending
         finished: list[Future[Any]] = []
         taken = 0
