@@ -13,8 +13,9 @@ import socket
 
 from asyncio_core import constants
 from asyncio_core.exceptions import CancelledError, SendfileNotAvailableError
+from asyncio_core.failures import failure_of_call, tell_failure
 from asyncio_core.loop_part import LoopPart
-from asyncio_core.protocols import Protocol
+from asyncio_core.protocols import BufferedProtocol, Protocol, _feed_data_to_buffered_proto
 from asyncio_core.socket_options import _check_ssl_socket
 from asyncio_core.transports import _FlowControlMixin
 
@@ -237,19 +238,25 @@ class _SendfileFallbackProtocol(Protocol):
     The application's protocol must not be told to go on writing in the middle of a file, and
     must not receive anything that could make it answer there. :meth:`restore` gives it back
     the transport and tells it what changed meanwhile.
+
+    Reading is paused. Whoever resumes it all the same (a task that reads from a stream does) gets
+    what comes of it once the file is sent.
     """
 
     def __init__(self, transp: Any) -> None:
         if not isinstance(transp, _FlowControlMixin):
             raise TypeError("transport should be _FlowControlMixin instance")
-        self._transport = transp
-        self._proto = transp.get_protocol()
+        self._transport: Any = transp
+        self._proto: Any = transp.get_protocol()
         self._was_reading = transp.is_reading()
         self._was_paused = transp._protocol_paused
         self._paused = self._was_paused
         self._writable: Future[None] | None = None
         self._lost = False
         self._error: Exception | None = None
+        # What was received meanwhile.
+        self._early: list[bytes] = []
+        self._early_eof = False
         transp.pause_reading()
         transp.set_protocol(self)
 
@@ -279,6 +286,31 @@ class _SendfileFallbackProtocol(Protocol):
             self._proto.resume_writing()
         elif self._paused and not self._was_paused:
             self._proto.pause_writing()
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Tell the application's protocol what was received before it had the transport back."""
+        if isinstance(self._proto, BufferedProtocol):
+            take = functools.partial(_feed_data_to_buffered_proto, self._proto)
+        else:
+            take = self._proto.data_received
+        keep_open: Any = True
+        failure = None
+        for data in self._early:
+            _, failure = failure_of_call(take, data)
+            if failure is not None:
+                break
+        else:
+            if self._early_eof:
+                keep_open, failure = failure_of_call(self._proto.eof_received)
+        self._early.clear()
+        self._early_eof = False
+        transp = self._transport
+        if failure is not None:
+            tell_failure(transp, failure, "Fatal error: a protocol's call failed.", everyday=False)
+            transp._force_close(failure)
+        elif not keep_open:
+            transp.close()
 
     def connection_made(self, transport: BaseTransport) -> None:
         raise RuntimeError("the connection is there before a file is sent through it")
@@ -287,6 +319,7 @@ class _SendfileFallbackProtocol(Protocol):
         self._lost = True
         self._error = exc
         self._wake()
+        self._hand_over()
         self._proto.connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -297,10 +330,14 @@ class _SendfileFallbackProtocol(Protocol):
         self._wake()
 
     def data_received(self, data: bytes) -> None:
-        raise RuntimeError("reading is paused while a file is sent")
+        self._early.append(data)
+        self._was_reading = True
+        self._transport.pause_reading()
 
     def eof_received(self) -> bool | None:
-        raise RuntimeError("reading is paused while a file is sent")
+        self._early_eof = True
+        # A transport that can close one direction alone goes on to the end of the file.
+        return self._transport.can_write_eof()
 
 
 async def _natively(native: Awaitable[int], otherwise: Callable[[], Awaitable[int]] | None) -> int:
