@@ -6,6 +6,7 @@ import errno
 import gc
 import socket
 import ssl
+import struct
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,25 @@ def test_a_connected_socket_is_taken_over(loop: SelectorEventLoop, recorder: Any
             transport.close()
             assert await protocol.lost is None
         assert ours.fileno() == -1
+
+    loop.run_until_complete(main())
+
+
+def test_a_connection_reset_before_it_is_taken_over_is_an_ordinary_end(
+    loop: SelectorEventLoop, recorder: Any, listening: socket.socket
+) -> None:
+    class OfMacOS(socket.socket):
+        def setsockopt(self, *args: Any) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    async def main() -> None:
+        peer = socket.create_connection(listening.getsockname())
+        accepted, _ = listening.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        ours = OfMacOS(accepted.family, accepted.type, accepted.proto, accepted.detach())
+        _, protocol = await loop.connect_accepted_socket(recorder, ours)
+        assert isinstance(await protocol.lost, ConnectionResetError)
 
     loop.run_until_complete(main())
 

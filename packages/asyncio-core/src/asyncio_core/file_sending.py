@@ -337,7 +337,7 @@ class _SendfileFallbackProtocol(Protocol):
     def eof_received(self) -> bool | None:
         self._early_eof = True
         # A transport that can close one direction alone goes on to the end of the file.
-        return self._transport.can_write_eof()
+        return bool(self._transport.can_write_eof())
 
 
 async def _natively(native: Awaitable[int], otherwise: Callable[[], Awaitable[int]] | None) -> int:

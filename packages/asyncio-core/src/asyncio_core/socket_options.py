@@ -18,7 +18,11 @@ def _set_nodelay(sock: socket.socket) -> None:
     if sock.family not in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
         return
     if sock.type == socket.SOCK_STREAM and sock.proto in (0, socket.IPPROTO_TCP):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            # So macOS says that the peer has reset the connection. Reading tells it better.
+            pass
 
 
 def _set_reuseport(sock: socket.socket) -> None:
