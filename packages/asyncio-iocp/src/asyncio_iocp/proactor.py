@@ -169,6 +169,7 @@ class IocpProactor:
         try:
             _overlapped.PostQueuedCompletionStatus(port, 0, 0, 0)
         except OSError:
+            self._waking = False
             if self._port is not None:
                 raise
 
