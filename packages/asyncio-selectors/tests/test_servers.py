@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +167,63 @@ def test_two_servers_share_a_port_where_both_want_to(loop: SelectorEventLoop) ->
         await closed(second)
 
     loop.run_until_complete(main())
+
+
+# Serves the socket that it inherits until its standard input ends.
+WORKER = """
+import os, socket, sys
+import asyncio_core, asyncio_selectors
+
+class Naming(asyncio_core.Protocol):
+    def connection_made(self, transport):
+        transport.write(b"%d" % os.getpid())
+        transport.close()
+
+async def main():
+    loop = asyncio_core.get_running_loop()
+    ended = loop.create_future()
+    loop.add_reader(0, ended.set_result, None)
+    server = await loop.create_server(Naming, sock=socket.socket(fileno=int(sys.argv[1])))
+    print(flush=True)
+    await ended
+    loop.remove_reader(0)
+    server.close()
+    await server.wait_closed()
+
+asyncio_core.run(main(), loop_factory=asyncio_selectors.SelectorEventLoop)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows hands sockets over in another way")
+def test_processes_share_a_listening_socket() -> None:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        workers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-W", "error", "-c", WORKER, str(listener.fileno())],
+                    pass_fds=[listener.fileno()],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
+            )
+            for _ in range(2)
+        ]
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == b"\n"
+        answers: set[int] = set()
+        for _ in range(10_000):
+            with socket.create_connection(listener.getsockname(), timeout=20) as client:
+                answers.add(int(client.recv(100)))
+            if len(answers) == len(workers):
+                break
+        assert answers == {worker.pid for worker in workers}
+        for worker in workers:
+            # All that were woken for one connection, and did not get it, have gone on without a word.
+            assert worker.communicate(timeout=20) == (b"", b"")
+            assert worker.returncode == 0
 
 
 def test_an_address_in_use_is_named_and_no_socket_is_left(
