@@ -26,7 +26,8 @@ MINGW = "x86_64-w64-mingw32-"
 def build(
     out: Path, environment: Mapping[str, str], check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", out, FOLDER]
+    command: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation", "--wheel"]
+    command += ["--outdir", out, FOLDER]
     return run(command, env=environment, check=check)
 
 
