@@ -153,7 +153,8 @@ class Server(AbstractServer):
     def close(self) -> None:
         """Close the listening sockets; connections that were accepted go on.
 
-        Ends :meth:`serve_forever`. Closing twice does nothing.
+        Ends :meth:`serve_forever`, which closes them too. Closing twice does nothing.
+        Source: PEP 3156.
         """
         sockets, self._sockets = self._sockets, None
         if sockets is None:
@@ -188,10 +189,10 @@ class Server(AbstractServer):
     async def serve_forever(self) -> None:
         """Accept connections until the task is cancelled or :meth:`close` is called.
 
-        Cancellation closes the server and its connections; :meth:`close` leaves the
-        connections open. Either way this waits for them to be gone and ends with
-        :exc:`CancelledError`. Raises :exc:`RuntimeError` where the server is closed already or
-        another task serves. Added in Python 3.7.
+        Either way the server and its connections are closed (as since Python 3.14; before,
+        :meth:`close` left them open, and an idle one kept this from ending). This waits for them
+        to be gone and ends with :exc:`CancelledError`. Raises :exc:`RuntimeError` where the
+        server is closed already or another task serves. Added in Python 3.7.
         """
         if self._serving_forever_fut is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
@@ -200,11 +201,8 @@ class Server(AbstractServer):
         try:
             await forever
         except CancelledError:
-            if self._sockets is not None:
-                # It was this task that was cancelled; close() from elsewhere leaves the
-                # connections open, as it says.
-                self.close()
-                self.close_clients()
+            self.close()
+            self.close_clients()
             await self.wait_closed()
             raise
         finally:
