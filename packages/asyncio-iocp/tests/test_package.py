@@ -94,3 +94,31 @@ class TestOnWindows:
         assert windows_events.WindowsProactorEventLoopPolicy is IocpEventLoopPolicy
         assert windows_events.DefaultEventLoopPolicy is IocpEventLoopPolicy
         assert IocpEventLoopPolicy._loop_factory is asyncio_iocp.ProactorEventLoop
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "DefaultEventLoopPolicy",
+            "EventLoop",
+            "IocpProactor",
+            "PipeServer",
+            "ProactorEventLoop",
+            "SelectorEventLoop",
+            "WindowsProactorEventLoopPolicy",
+            "WindowsSelectorEventLoopPolicy",
+            "_DefaultEventLoopPolicy",
+            "_WindowsProactorEventLoopPolicy",
+            "_WindowsSelectorEventLoop",
+            "_WindowsSelectorEventLoopPolicy",
+            "_overlapped",
+            "_winapi",
+        ],
+    )
+    def test_module_of_events_has_the_names_that_programs_know(self, name: str) -> None:
+        from asyncio_iocp import windows_events
+
+        if "Selector" in name:
+            pytest.importorskip("asyncio_selectors")
+        assert getattr(windows_events, name) is not None
+        with pytest.raises(AttributeError, match="no_such_name"):
+            _ = windows_events.no_such_name

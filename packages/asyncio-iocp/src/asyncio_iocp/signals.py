@@ -49,9 +49,14 @@ class SignalHandlers(BaseEventLoop):
     _former_wakeup_fd: int | None = None
 
     def _take_wakeup_fd(self) -> None:
-        if threading.current_thread() is threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
+            return
+        try:
             former: Any = signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
-            self._former_wakeup_fd = former
+        except ValueError:
+            # The main thread of another interpreter than the main one: no signals here.
+            return
+        self._former_wakeup_fd = former
 
     def _return_wakeup_fd(self) -> None:
         former, self._former_wakeup_fd = self._former_wakeup_fd, None
@@ -106,4 +111,8 @@ class SignalHandlers(BaseEventLoop):
 
     def _drop_signal_handlers(self) -> None:
         for sig in list(self._signal_handlers):
-            self.remove_signal_handler(sig)
+            try:
+                self.remove_signal_handler(sig)
+            except ValueError:
+                # Closed by another thread, which must not touch signals. They go nowhere now.
+                pass

@@ -138,6 +138,16 @@ def test_closed_loop_gives_the_signals_back(loop: Any) -> None:
         loop.add_signal_handler(signal.SIGTERM, print)
 
 
+def test_another_thread_may_close_a_loop_with_handlers(loop: Any) -> None:
+    loop.add_signal_handler(signal.SIGTERM, print)
+    thread = threading.Thread(target=loop.close)
+    thread.start()
+    thread.join()
+    assert loop.is_closed()
+    # Nobody is there to be told.
+    signal.raise_signal(signal.SIGTERM)
+
+
 def test_bad_arguments_are_refused(loop: Any) -> None:
     async def handler() -> None:
         """Nothing to do."""

@@ -19,3 +19,7 @@ class WindowsSelectorEventLoopPolicy(BaseDefaultEventLoopPolicy):
     """Makes select() loops, one for each thread that asks. Added in Python 3.7."""
 
     _loop_factory = SelectorEventLoop
+
+
+# The name since Python 3.14, where policies are on their way out.
+_WindowsSelectorEventLoopPolicy = WindowsSelectorEventLoopPolicy
