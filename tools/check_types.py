@@ -37,6 +37,8 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
     found += [
         (f"tools/windows/{part}", [str(windows / part)], {}) for part in ("plugin", "programs")
     ]
+    kit = TOOLS / "loop_kit" / "src"
+    found.append(("tools/loop_kit", [str(kit)], {"MYPYPATH": str(kit)}))
     found.append(("tools/demo", [str(TOOLS / "demo" / "__main__.py")], {}))
     found.append(
         ("tests-integration", [str(ROOT / "tests-integration")], {"MYPYPATH": str(tools[0])})

@@ -48,6 +48,8 @@ class Difference:
     before: tuple[int, ...] | None = None
     #: Only under this implementation of asyncio ("standard", or what `asyncio.__implementation__` says).
     asyncio: str = ""
+    #: Whether it depends on the moment, so that the test may pass too.
+    sometimes: bool = False
     #: Whether to run the test at all: not where it would end the process or hang it.
     run: bool = True
 
@@ -61,12 +63,16 @@ class Difference:
     @property
     def where(self) -> str:
         parts = []
-        if self.since:
+        if self.since and self.before:
+            parts.append(f"Python {_dotted(self.since)}, before {_dotted(self.before)}")
+        elif self.since:
             parts.append(f"Python {_dotted(self.since)} and newer")
-        if self.before:
+        elif self.before:
             parts.append(f"Python before {_dotted(self.before)}")
         if self.asyncio:
             parts.append(f"{self.asyncio} asyncio")
+        if self.sometimes:
+            parts.append("sometimes")
         return ", ".join(parts)
 
 
@@ -141,7 +147,7 @@ def as_table(differences: Differences) -> str:
         for entry in mine:
             tests = "<br>".join(f"`{test}`" for test in entry.tests)
             rows.append(
-                f"| {tests} | {entry.where or 'everywhere'} | {entry.right} | {entry.because} |"
+                f"| {tests} | {entry.where or 'always'} | {entry.right} | {entry.because} |"
             )
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts).rstrip()

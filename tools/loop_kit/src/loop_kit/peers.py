@@ -20,7 +20,6 @@ LIMIT = 10.0
 
 _threads = ThreadPoolExecutor(16, "loop-kit-peer")
 _R = TypeVar("_R")
-AnyRecorder = TypeVar("AnyRecorder", bound=Recorder)
 
 
 async def in_thread(call: Callable[..., _R], *args: Any) -> _R:
@@ -105,10 +104,10 @@ async def connected_peer(address: Any) -> Peer:
 @contextlib.asynccontextmanager
 async def connection(
     loop: asyncio.AbstractEventLoop,
-    factory: Callable[[], AnyRecorder] = Recorder,  # type: ignore[assignment]
+    factory: Callable[[], Any] = Recorder,
     *,
     narrow: bool = False,
-) -> AsyncIterator[tuple[asyncio.Transport, AnyRecorder, Peer]]:
+) -> AsyncIterator[tuple[asyncio.Transport, Any, Peer]]:
     """Connect a transport of the loop under test to a peer; `narrow` makes the kernel hold little between them."""
     with listening() as listener:
         if narrow:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from loop_kit.descriptors import open_descriptors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 
 class Memory:
@@ -178,7 +178,19 @@ async def left_open(before: set[int]) -> set[int]:
     return left
 
 
-def same(left: bytes, right: bytes) -> bool:
+async def growth(operation: Callable[[], Awaitable[object]]) -> set[int]:
+    """Return the descriptors that are left of doing something three times, without those of the first time.
+
+    There may be some that a loop opens once, and keeps.
+    """
+    await operation()
+    before = await left_open(set())
+    await operation()
+    await operation()
+    return await left_open(before)
+
+
+def same(left: bytes | bytearray, right: bytes | bytearray) -> bool:
     """Compare much data; pytest would take minutes over the difference of two megabytes."""
     return left == right
 

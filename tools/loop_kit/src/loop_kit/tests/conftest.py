@@ -8,6 +8,7 @@ import inspect
 import socket
 import sys
 import tempfile
+import traceback
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 LIMIT = 30
 #: Seconds for a test that is a coroutine: a traceback from there says more than one of the whole process.
 COROUTINE_LIMIT = 10
+#: The same for one that is expected to fail.
+FAILURE_LIMIT = 1
 #: Seconds for the tasks that a failed test left behind.
 ENDING_LIMIT = 2
 
@@ -58,7 +61,7 @@ def _expect(config: pytest.Config, item: pytest.Function) -> None:
             version = ".".join(map(str, mark.args))
             item.add_marker(pytest.mark.skip(reason=f"documented from Python {version} on"))
             return
-    choice: LoopChoice = item.callspec.params["choice"]
+    choice: Any = item.callspec.params["choice"]
     known = plugin.known_differences(config)
     variant = item.callspec.id.removeprefix(choice.text).removeprefix("-")
     found = known.find(
@@ -70,7 +73,8 @@ def _expect(config: pytest.Config, item: pytest.Function) -> None:
     )
     if found is not None:
         reason = f"{found.right}: {found.because}"
-        item.add_marker(pytest.mark.xfail(reason=reason, strict=True, run=found.run))
+        strict = not found.sometimes
+        item.add_marker(pytest.mark.xfail(reason=reason, strict=strict, run=found.run))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -79,16 +83,23 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
     arguments = {
         name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters
     }
-    loop: asyncio.AbstractEventLoop = pyfuncitem.funcargs["loop"]
-    reports: list[dict[str, Any]] = pyfuncitem.funcargs["reports"]
+    loop: Any = pyfuncitem.funcargs["loop"]
+    reports: Any = pyfuncitem.funcargs["reports"]
     _forget_failures(pyfuncitem.config)
     before = open_descriptors()
     pyfuncitem.config.stash[_failed] = True
-    if inspect.iscoroutinefunction(pyfuncitem.obj):
-        loop.run_until_complete(_limited(pyfuncitem.obj(**arguments)))
-    else:
-        pyfuncitem.obj(**arguments)
-    _end(loop)
+    expected_to_fail = pyfuncitem.get_closest_marker("xfail") is not None
+    try:
+        if inspect.iscoroutinefunction(pyfuncitem.obj):
+            limit = FAILURE_LIMIT if expected_to_fail else COROUTINE_LIMIT
+            loop.run_until_complete(_limited(pyfuncitem.obj(**arguments), limit))
+        else:
+            pyfuncitem.obj(**arguments)
+        _end(loop)
+    except Exception as error:
+        if expected_to_fail:
+            _clear_frames(error)
+        raise
     # A frame that still holds what the test made must not keep its finalizers from running.
     arguments.clear()
     gc.collect()
@@ -96,6 +107,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
     assert descriptors_left(before) == set(), "descriptors that were opened and not closed"
     pyfuncitem.config.stash[_failed] = False
     return True
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Drop what the frames of a failure hold, while what that warns about is no news."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        gc.collect()
 
 
 def _forget_failures(config: pytest.Config) -> None:
@@ -110,8 +131,8 @@ def _forget_failures(config: pytest.Config) -> None:
             gc.collect()
 
 
-async def _limited(test: Awaitable[None]) -> None:
-    async with asyncio.timeout(COROUTINE_LIMIT):
+async def _limited(test: Awaitable[None], limit: float) -> None:
+    async with asyncio.timeout(limit):
         await test
 
 
@@ -139,10 +160,12 @@ def loop(
         yield made
     finally:
         # Closed by now, unless the test failed: what that left behind needs no warning.
-        if not made.is_running():
+        if not (made.is_closed() or made.is_running()):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                made.set_task_factory(None)
                 _end(made)
+                gc.collect()
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loop_kit.descriptors import open_descriptors
 from loop_kit.peers import accepted, connection, listening
-from loop_kit.protocols import Recorder, left_open, settle
+from loop_kit.protocols import Recorder, growth, settle
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -240,15 +239,17 @@ async def test_failing_leaves_no_descriptor(
         address = listener.getsockname()
         if when == "refused":
             address = ("127.0.0.1", refusing_port())
-        before = open_descriptors()
-        with contextlib.suppress(LookupError, ConnectionRefusedError):
-            transport, protocol = await loop.create_connection(factory, *address)
-            # Where connection_made() fails, a transport may come back all the same.
-            transport.abort()
-            del transport, protocol
-        assert await left_open(before) == set()
+
+        async def connect() -> None:
+            with contextlib.suppress(LookupError, ConnectionRefusedError):
+                transport, _ = await loop.create_connection(factory, *address)
+                # Where connection_made() fails, a transport may come back all the same.
+                transport.abort()
+
+        assert await growth(connect) == set()
     if when == "connection_made":
-        assert isinstance(reports.pop()["exception"], LookupError)
+        assert [type(report["exception"]) for report in reports] == [LookupError] * 3
+        reports.clear()
 
 
 async def test_exception_of_the_factory_is_raised(loop: AbstractEventLoop) -> None:

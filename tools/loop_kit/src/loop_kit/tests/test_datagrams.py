@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loop_kit.descriptors import open_descriptors
 from loop_kit.peers import Peer
-from loop_kit.protocols import DatagramRecorder, left_open, settle
+from loop_kit.protocols import DatagramRecorder, growth, settle
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -32,7 +31,7 @@ def peer() -> Iterator[Peer]:
 @contextlib.asynccontextmanager
 async def endpoint(
     loop: AbstractEventLoop, **options: Any
-) -> AsyncIterator[tuple[asyncio.DatagramTransport, DatagramRecorder]]:
+) -> AsyncIterator[tuple[Any, DatagramRecorder]]:
     transport, protocol = await loop.create_datagram_endpoint(DatagramRecorder, **options)
     try:
         yield transport, protocol
@@ -226,24 +225,29 @@ async def test_unix_socket_is_used(loop: AbstractEventLoop, short_path: Path) ->
 async def test_arguments_that_do_not_go_together_are_refused(
     loop: AbstractEventLoop, options: dict[str, Any]
 ) -> None:
-    before = open_descriptors()
-    with contextlib.ExitStack() as stack:
-        if "sock" in options:
-            made = stack.enter_context(socket.socket(socket.AF_INET, options["sock"]))
-            made.setblocking(False)
-            options = {**options, "sock": made}
-        with pytest.raises((ValueError, socket.gaierror)):
-            await loop.create_datagram_endpoint(DatagramRecorder, **options)
-    assert await left_open(before) == set()
+    async def create() -> None:
+        arguments = dict(options)
+        with contextlib.ExitStack() as stack:
+            if "sock" in options:
+                made = stack.enter_context(socket.socket(socket.AF_INET, options["sock"]))
+                made.setblocking(False)
+                arguments["sock"] = made
+            with pytest.raises((ValueError, socket.gaierror)):
+                await loop.create_datagram_endpoint(DatagramRecorder, **arguments)
+
+    assert await growth(create) == set()
 
 
 async def test_address_in_use_is_an_error_that_leaves_nothing(
     loop: AbstractEventLoop, peer: Peer
 ) -> None:
-    before = open_descriptors()
-    with pytest.raises(OSError):
-        await loop.create_datagram_endpoint(DatagramRecorder, local_addr=peer.sock.getsockname())
-    assert await left_open(before) == set()
+    address = peer.sock.getsockname()
+
+    async def create() -> None:
+        with pytest.raises(OSError):
+            await loop.create_datagram_endpoint(DatagramRecorder, local_addr=address)
+
+    assert await growth(create) == set()
 
 
 @pytest.mark.needs("posix")
@@ -358,7 +362,8 @@ async def test_exception_of_the_factory_is_raised_and_leaves_nothing(
     def factory() -> DatagramRecorder:
         raise LookupError("on purpose")
 
-    before = open_descriptors()
-    with pytest.raises(LookupError, match="on purpose"):
-        await loop.create_datagram_endpoint(factory, local_addr=LOOPBACK)
-    assert await left_open(before) == set()
+    async def create() -> None:
+        with pytest.raises(LookupError, match="on purpose"):
+            await loop.create_datagram_endpoint(factory, local_addr=LOOPBACK)
+
+    assert await growth(create) == set()

@@ -72,7 +72,7 @@ def test_call_from_another_thread_is_an_error(
 
 def test_slow_callback_is_logged(loop: AbstractEventLoop, caplog: pytest.LogCaptureFixture) -> None:
     loop.set_debug(True)
-    loop.slow_callback_duration = 0.01  # type: ignore[attr-defined]
+    loop.slow_callback_duration = 0.01
 
     def slow() -> None:
         end = time.monotonic() + 0.02
@@ -86,14 +86,14 @@ def test_slow_callback_is_logged(loop: AbstractEventLoop, caplog: pytest.LogCapt
 
 
 def test_threshold_for_slow_callbacks_is_a_tenth_of_a_second(loop: AbstractEventLoop) -> None:
-    assert loop.slow_callback_duration == pytest.approx(0.1)  # type: ignore[attr-defined]
+    assert loop.slow_callback_duration == pytest.approx(0.1)
 
 
 def test_quick_callback_is_not_logged(
     loop: AbstractEventLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop.set_debug(True)
-    loop.slow_callback_duration = 5  # type: ignore[attr-defined]
+    loop.slow_callback_duration = 5
     with caplog.at_level(logging.WARNING, "asyncio"):
         loop.call_soon(int)
         run_once(loop)

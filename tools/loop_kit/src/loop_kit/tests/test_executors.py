@@ -53,7 +53,7 @@ def test_default_executor_is_a_thread_pool(loop: AbstractEventLoop) -> None:
         pass
 
     with pytest.raises(TypeError):
-        loop.set_default_executor(Another())  # type: ignore[arg-type]
+        loop.set_default_executor(Another())
 
 
 async def test_functions_run_side_by_side(loop: AbstractEventLoop) -> None:
@@ -138,9 +138,11 @@ async def test_shutting_down_gives_up_after_its_timeout(loop: AbstractEventLoop)
     go_on = threading.Event()
     call = loop.run_in_executor(None, go_on.wait, 10)
     shut_down: Any = loop.shutdown_default_executor
-    with pytest.warns(RuntimeWarning):
-        await shut_down(timeout=0.01)
-    go_on.set()
+    try:
+        with pytest.warns(RuntimeWarning):
+            await shut_down(timeout=0.01)
+    finally:
+        go_on.set()
     assert await call is True
 
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loop_kit.descriptors import open_descriptors
 from loop_kit.peers import Peer, connected_peer, in_thread, listening
-from loop_kit.protocols import Recorder, left_open, settle
+from loop_kit.protocols import Recorder, growth, settle
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -199,14 +198,16 @@ async def test_own_socket_is_used(loop: AbstractEventLoop) -> None:
 async def test_port_in_use_is_an_error_that_leaves_nothing(loop: AbstractEventLoop) -> None:
     with listening() as listener:
         port = listener.getsockname()[1]
-        before = open_descriptors()
-        with pytest.raises(OSError) as info:
-            await loop.create_server(Recorder, "127.0.0.1", port)
-        assert info.value.errno == errno.EADDRINUSE
-        with pytest.raises(OSError):
-            # The first of these can be had.
-            await loop.create_server(Recorder, ["127.0.0.2", "127.0.0.1"], port)
-        assert await left_open(before) == set()
+
+        async def create() -> None:
+            with pytest.raises(OSError) as info:
+                await loop.create_server(Recorder, "127.0.0.1", port)
+            assert info.value.errno == errno.EADDRINUSE
+            with pytest.raises(OSError):
+                # The first of these can be had.
+                await loop.create_server(Recorder, ["127.0.0.2", "127.0.0.1"], port)
+
+        assert await growth(create) == set()
     async with await loop.create_server(Recorder, "127.0.0.2", port) as server:
         assert server.is_serving()
 
@@ -285,7 +286,7 @@ async def test_arguments_that_do_not_go_together_are_refused(
 
 async def test_ssl_is_a_context(loop: AbstractEventLoop) -> None:
     with pytest.raises(TypeError):
-        await loop.create_server(Recorder, "127.0.0.1", 0, ssl=True)  # type: ignore[arg-type]
+        await loop.create_server(Recorder, "127.0.0.1", 0, ssl=True)
 
 
 # When it accepts

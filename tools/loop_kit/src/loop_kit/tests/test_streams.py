@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MUCH = 1024 * 1024
 
 
-async def open_with_peer(**options: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Peer]:
+async def open_with_peer(**options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Peer]:
     with listening() as listener:
         reader, writer = await asyncio.open_connection(*listener.getsockname(), **options)
         return reader, writer, await accepted(listener)

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loop_kit.descriptors import open_descriptors
-from loop_kit.protocols import ProcessRecorder, left_open, settle
+from loop_kit.protocols import ProcessRecorder, growth, settle
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -270,11 +269,11 @@ async def test_session_of_its_own(loop: AbstractEventLoop) -> None:
 async def test_program_that_is_not_there_is_an_error_that_leaves_nothing(
     loop: AbstractEventLoop,
 ) -> None:
-    before = open_descriptors()
-    for _ in range(3):
+    async def start() -> None:
         with pytest.raises(FileNotFoundError):
             await loop.subprocess_exec(ProcessRecorder, "/no/such/program")
-    assert await left_open(before) == set()
+
+    assert await growth(start) == set()
 
 
 @pytest.mark.needs("posix")
@@ -378,7 +377,8 @@ async def test_communicate(loop: AbstractEventLoop) -> None:
 
 async def test_wait_returns_the_status(loop: AbstractEventLoop) -> None:
     made = await asyncio.create_subprocess_exec(*PYTHON, "raise SystemExit(4)")
-    assert await asyncio.gather(made.wait(), made.wait()) == [4, 4]
+    first, second = await asyncio.gather(made.wait(), made.wait())
+    assert first == second == 4
     assert await made.wait() == 4
 
 

@@ -161,13 +161,19 @@ def test_timer_cancelled_by_another_of_the_same_round_does_not_run(
     loop: AbstractEventLoop,
 ) -> None:
     seen: list[int] = []
+    handles: list[asyncio.TimerHandle] = []
+
+    def cancel_the_others(mine: int) -> None:
+        seen.append(mine)
+        for number, handle in enumerate(handles):
+            if number != mine:
+                handle.cancel()
+
     past = loop.time() - 10
-    second = loop.call_at(past + 2, seen.append, 2)
-    loop.call_at(past + 1, second.cancel)
-    loop.call_at(past + 3, seen.append, 3)
+    handles += [loop.call_at(past + number, cancel_the_others, number) for number in range(3)]
     loop.call_later(0.002, loop.stop)
     loop.run_forever()
-    assert seen == [3]
+    assert len(seen) == 1
 
 
 def test_cancelling_a_timer_that_ran_does_nothing(loop: AbstractEventLoop) -> None:
@@ -274,11 +280,13 @@ def test_timer_scheduled_by_a_timer_runs(loop: AbstractEventLoop) -> None:
 
 def test_timers_wait_for_the_next_run_of_a_stopped_loop(loop: AbstractEventLoop) -> None:
     seen: list[int] = []
-    loop.call_later(0.002, seen.append, 1)
+    when = loop.time() + 0.05
+    loop.call_at(when, seen.append, 1)
     loop.call_soon(loop.stop)
     loop.run_forever()
-    assert seen == []
-    loop.call_later(0.006, loop.stop)
+    # Unless the machine had other things to do for so long.
+    assert seen == [] or loop.time() > when
+    loop.call_at(when + 0.005, loop.stop)
     loop.run_forever()
     assert seen == [1]
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from loop_kit.certificates import SERVER_NAME
-from loop_kit.descriptors import open_descriptors
 from loop_kit.peers import Peer, accepted, connected_peer, in_thread, listening
-from loop_kit.protocols import BufferedRecorder, HalfOpenRecorder, Recorder, left_open, same, settle
+from loop_kit.protocols import BufferedRecorder, HalfOpenRecorder, Recorder, growth, same, settle
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -602,26 +601,26 @@ async def test_closed_transport_ignores_writes(
 async def test_handshake_that_fails_leaves_nothing(
     loop: AbstractEventLoop, authority: Authority, how: str
 ) -> None:
-    before = open_descriptors()
-    with listening() as listener:
-        options: dict[str, Any] = {"ssl_handshake_timeout": 0.01} if how == "timed out" else {}
-        connecting = loop.create_task(
-            loop.create_connection(
-                Recorder, *listener.getsockname(), ssl=authority.client(), **options
+    async def connect() -> None:
+        with listening() as listener:
+            options: dict[str, Any] = {"ssl_handshake_timeout": 0.01} if how == "timed out" else {}
+            connecting = loop.create_task(
+                loop.create_connection(
+                    Recorder, *listener.getsockname(), ssl=authority.client(), **options
+                )
             )
-        )
-        peer = await accepted(listener)
-        await peer.recv(1)
-        if how == "refused":
-            await peer.send(b"this is no TLS, nor anything like it")
-        elif how == "cancelled":
-            connecting.cancel()
-        await asyncio.wait([connecting])
-        assert connecting.cancelled() if how == "cancelled" else connecting.exception()
-        assert await peer.is_dead()
-        peer.close()
-    del connecting
-    assert await left_open(before) == set()
+            peer = await accepted(listener)
+            await peer.recv(1)
+            if how == "refused":
+                await peer.send(b"this is no TLS, nor anything like it")
+            elif how == "cancelled":
+                connecting.cancel()
+            await asyncio.wait([connecting])
+            assert connecting.cancelled() if how == "cancelled" else connecting.exception()
+            assert await peer.is_dead()
+            peer.close()
+
+    assert await growth(connect) == set()
 
 
 # start_tls()

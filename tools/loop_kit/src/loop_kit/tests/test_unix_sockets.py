@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loop_kit.descriptors import open_descriptors
 from loop_kit.peers import Peer, accepted, in_thread
-from loop_kit.protocols import HalfOpenRecorder, Recorder, left_open, settle
+from loop_kit.protocols import HalfOpenRecorder, Recorder, growth, settle
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -101,14 +100,16 @@ async def test_connection_from_a_socket(loop: AbstractEventLoop) -> None:
 
 
 async def test_nobody_at_a_path_is_an_error(loop: AbstractEventLoop, short_path: Path) -> None:
-    before = open_descriptors()
-    with pytest.raises(FileNotFoundError):
-        await loop.create_unix_connection(Recorder, str(short_path))
-    with listening(str(short_path)):
-        pass
-    with pytest.raises(ConnectionRefusedError):
-        await loop.create_unix_connection(Recorder, str(short_path))
-    assert await left_open(before) == set()
+    async def connect() -> None:
+        with pytest.raises(FileNotFoundError):
+            await loop.create_unix_connection(Recorder, str(short_path))
+        with listening(str(short_path)):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            await loop.create_unix_connection(Recorder, str(short_path))
+        short_path.unlink()
+
+    assert await growth(connect) == set()
 
 
 @pytest.mark.parametrize("what", ["connection", "server"])
@@ -187,12 +188,14 @@ async def test_socket_that_nobody_serves_any_more_is_replaced(
 
 async def test_file_at_the_path_is_left_alone(loop: AbstractEventLoop, short_path: Path) -> None:
     short_path.write_text("content")
-    before = open_descriptors()
-    with pytest.raises(OSError) as info:
-        await loop.create_unix_server(Recorder, str(short_path))
-    assert info.value.errno == errno.EADDRINUSE
-    assert short_path.read_text() == "content"
-    assert await left_open(before) == set()
+
+    async def serve() -> None:
+        with pytest.raises(OSError) as info:
+            await loop.create_unix_server(Recorder, str(short_path))
+        assert info.value.errno == errno.EADDRINUSE
+        assert short_path.read_text() == "content"
+
+    assert await growth(serve) == set()
 
 
 @pytest.mark.since(3, 13)
