@@ -55,6 +55,7 @@ class AbstractServer:
     """A set of listening sockets that an event loop accepts connections from.
 
     As an asynchronous context manager it is closed, and its end awaited, on leaving the block.
+    Source: PEP 3156.
     """
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ class AbstractServer:
 
 
 class AbstractEventLoop:
-    """What every event loop offers, or refuses with NotImplementedError."""
+    """What every event loop offers, or refuses with NotImplementedError. Source: PEP 3156."""
 
     # Running and stopping
 

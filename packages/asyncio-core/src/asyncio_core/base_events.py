@@ -108,7 +108,7 @@ class BaseEventLoop(
     """An event loop that lacks only the means to wait and to move bytes.
 
     Derived loops provide `_poll()` or a `_selector` with `_process_events()`, `_write_to_self()`, and
-    what they can of the hooks that `LoopPart` lists.
+    what they can of the hooks that `LoopPart` lists. Source: PEP 3156.
     """
 
     _selector: Any
@@ -156,11 +156,11 @@ class BaseEventLoop(
     # Running and stopping
 
     def is_running(self) -> bool:
-        """Return True while the loop runs."""
+        """Return True while the loop runs. Source: PEP 3156."""
         return self._thread_id is not None
 
     def is_closed(self) -> bool:
-        """Return True after `close()`."""
+        """Return True after `close()`. Added in Python 3.4.2."""
         return self._closed
 
     def _check_closed(self) -> None:
@@ -198,7 +198,7 @@ class BaseEventLoop(
 
         Raises RuntimeError where the loop is closed, or where it or another loop runs already in
         this thread. Of what callbacks raise only SystemExit and KeyboardInterrupt, and what comes
-        from the poller, ends the run.
+        from the poller, ends the run. Source: PEP 3156.
         """
         self._run_forever_setup()
         try:
@@ -214,7 +214,7 @@ class BaseEventLoop(
         """Run until `future` is done, then return its result or raise its exception.
 
         A coroutine becomes a task first. Raises RuntimeError where `stop()` ended the run before,
-        and the errors of `run_forever()`; TypeError for what cannot be awaited.
+        and the errors of `run_forever()`; TypeError for what cannot be awaited. Source: PEP 3156.
         """
         self._check_closed()
         self._check_running()
@@ -244,6 +244,7 @@ class BaseEventLoop(
         """Let `run_forever()` return at the end of the present turn.
 
         Callbacks that are ready now still run. Before the loop runs, the next run is one turn long.
+        Source: PEP 3156.
         """
         self._stopping = True
 
@@ -265,7 +266,10 @@ class BaseEventLoop(
     # Queueing callbacks
 
     def time(self) -> float:
-        """Return the loop's clock in seconds; it never goes back and says nothing about the date."""
+        """Return the loop's clock in seconds; it never goes back and says nothing about the date.
+
+        Source: PEP 3156.
+        """
         return time.monotonic()
 
     def call_soon(
@@ -279,7 +283,7 @@ class BaseEventLoop(
         `context` is the `contextvars.Context` to run it in, by default a copy of the present one.
         Returns the handle that can cancel it. Raises RuntimeError where the loop is closed; in debug
         mode also for calls from another thread than the loop's, and TypeError for a callback that
-        is none.
+        is none. Source: PEP 3156.
         """
         if self._closed or self._debug:
             self._check_call(callback, "call_soon")
@@ -304,7 +308,7 @@ class BaseEventLoop(
         """Do what `call_soon()` does, and wake the loop; may be called from any thread.
 
         Also signal handlers and other code that interrupts the loop's thread have to use it. The
-        handle may be cancelled from any thread.
+        handle may be cancelled from any thread. Source: PEP 3156.
         """
         if self._closed or self._debug:
             self._check_call(callback, "call_soon_threadsafe", any_thread=True)
@@ -323,7 +327,7 @@ class BaseEventLoop(
         """Run `callback(*args)` in `delay` seconds; 0 and less mean the next turn.
 
         Returns a handle with which it can be cancelled. Raises what `call_soon()` raises, and
-        TypeError where `delay` is None.
+        TypeError where `delay` is None. Source: PEP 3156.
         """
         if delay is None:
             raise TypeError("delay must not be None")
@@ -340,7 +344,7 @@ class BaseEventLoop(
         """Run `callback(*args)` when the loop's clock reaches `when`, in seconds of `time()`.
 
         Timers for the same moment run in the order in which they were made. Returns and raises what
-        `call_later()` does.
+        `call_later()` does. Source: PEP 3156.
         """
         if when is None:
             raise TypeError("when cannot be None")

@@ -30,6 +30,7 @@ def isfuture(obj: object) -> TypeGuard[Future[Any]]:
 
     A future's class has an attribute ``_asyncio_future_blocking``, and the instance's value of
     it is not None. So futures of other libraries pass, and classes and plain mocks do not.
+    Added in Python 3.5.
     """
     return (
         hasattr(obj.__class__, "_asyncio_future_blocking")

@@ -217,7 +217,7 @@ def gather(*coros_or_futures: Any, return_exceptions: bool = False) -> Any:
     An argument given twice is run once.
 
     Without arguments the result is an empty list. Raises TypeError for what cannot be awaited and
-    ValueError for futures of different loops.
+    ValueError for futures of different loops. Added in Python 3.4.
     """
     if not coros_or_futures:
         loop = _loop_in_charge()
@@ -255,7 +255,7 @@ def shield(arg: Awaitable[T]) -> Future[T]:
     loop's exception handler. Where `arg` itself is cancelled, the future is cancelled too.
 
     The loop keeps only weak references to tasks: hold one to what you shield.
-    Raises TypeError for what cannot be awaited.
+    Raises TypeError for what cannot be awaited. Added in Python 3.4.
     """
     inner: Future[Any] = ensure_future(arg)
     if inner.done():

@@ -30,11 +30,11 @@ class DebugPart(LoopPart):
     _origin_depth_before: int | None
 
     def get_debug(self) -> bool:
-        """Return True in debug mode."""
+        """Return True in debug mode. Added in Python 3.4.2."""
         return self._debug
 
     def set_debug(self, enabled: bool) -> None:
-        """Switch debug mode on or off, also while the loop runs."""
+        """Switch debug mode on or off, also while the loop runs. Added in Python 3.4.2."""
         self._debug = enabled
         if self.is_running():
             # The depth belongs to the thread, so the thread that runs the loop has to set it.

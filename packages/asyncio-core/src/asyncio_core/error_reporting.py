@@ -25,14 +25,17 @@ class ErrorReportingPart(LoopPart):
     """The exception handler: a user's, or else a line in the log."""
 
     def get_exception_handler(self) -> ExceptionHandler | None:
-        """Return the handler set with `set_exception_handler()`, or None for the default one."""
+        """Return the handler set with `set_exception_handler()`, or None for the default one.
+
+        Added in Python 3.5.2.
+        """
         return self._exception_handler
 
     def set_exception_handler(self, handler: ExceptionHandler | None) -> None:
         """Report errors that nobody awaits to `handler(loop, context)` instead of the log.
 
         `context` is a dictionary as described at `call_exception_handler()`. None restores the
-        default. Raises TypeError for what cannot be called.
+        default. Raises TypeError for what cannot be called. Source: PEP 3156.
         """
         if not (handler is None or callable(handler)):
             raise TypeError(f"A callable object or None is expected, got {handler!r}")
@@ -42,6 +45,7 @@ class ErrorReportingPart(LoopPart):
         """Log the error that `context` describes, with tracebacks, on the logger "asyncio".
 
         Called where no handler is set; a handler may call it for what it does not care about.
+        Source: PEP 3156.
         """
         exception = context.get("exception")
         exc_info = (
@@ -75,6 +79,7 @@ class ErrorReportingPart(LoopPart):
         "handle", "protocol", "transport", "socket", "asyncgen" and "source_traceback"; keys may be
         added. The handler runs in the context (`contextvars`) of the task, future or handle that
         failed. What a handler itself raises is logged; only SystemExit and KeyboardInterrupt pass.
+        Source: PEP 3156.
         """
         handler = self._exception_handler
         if handler is None:

@@ -27,6 +27,7 @@ class CancelledError(BaseException):
 
     It derives from ``BaseException``, so that an ``except Exception`` around an ``await`` cannot
     swallow a cancellation by accident. ``args`` holds the message given to ``cancel()``, if any.
+    Source: PEP 3156.
     """
 
 
@@ -34,7 +35,7 @@ class InvalidStateError(Exception):
     """A future was asked for what its state does not allow.
 
     Raised by ``result()`` and ``exception()`` of a future that is still pending, and by
-    ``set_result()`` and ``set_exception()`` of one that is done.
+    ``set_result()`` and ``set_exception()`` of one that is done. Source: PEP 3156.
     """
 
 
@@ -42,7 +43,7 @@ class SendfileNotAvailableError(RuntimeError):
     """The system's sendfile cannot serve this pair of file and socket.
 
     ``loop.sendfile()`` and ``loop.sock_sendfile()`` raise it only with ``fallback=False``;
-    otherwise they copy in user space.
+    otherwise they copy in user space. Added in Python 3.7.
     """
 
 
@@ -50,7 +51,7 @@ class IncompleteReadError(EOFError):
     """The stream ended before a read was satisfied.
 
     ``partial`` (bytes) is what had arrived, ``expected`` the number of bytes that were asked
-    for, or ``None`` where the end was to be a separator.
+    for, or ``None`` where the end was to be a separator. Added in Python 3.4.
     """
 
     def __init__(self, partial: bytes, expected: int | None) -> None:
@@ -68,7 +69,7 @@ class LimitOverrunError(Exception):
     """The stream's buffer filled up while a separator was looked for.
 
     ``consumed`` is the number of buffered bytes that can be read away: the separator does not
-    begin before that offset.
+    begin before that offset. Added in Python 3.5.2.
     """
 
     def __init__(self, message: str, consumed: int) -> None:

@@ -149,7 +149,7 @@ class ExecutorPart(LoopPart):
         With None the loop's default executor is used: the one set with `set_default_executor()`, or
         a ThreadPoolExecutor made when it is first needed. Raises RuntimeError where the loop is
         closed or the default executor was shut down; in debug mode TypeError for a function that is
-        none, or a coroutine function.
+        none, or a coroutine function. Source: PEP 3156.
         """
         if self._closed or self._debug:
             self._check_call(func, "run_in_executor", any_thread=True)
@@ -175,7 +175,7 @@ class ExecutorPart(LoopPart):
     def set_default_executor(self, executor: Executor) -> None:
         """Use `executor` for `run_in_executor(None, …)`.
 
-        Raises TypeError unless it is a `concurrent.futures.ThreadPoolExecutor`.
+        Raises TypeError unless it is a `concurrent.futures.ThreadPoolExecutor`. Source: PEP 3156.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -256,7 +256,7 @@ class ExecutorPart(LoopPart):
 
         Numeric hosts are answered at once, names by a thread that only looks up names. Cancelling
         frees the caller at once, whatever the name server does. Raises OSError (`socket.gaierror`)
-        where the name does not resolve.
+        where the name does not resolve. Source: PEP 3156.
         """
         if _looks_numeric(host):
             try:
@@ -274,7 +274,7 @@ class ExecutorPart(LoopPart):
         """Find host and service of an address, as `socket.getnameinfo()` does.
 
         Threads and cancelling are as with `getaddrinfo()`; with NI_NUMERICHOST and NI_NUMERICSERV
-        there is nothing to look up, and no thread is asked.
+        there is nothing to look up, and no thread is asked. Source: PEP 3156.
         """
         if flags & socket.NI_NUMERICHOST and flags & socket.NI_NUMERICSERV:
             return socket.getnameinfo(sockaddr, flags)

@@ -445,7 +445,7 @@ def wrap_future(
 
     Cancelling it cancels *future*. An asyncio future is returned as it is. *loop* is by default
     the running loop, else the one that ``get_event_loop()`` returns. Raises ``TypeError`` if
-    *future* is no future.
+    *future* is no future. Source: PEP 3156.
     """
     if isfuture(future):
         return future

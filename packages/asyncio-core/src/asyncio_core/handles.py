@@ -151,7 +151,7 @@ class TimerHandle(Handle):
     """A callback that is due at a time, as returned by `loop.call_later()` and `loop.call_at()`.
 
     Timer handles order by their time. Loops here keep (time, number, handle) tuples in their heap,
-    so that the order of two timers is found without calling back into Python.
+    so that the order of two timers is found without calling back into Python. Source: PEP 3156.
     """
 
     __slots__ = ["_scheduled", "_when"]

@@ -227,12 +227,12 @@ def get_event_loop() -> AbstractEventLoop:
 
 
 def set_event_loop(loop: AbstractEventLoop | None) -> None:
-    """Have the policy take `loop` for this thread's loop; None for none."""
+    """Have the policy take `loop` for this thread's loop; None for none. Source: PEP 3156."""
     _get_event_loop_policy().set_event_loop(loop)
 
 
 def new_event_loop() -> AbstractEventLoop:
-    """Return a new loop, of the kind that the policy makes."""
+    """Return a new loop, of the kind that the policy makes. Source: PEP 3156."""
     return _get_event_loop_policy().new_event_loop()
 
 

@@ -29,6 +29,7 @@ def get_running_loop() -> AbstractEventLoop:
     """Return the event loop that is running in this thread.
 
     To be called from coroutines and callbacks. Raises RuntimeError where no loop is running.
+    Added in Python 3.7.
     """
     loop = _slot.loop
     if loop is None:
@@ -40,6 +41,7 @@ def _get_running_loop() -> AbstractEventLoop | None:
     """Return the loop running in this thread, or None.
 
     For event loops and libraries close to them; others want `get_running_loop()`.
+    Added in Python 3.5.3.
     """
     return _slot.loop
 
@@ -47,7 +49,7 @@ def _get_running_loop() -> AbstractEventLoop | None:
 def _set_running_loop(loop: AbstractEventLoop | None) -> None:
     """Declare that `loop` runs in this thread from now on, or with None that none does.
 
-    For event loops only, around the time they run.
+    For event loops only, around the time they run. Added in Python 3.5.3.
     """
     _slot.loop = loop
 

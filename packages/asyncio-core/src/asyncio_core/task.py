@@ -448,6 +448,7 @@ def create_eager_task_factory(
     def factory(
         loop: AbstractEventLoop, coro: _Driven[Any], *, eager_start: bool = True, **kwargs: Any
     ) -> _TaskT:
+        """Make a task that runs at once, up to where it first has to wait."""
         return custom_task_constructor(coro, loop=loop, eager_start=eager_start, **kwargs)
 
     return factory

@@ -23,7 +23,7 @@ class TaskMakingPart(LoopPart):
     """create_future(), create_task() and the task factory."""
 
     def create_future(self) -> Future[Any]:
-        """Return a new future bound to this loop."""
+        """Return a new future bound to this loop. Added in Python 3.5.2."""
         return futures.Future(loop=self)
 
     def create_task(self, coro: CoroutineLike[_T], **kwargs: Any) -> Task[_T]:
@@ -31,7 +31,7 @@ class TaskMakingPart(LoopPart):
 
         Keyword arguments are those of `Task`: `name` (str), `context` (`contextvars.Context`) and
         `eager_start` (bool). With a task factory they go to it, and what it returns is returned.
-        Raises RuntimeError where the loop is closed.
+        Raises RuntimeError where the loop is closed. Added in Python 3.4.2.
         """
         self._check_closed()
         factory = self._task_factory
@@ -54,14 +54,14 @@ class TaskMakingPart(LoopPart):
         """Have `create_task()` return `factory(loop, coro, **kwargs)`; None for the usual tasks.
 
         The factory has to return an object with a future's interface and pass keyword arguments on
-        to it. Raises TypeError for what cannot be called.
+        to it. Raises TypeError for what cannot be called. Added in Python 3.4.4.
         """
         if not (factory is None or callable(factory)):
             raise TypeError(f"task factory must be a callable or None, got {factory!r}")
         self._task_factory = factory
 
     def get_task_factory(self) -> TaskFactory | None:
-        """Return the factory set with `set_task_factory()`, or None."""
+        """Return the factory set with `set_task_factory()`, or None. Added in Python 3.4.4."""
         return self._task_factory
 
 

@@ -61,7 +61,10 @@ def current_task(loop: AbstractEventLoop | None = None) -> Task[Any] | None:
 
 
 def _register_task(task: Any) -> None:
-    """Make *task*, of any class, known to ``all_tasks()``; it is not kept alive."""
+    """Make *task*, of any class, known to ``all_tasks()``; it is not kept alive.
+
+    Added in Python 3.7.
+    """
     key = id(task)
 
     def forget(reference: ref[Any]) -> None:
@@ -73,7 +76,7 @@ def _register_task(task: Any) -> None:
 
 
 def _unregister_task(task: Any) -> None:
-    """Undo ``_register_task(task)``; no error if it was not registered."""
+    """Undo ``_register_task(task)``; no error if it was not registered. Added in Python 3.7."""
     _scheduled_tasks.pop(id(task), None)
 
 
@@ -88,13 +91,19 @@ def _unregister_eager_task(task: Any) -> None:
 
 
 def _enter_task(loop: AbstractEventLoop, task: Any) -> None:
-    """Make *task* the current one of *loop*; ``RuntimeError`` if there is one already."""
+    """Make *task* the current one of *loop*; ``RuntimeError`` if there is one already.
+
+    Added in Python 3.7.
+    """
     if (running := _current_tasks.setdefault(loop, task)) is not task:
         raise RuntimeError(f"cannot enter {task!r} while {running!r} is being executed")
 
 
 def _leave_task(loop: AbstractEventLoop, task: Any) -> None:
-    """End what ``_enter_task()`` began; ``RuntimeError`` if *task* is not the current one."""
+    """End what ``_enter_task()`` began; ``RuntimeError`` if *task* is not the current one.
+
+    Added in Python 3.7.
+    """
     if (running := _current_tasks.get(loop)) is not task:
         raise RuntimeError(f"cannot leave {task!r} while {running!r} is the current task")
     del _current_tasks[loop]

@@ -23,6 +23,7 @@ async def to_thread(func: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) 
 
     The function sees the caller's context variables, in a copy. Cancelling the caller ends its wait;
     a function that has begun runs to its end all the same, as nothing can stop a thread.
+    Added in Python 3.9.
     """
     call = partial(contextvars.copy_context().run, func, *args, **kwargs)
     return await get_running_loop().run_in_executor(None, call)

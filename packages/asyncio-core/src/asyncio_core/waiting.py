@@ -120,7 +120,7 @@ def ensure_future(coro_or_future: Any, *, loop: AbstractEventLoop | None = None)
 
     Raises TypeError for what cannot be awaited, ValueError where a future belongs to another loop
     than `loop`, and RuntimeError where there is no loop to be found or it is closed; the coroutine
-    is closed then.
+    is closed then. Added in Python 3.4.4.
     """
     if isfuture(coro_or_future):
         if loop is None or loop is _get_loop(coro_or_future):
@@ -164,7 +164,7 @@ async def sleep(delay: float, result: Any = None) -> Any:
     """Suspend the calling task for `delay` seconds, then return `result`.
 
     With zero or less the other callbacks that are ready get one turn, and no timer is made. Raises
-    ValueError where `delay` is not a number (NaN).
+    ValueError where `delay` is not a number (NaN). Source: PEP 3156.
     """
     if delay <= 0:
         await __sleep0()
@@ -187,6 +187,7 @@ def run_coroutine_threadsafe(
 
     Returns a `concurrent.futures.Future`, which that thread may wait for; cancelling it cancels the
     task. Raises TypeError where `coro` is not a coroutine, and RuntimeError where the loop is closed.
+    Added in Python 3.5.1.
     """
     if not iscoroutine(coro):
         raise TypeError(f"A coroutine object is required, got {coro!r}")
@@ -249,6 +250,7 @@ async def wait(
 
     Raises TypeError for a single future and for coroutines, which would come back as tasks that the
     caller does not know; ValueError for an empty set and for another `return_when`.
+    Source: PEP 3156.
     """
     if _is_single(fs):
         raise TypeError(f"expect a list of futures, not {type(fs).__name__}")

@@ -311,18 +311,24 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         """Stop watching `fd` for reading; return whether it was watched.
 
         An object that was closed meanwhile is known by itself. Raises ValueError where it is not
-        watched and has no descriptor.
+        watched and has no descriptor. Source: PEP 3156.
         """
         return self._remove_reader(self._watched_number(fd))
 
     def add_writer(
         self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
     ) -> None:
-        """Call `callback(*args)` whenever `fd` can be written to; else as `add_reader()`."""
+        """Call `callback(*args)` whenever `fd` can be written to; else as `add_reader()`.
+
+        Source: PEP 3156.
+        """
         self._add_writer(self._ensure_fd_no_transport(fd), callback, *args, fileobj=fd)
 
     def remove_writer(self, fd: Any) -> bool:
-        """Stop watching `fd` for writing, as `remove_reader()`; return whether it was watched."""
+        """Stop watching `fd` for writing, as `remove_reader()`; return whether it was watched.
+
+        Source: PEP 3156.
+        """
         return self._remove_writer(self._watched_number(fd))
 
     # Transports.

@@ -90,7 +90,7 @@ class SignalHandlers(_Base):
     def remove_signal_handler(self, sig: int) -> bool:
         """Restore the signal's default; return whether there was a handler.
 
-        Raises as `add_signal_handler()` does.
+        Raises as `add_signal_handler()` does. Source: PEP 3156.
         """
         self._check_signal(sig)
         if self._signal_handlers.pop(sig, None) is None:

@@ -57,7 +57,10 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
         super().__init__(selector)
 
     def close(self) -> None:
-        """Close the loop; signals get their defaults back. See `AbstractEventLoop.close()`."""
+        """Close the loop; signals get their defaults back. See `AbstractEventLoop.close()`.
+
+        Source: PEP 3156.
+        """
         if not self.is_running():
             # While the wake-up descriptor is still open.
             self._drop_signal_handlers()

@@ -52,7 +52,7 @@ async def open_connection(
     """Connect to `host` and `port` over TCP; return a StreamReader and a StreamWriter.
 
     `limit` is the reader's, in bytes. All other arguments go to `loop.create_connection()`, and
-    what it raises is raised.
+    what it raises is raised. Added in Python 3.4.
     """
     return await _connect("create_connection", limit, host, port, **kwds)
 
@@ -69,7 +69,7 @@ async def start_server(
 
     For each connection `client_connected_cb` is called with its StreamReader and StreamWriter. A
     coroutine function is run in a task of its own. `limit` is the readers', in bytes. All other
-    arguments go to `loop.create_server()`, and what it raises is raised.
+    arguments go to `loop.create_server()`, and what it raises is raised. Added in Python 3.4.
     """
     return await _serve("create_server", limit, client_connected_cb, host, port, **kwds)
 
@@ -79,7 +79,7 @@ async def open_unix_connection(
 ) -> tuple[StreamReader, StreamWriter]:
     """Connect to the Unix socket at `path`; return a StreamReader and a StreamWriter.
 
-    As `open_connection()`, with `loop.create_unix_connection()`. Unix only.
+    As `open_connection()`, with `loop.create_unix_connection()`. Unix only. Added in Python 3.4.
     """
     return await _connect("create_unix_connection", limit, path, **kwds)
 
@@ -93,6 +93,6 @@ async def start_unix_server(
 ) -> Server:
     """Listen on the Unix socket at `path`; return the Server.
 
-    As `start_server()`, with `loop.create_unix_server()`. Unix only.
+    As `start_server()`, with `loop.create_unix_server()`. Unix only. Added in Python 3.4.
     """
     return await _serve("create_unix_server", limit, client_connected_cb, path, **kwds)

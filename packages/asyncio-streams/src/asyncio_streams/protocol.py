@@ -32,6 +32,7 @@ class StreamReaderProtocol(FlowControlMixin):
     function is called with the reader and a StreamWriter, and if it is a coroutine function a task
     runs it. An exception of either goes to the loop's exception handler; then, and when the task is
     cancelled, the connection is closed. `loop` is the event loop, by default the current one.
+    Added in Python 3.4.
     """
 
     def __init__(

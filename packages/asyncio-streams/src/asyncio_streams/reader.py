@@ -40,7 +40,7 @@ class StreamReader:
     `limit` is the length in bytes, the separator not counted, that `readline()` and `readuntil()`
     accept at most; ValueError if it is not positive. When the buffer holds more than twice as
     much, the transport is paused until it is read down to the limit. `loop` is the event loop, by
-    default the current one.
+    default the current one. Added in Python 3.4.
     """
 
     _source_traceback: StackSummary | None = None

@@ -25,6 +25,7 @@ class StreamWriter:
     (a FlowControlMixin), the StreamReader of the same connection or None, and the event loop.
 
     It has to be closed; one that is not warns with ResourceWarning when it is collected.
+    Added in Python 3.4.
     """
 
     def __init__(

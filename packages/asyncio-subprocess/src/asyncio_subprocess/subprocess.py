@@ -229,7 +229,7 @@ async def create_subprocess_shell(
 
     `stdin`, `stdout` and `stderr` are as for `subprocess.Popen`: PIPE, DEVNULL, a file, a
     descriptor, None to inherit; `stderr` may be STDOUT. `limit` is that of the readers, in bytes.
-    All else goes to `loop.subprocess_shell()`, whose errors are raised.
+    All else goes to `loop.subprocess_shell()`, whose errors are raised. Added in Python 3.4.
     """
     return await _start("subprocess_shell", (cmd,), stdin, stdout, stderr, limit, kwds)
 
@@ -245,7 +245,7 @@ async def create_subprocess_exec(
 ) -> Process:
     """Run `program` with the arguments `args`, each str, bytes or a path; return the Process.
 
-    The rest is as for `create_subprocess_shell()`.
+    The rest is as for `create_subprocess_shell()`. Added in Python 3.4.
     """
     return await _start("subprocess_exec", (program, *args), stdin, stdout, stderr, limit, kwds)
 

@@ -49,7 +49,7 @@ class Lock(_ContextManagerMixin, _LoopBoundMixin):
     """A lock that one task at a time can hold; the others get it in the order they asked.
 
     It does not know which task holds it: any task may release it, and the holder that asks again
-    waits for itself. Meant to be used with ``async with``.
+    waits for itself. Meant to be used with ``async with``. Added in Python 3.4.
     """
 
     # release() frees the lock and wakes the first in line, who takes it when it runs. In between
@@ -103,7 +103,7 @@ class Event(_LoopBoundMixin):
     """A flag that tasks can wait for.
 
     It is clear at first. `set()` lets all tasks that wait go on, and later ones through at once,
-    until `clear()`.
+    until `clear()`. Added in Python 3.4.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class Condition(_ContextManagerMixin, _LoopBoundMixin):
     """A lock together with a line of tasks that wait to be told of a change.
 
     `lock` is the Lock to use, which several conditions may share; without it the condition makes
-    one of its own. `acquire()`, `release()` and ``async with`` are the lock's.
+    one of its own. `acquire()`, `release()` and ``async with`` are the lock's. Added in Python 3.4.
     """
 
     def __init__(self, lock: Lock | None = None) -> None:
@@ -241,6 +241,7 @@ class Semaphore(_ContextManagerMixin, _LoopBoundMixin):
     """Keeps a number of permits; those who find none wait in line.
 
     `value` is how many there are at first, an int that is not negative (else ValueError).
+    Added in Python 3.4.
     """
 
     # A permit goes from release() straight to the first in line: _value counts only what is
@@ -299,6 +300,7 @@ class BoundedSemaphore(Semaphore):
     """A semaphore that never has more permits than it began with.
 
     Its `release()` raises ValueError when there is nothing to give back, which tells of a bug.
+    Added in Python 3.4.
     """
 
     def __init__(self, value: int = 1) -> None:

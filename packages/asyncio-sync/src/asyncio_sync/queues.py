@@ -27,11 +27,11 @@ _T = TypeVar("_T")
 
 
 class QueueEmpty(Exception):
-    """`Queue.get_nowait()` was called on an empty queue."""
+    """`Queue.get_nowait()` was called on an empty queue. Added in Python 3.4."""
 
 
 class QueueFull(Exception):
-    """`Queue.put_nowait()` was called on a full queue."""
+    """`Queue.put_nowait()` was called on a full queue. Added in Python 3.4."""
 
 
 class QueueShutDown(Exception):
@@ -47,7 +47,7 @@ class Queue(_LoopBoundMixin, Generic[_T]):
     `maxsize` is the number of items it can hold; zero, the default, or less means no bound.
 
     A subclass changes the order by overriding `_init(maxsize)`, `_get()` and `_put(item)`, which
-    keep the items in ``self._queue``, anything with a length.
+    keep the items in ``self._queue``, anything with a length. Added in Python 3.4.
     """
 
     _queue: Any
@@ -252,7 +252,10 @@ class Queue(_LoopBoundMixin, Generic[_T]):
 
 
 class PriorityQueue(Queue[_T]):
-    """A queue that gives the smallest item first; commonly ``(priority, data)`` tuples."""
+    """A queue that gives the smallest item first; commonly ``(priority, data)`` tuples.
+
+    Added in Python 3.4.
+    """
 
     def _init(self, maxsize: int) -> None:
         self._queue: list[_T] = []
@@ -265,7 +268,7 @@ class PriorityQueue(Queue[_T]):
 
 
 class LifoQueue(Queue[_T]):
-    """A queue that gives the item put in last first."""
+    """A queue that gives the item put in last first. Added in Python 3.4."""
 
     def _init(self, maxsize: int) -> None:
         self._queue: list[_T] = []
