@@ -109,6 +109,27 @@ def test_importing_loads_none_of_the_pieces(check: Check) -> None:
     assert loaded <= {"__future__", "asyncio", "importlib", "warnings"}
 
 
+def test_the_running_loop_can_be_asked_for_in_the_middle_of_an_import(check: Check) -> None:
+    program = (
+        "import sys, asyncio\n"
+        "class Watcher:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        asked.append(asyncio.get_running_loop() is loop)\n"
+        "asked = []\n"
+        "async def main():\n"
+        "    global loop\n"
+        "    from asyncio_core.running_loop import get_running_loop\n"
+        "    loop = get_running_loop()\n"
+        "    sys.meta_path.insert(0, Watcher())\n"
+        "    asyncio.StreamReader, asyncio.get_event_loop, asyncio.create_subprocess_exec\n"
+        "    sys.meta_path.pop(0)\n"
+        "    print(len(asked) > 3, set(asked))\n"
+        "asyncio.run(main())"
+    )
+
+    assert check(program) == "True {True}\n"
+
+
 def test_running_a_coroutine_loads_nothing_that_it_does_not_use(check: Check) -> None:
     program = (
         "import sys, asyncio\n"

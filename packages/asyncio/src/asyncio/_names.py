@@ -72,11 +72,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         "AbstractServer",
         "Handle",
         "TimerHandle",
-        "_get_running_loop",
-        "_set_running_loop",
         "get_event_loop",
         "get_event_loop_policy",
-        "get_running_loop",
         "new_event_loop",
         "set_event_loop",
         "set_event_loop_policy",
@@ -114,6 +111,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "queues": ("LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"),
     "runners": ("Runner", "run"),
+    # Small, and there wherever a loop runs: what watches a program's calls asks for it at any moment, in the
+    # middle of an import for instance.
+    "asyncio_core.running_loop": ("_get_running_loop", "_set_running_loop", "get_running_loop"),
     "streams": (
         "StreamReader",
         "StreamReaderProtocol",
