@@ -68,17 +68,17 @@ def loop() -> Iterator[SelectorEventLoop]:
 def open_descriptors() -> set[int]:
     gc.collect()
     if sys.platform == "win32":
-        # A socket's number is the number of its handle; handles are numbered by fours.
-        return {number for number in range(4, 1 << 13, 4) if _is_open(number)}
+        import ctypes
+
+        # A socket's number is the number of its handle; handles are numbered by fours. The type of what
+        # is no file, pipe or socket is 0.
+        type_of = ctypes.WinDLL("kernel32").GetFileType
+        return {number for number in range(4, 1 << 12, 4) if type_of(number)}
     return {int(name) for name in os.listdir("/dev/fd") if _is_open(int(name))}
 
 
 def _is_open(fd: int) -> bool:
     try:
-        if sys.platform == "win32":
-            import _winapi
-
-            return bool(_winapi.GetFileType(fd))  # 0 for what is no file, pipe or socket
         os.fstat(fd)
     except OSError:
         return False
