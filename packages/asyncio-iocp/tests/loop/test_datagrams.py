@@ -253,3 +253,24 @@ def test_what_is_no_bytes_is_refused(loop: Any, endpoint: Any, data: Any) -> Non
         await told.lost
 
     loop.run_until_complete(main())
+
+
+def test_endpoint_for_broadcasts_sends_to_its_address_and_hears_everybody(
+    loop: Any, endpoint: Any, in_thread: Any
+) -> None:
+    async def main() -> None:
+        with open_socket() as peer, open_socket() as other:
+            transport, told = await endpoint(
+                local_addr=("127.0.0.1", 0), remote_addr=peer.getsockname(), allow_broadcast=True
+            )
+            assert transport.get_extra_info("peername") is None
+            transport.sendto(b"to all")
+            peer.settimeout(20)
+            assert await in_thread(peer.recv, 100) == b"to all"
+            other.sendto(b"an answer", transport.get_extra_info("sockname"))
+            await told.until(lambda: bool(told.datagrams))
+            assert told.datagrams == [(b"an answer", other.getsockname())]
+            transport.close()
+            await told.lost
+
+    loop.run_until_complete(main())
