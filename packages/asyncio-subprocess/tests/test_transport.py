@@ -188,6 +188,31 @@ def test_closing_does_not_wait_for_who_else_holds_the_pipes(run, python):
         os.close(write_end)
 
 
+def test_closing_keeps_no_input_for_a_child_that_it_kills(run, python):
+    # The grandchild holds stdin, and does not read it, until the test lets it go.
+    read_end, write_end = os.pipe()
+    code = (
+        "if os.fork() == 0:",
+        f"    os.read({read_end}, 1); os._exit(0)",
+        "os.write(1, b'x')",
+        "import time; time.sleep(60)",
+    )
+
+    async def main():
+        transport, protocol = await spawn(python(*code), pass_fds=(read_end,))
+        await protocol.received
+        transport.get_pipe_transport(0).write(bytes(1_000_000))
+        transport.close()
+        await protocol.lost
+        assert await protocol.exited == -signal.SIGKILL
+
+    try:
+        run(main())
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+
 def test_output_that_comes_after_the_end_is_received(run, python):
     read_end, write_end = os.pipe()
     code = (

@@ -191,22 +191,27 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         loop = self._loop
         if loop is None:
             return  # finished before
-        self._kill_if_running()
+        killed = self._kill_if_running()
         if loop.is_closed():
             return
         if self._held is None:  # else the pipes are closed as soon as they are connected
+            if killed and (stdin := self._pipes.get(0)) is not None:
+                # Nobody is left to read what waits; whoever else holds the pipe must not keep it.
+                stdin.pipe.abort()
             self._close_pipes()
 
-    def _kill_if_running(self) -> None:
+    def _kill_if_running(self) -> bool:
+        """Kill the child, and say whether that was to be done."""
         proc = self._proc
         if proc is None or self._returncode is not None or proc.poll() is not None:
-            return
+            return False
         if self._loop.get_debug():
             log.logger.warning("killing a child that still runs: %r", self)
         try:
             proc.kill()
         except (ProcessLookupError, PermissionError):
-            pass  # it ended just now, or became another user's
+            return False  # it ended just now, or became another user's
+        return True
 
     # The pipes.
 
