@@ -165,7 +165,7 @@ def test_loops_on_the_other_pythons(
         ("LastFirst", "test_callbacks_run_in_the_order_of_their_registration"),
         ("Early", "test_timer_is_not_early"),
         ("Leaking", "test_close_gives_back_every_descriptor"),
-        ("Deaf", "test_two_coroutines_talk"),
+        ("Deaf", "test_recv_returns_what_is_there"),
     ],
 )
 def test_broken_loop_is_found_out(usual: Environment, loop: str, test: str) -> None:

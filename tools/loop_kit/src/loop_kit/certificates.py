@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ssl
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import trustme
+if TYPE_CHECKING:
+    import trustme
 
 #: The name in the server's certificate.
 SERVER_NAME = "localhost"
@@ -15,6 +17,9 @@ class Authority:
     """One certificate authority, a server and a client that it signed for."""
 
     def __init__(self) -> None:
+        # Here, so that all but the tests of TLS run where there is no build of its dependencies.
+        import trustme
+
         self._authority = trustme.CA()
 
     @cached_property

@@ -208,4 +208,5 @@ def short_path() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def authority() -> Authority:
+    pytest.importorskip("trustme", reason="no trustme here to make certificates with")
     return Authority()

@@ -175,8 +175,9 @@ async def test_two_coroutines_talk(loop: AbstractEventLoop, pair: Pair) -> None:
 
     echoing = loop.create_task(echo())
     for number in range(200):
-        await loop.sock_sendall(left, b"%d" % number)
-        assert await loop.sock_recv(left, 100) == b"%d" % number
+        message = b"message %d" % number
+        await loop.sock_sendall(left, message)
+        assert await loop.sock_recv(left, 100) == message
     left.close()
     await echoing
 

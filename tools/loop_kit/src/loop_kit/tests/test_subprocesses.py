@@ -231,6 +231,7 @@ async def test_shell_runs_a_command_line(loop: AbstractEventLoop) -> None:
     transport.close()
 
 
+@pytest.mark.needs("posix")
 async def test_shell_takes_bytes(loop: AbstractEventLoop) -> None:
     transport, protocol = await loop.subprocess_shell(ProcessRecorder, b"exit 7")
     await protocol.lost

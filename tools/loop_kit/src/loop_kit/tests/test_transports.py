@@ -190,7 +190,8 @@ async def test_buffer_size_counts_what_was_not_sent(loop: AbstractEventLoop) -> 
         transport.write(PATTERN)
         await settle()
         left = transport.get_write_buffer_size()
-        assert 0 < left < MUCH
+        # All of it, for a loop that is told only when everything has been sent.
+        assert 0 < left <= MUCH
         transport.write(b"12345")
         assert transport.get_write_buffer_size() == left + 5
         await peer.recv_exactly(MUCH + 5)
