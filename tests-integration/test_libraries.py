@@ -45,8 +45,14 @@ OTHERS = [
 ]
 #: Servers that come from Debian's packages: the program, and the package that brings it.
 SERVERS = {"redis": ("redis-server", "redis-server"), "asyncpg": ("postgres", "postgresql")}
-#: Other loops, by what stands in ASYNCIO_LOOP, and the module that theirs is of.
-LOOPS = {"uvloop:EventLoopPolicy": "uvloop", "selectors": "asyncio_selectors.unix_events"}
+#: Other loops, by what stands in ASYNCIO_LOOP: the module that theirs is of, and whose servers they run.
+LOOPS = {
+    "uvloop:EventLoopPolicy": ("uvloop", ["aiohttp", "httpx_uvicorn", "starlette", "tornado"]),
+    # Has no TLS for servers yet, and its sockets take no pings from `websockets`.
+    "rloop:EventLoopPolicy": ("rloop", ["tornado"]),
+    "selectors": ("asyncio_selectors", ["aiohttp", "httpx_uvicorn"]),
+}
+ON_LOOPS = [(loop, name) for loop, (_, names) in LOOPS.items() for name in names]
 
 
 def _environment(make: MakeEnvironment, pythons: list[Interpreter], *, quick: bool) -> Environment:
@@ -85,7 +91,8 @@ def record(request: pytest.FixtureRequest) -> Iterator[Record]:
     if request.config.getoption("--write-libraries"):
         missing = {*QUICK, *OTHERS} - record.programs
         assert not missing, f"not kept, since these did not run or did not end well: {missing}"
-        assert record.loops, "not kept, since no other loop was tried out"
+        untried = {module for module, _ in LOOPS.values()} - {"asyncio_selectors", *record.loops}
+        assert not untried, f"not kept, since these loops were not tried out: {untried}"
         pinned = (PROGRAMS / "requirements.txt").read_text("utf-8")
         named = {name: v for name, v in record.libraries.items() if f"\n{name}==" in pinned}
         kept = {
@@ -113,25 +120,26 @@ def _result(environment: Environment, name: str, **variables: str) -> dict[str, 
     return result
 
 
-def _check(
-    environment: Environment, record: Record, name: str, loop: str = "asyncio_selectors"
-) -> None:
-    variables = {} if loop == "asyncio_selectors" else {"ASYNCIO_LOOP": loop}
+def _check(environment: Environment, record: Record, name: str, loop: str = "") -> None:
+    variables = {"ASYNCIO_LOOP": loop} if loop else {}
+    module = LOOPS[loop or "selectors"][0]
     result = _result(environment, name, **variables)
     assert result["implementation"] == "independent"
-    assert result["loop"].startswith(LOOPS.get(loop, loop))
+    assert result["loop"].startswith(f"{module}.")
     assert result["checked"] > 0
     if result["reports"]:
-        standard = _result(environment, name, ASYNCIO_IMPLEMENTATION="stdlib")
+        # "selectors" is what the standard one has, too.
+        same = {"TRAFFIC_LOOP": loop} if ":" in loop else {}
+        standard = _result(environment, name, ASYNCIO_IMPLEMENTATION="stdlib", **same)
         assert standard["implementation"] == "standard"
         assert set(result["reports"]) <= set(standard["reports"])
     if not variables:
         record.programs.add(name)
         record.libraries |= result["versions"]
         record.python = environment.evaluate("import platform; print(platform.python_version())")
-    elif LOOPS[loop] == "uvloop":
-        code = "import importlib.metadata; print(importlib.metadata.version('uvloop'))"
-        record.loops["uvloop"] = environment.evaluate(code)
+    elif module != "asyncio_selectors":
+        code = f"import importlib.metadata; print(importlib.metadata.version({module!r}))"
+        record.loops[module] = environment.evaluate(code)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -156,8 +164,7 @@ def _debian_servers(program: str) -> list[Path]:
 
 
 @pytest.mark.all_libraries
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("name", ["aiohttp", "httpx_uvicorn"])
+@pytest.mark.parametrize(("loop", "name"), ON_LOOPS)
 def test_server_runs_on_another_loop_by_name(
     full_environment: Environment, record: Record, name: str, loop: str
 ) -> None:

@@ -48,6 +48,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def served(**options: Any) -> AsyncIterator[int]:
     """Serve the application in a task of this loop; yield the port."""
     listening = socket.create_server((HOST, 0))
+    port = listening.getsockname()[1]  # a loop may take the descriptor out of the socket
     config = uvicorn.Config(app, log_level="warning", lifespan="on", **options)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve([listening]))
@@ -55,7 +56,7 @@ async def served(**options: Any) -> AsyncIterator[int]:
         while not server.started:
             assert not task.done(), task
             await asyncio.sleep(0.01)
-        yield listening.getsockname()[1]
+        yield port
     finally:
         server.should_exit = True
         await task

@@ -11,6 +11,8 @@ import gc
 import importlib.metadata
 import json
 import logging
+import os
+import pkgutil
 import re
 import ssl
 import sys
@@ -120,5 +122,8 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *libraries: str) -> None:
         await main()
 
     _listen()
+    # The standard implementation knows no ASYNCIO_LOOP: for comparison, a policy class can be given so.
+    if policy := os.environ.get("TRAFFIC_LOOP"):
+        asyncio.set_event_loop_policy(pkgutil.resolve_name(policy)())
     asyncio.run(named())
     finish(*libraries)
