@@ -294,6 +294,35 @@ def test_communicate_goes_on_after_it_was_cancelled(run, cat):
     run(main())
 
 
+@pytest.mark.parametrize("closed", ["1", "1, 2"])
+def test_what_a_cancelled_communicate_has_read_to_its_end_is_kept(run, python, closed):
+    code = (
+        "os.write(1, b'out'); os.write(2, b'err')",
+        f"for fd in ({closed},): os.close(fd)",
+        "sys.stdin.read()",
+    )
+
+    async def main():
+        process = await create_subprocess_exec(*python(*code), stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        hold, process.stdin = process.stdin, None
+        attempt = asyncio_core.create_task(process.communicate())
+        ended = (process.stdout, process.stderr)[: len(closed.split())]
+        while not all(stream.at_eof() for stream in ended):
+            await asyncio_core.sleep(0.001)
+        # Through all that those who read to the end have to do, and not to the child's end.
+        for _ in range(20):
+            await asyncio_core.sleep(0)
+        assert not attempt.done()
+        attempt.cancel()
+        with pytest.raises(asyncio_core.CancelledError):
+            await attempt
+        hold.close()
+        assert await process.communicate() == (b"out", b"err")
+        assert await process.communicate() == (b"", b"")
+
+    run(main())
+
+
 def test_streams_are_read_and_written_as_others(run, python):
     code = ("for line in sys.stdin: print(line.strip().upper(), flush=True)",)
 

@@ -180,11 +180,12 @@ class Process:
         stops reading before it has all of `input` is no error. After this was cancelled it can be
         called again: it goes on where it was, with the input that it had, and nothing is lost.
         """
-        _, received, errors = await gather(
+        await gather(
             self._send(input), self._receive(1, self.stdout), self._receive(2, self.stderr)
         )
         await self.wait()
-        return received, errors
+        # Not before: one stream may end long before the other, or the child.
+        return self._take(self.stdout), self._take(self.stderr)
 
     async def _send(self, data: bytes | bytearray | memoryview | None) -> None:
         stdin = self.stdin
@@ -203,18 +204,19 @@ class Process:
                 log.logger.debug("%r stopped reading its input: %r", self, exc)
         stdin.close()
 
-    async def _receive(self, fd: int, stream: StreamReader | None) -> bytes | None:
+    async def _receive(self, fd: int, stream: StreamReader | None) -> None:
         if stream is None:
-            return None
+            return
         pieces = self._received.setdefault(stream, [])
         # Piece by piece, not read(-1), so that the pipe is paused when the child is faster than us.
         while piece := await stream.read(stream._limit):
             pieces.append(piece)
-        del self._received[stream]
         transport = self._transport.get_pipe_transport(fd)
         if transport is not None:
             transport.close()
-        return b"".join(pieces)
+
+    def _take(self, stream: StreamReader | None) -> bytes | None:
+        return None if stream is None else b"".join(self._received.pop(stream, ()))
 
 
 async def create_subprocess_shell(
