@@ -569,6 +569,25 @@ def test_who_is_cancelled_while_waiting_leaves_the_child_alone(run, cat):
     run(main())
 
 
+def test_giving_up_again_and_again_leaves_nothing_behind(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python("sys.stdin.read()"), stdin=PIPE)
+        for wait in (process.wait, process.stdin.wait_closed):
+            for _ in range(3):
+                waiting = asyncio_core.create_task(wait())
+                await asyncio_core.sleep(0)
+                waiting.cancel()
+                with pytest.raises(asyncio_core.CancelledError):
+                    await waiting
+        assert not process._transport._exit_waiters
+        assert not process._protocol._stdin_waiters
+        process.stdin.close()
+        await process.stdin.wait_closed()
+        assert await process.wait() == 0
+
+    run(main())
+
+
 def test_a_timeout_around_a_child(run, blocked):
     async def main():
         process = await create_subprocess_exec(*blocked, stdout=PIPE)

@@ -308,7 +308,12 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             return self._returncode
         waiter: Future[int] = self._loop.create_future()
         self._exit_waiters.append(waiter)
-        return await waiter
+        try:
+            return await waiter
+        finally:
+            # A child may run for long, and be waited for with a time limit again and again.
+            if waiter in self._exit_waiters:
+                self._exit_waiters.remove(waiter)
 
     async def _abandon(self) -> None:
         """Close; return when the child has ended and nothing of the transport is left."""

@@ -46,7 +46,7 @@ class SubprocessStreamProtocol(FlowControlMixin, protocols.SubprocessProtocol):
         self._open_pipes: set[int] = set()
         self._stdin_lost = False
         self._stdin_lost_by: BaseException | None = None
-        self._stdin_waiters: list[Future[None]] = []
+        self._stdin_waiters: set[Future[None]] = set()
 
     def __repr__(self) -> str:
         names = ("stdin", "stdout", "stderr")
@@ -117,7 +117,8 @@ class SubprocessStreamProtocol(FlowControlMixin, protocols.SubprocessProtocol):
         if self._stdin_lost:
             _settle(waiter, self._stdin_lost_by)
         else:
-            self._stdin_waiters.append(waiter)
+            self._stdin_waiters.add(waiter)
+            waiter.add_done_callback(self._stdin_waiters.discard)
         return waiter
 
 
