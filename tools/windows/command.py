@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -109,7 +110,9 @@ def run(pythons: Sequence[str] | None, words: Sequence[str]) -> int:
     with Wine() as here:
         python = interpreter.build(version, here)
         contents.install(python)
-        process = here.start([python.program, *words], cwd=None)
+        # What the caller says to Python and to asyncio reaches the program.
+        env = {k: v for k, v in os.environ.items() if k.startswith(("ASYNCIO_", "PYTHON"))}
+        process = here.start([python.program, *words], cwd=None, env=env)
         for data in wine.until_end(process, FOREVER):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

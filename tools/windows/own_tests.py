@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 PLUGIN = Path(__file__).parent / "plugin"
 #: Seconds for one test, and for the tests of one package.
-LIMIT = 60
-WHOLE = 900
+LIMIT = 240
+WHOLE = 1800
 #: So many tests of one package may end the process before the rest is given up.
 ENDED = 8
 #: What pytest writes where a skip has no reason.
