@@ -163,7 +163,7 @@ class ConnectingPart(ResolvingPart):
         winner: socket.socket | None = None
         try:
             starts = [functools.partial(attempt, target) for target in targets]
-            winner, _, ends = await staggered.staggered_race(starts, stagger, loop=self)
+            winner, *_, ends = await staggered.staggered_race(starts, stagger, loop=self)
             # Not the network's doing: a port that is no port, say.
             mistakes = [
                 exc for exc in ends if isinstance(exc, Exception) and not isinstance(exc, OSError)
