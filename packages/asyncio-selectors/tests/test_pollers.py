@@ -150,9 +150,9 @@ def test_a_closed_poller_has_no_keys(poller_class: type[Poller], pair: Any) -> N
 
 def test_waiting_ends_with_the_timeout_and_not_before(polled: Poller, pair: Any) -> None:
     polled.register(pair[0], EVENT_READ)
-    began = time.monotonic()
+    began = time.perf_counter()
     assert polled.select(0.0201) == []
-    assert time.monotonic() - began >= 0.02
+    assert time.perf_counter() - began >= 0.02
 
 
 def test_nothing_to_watch_is_nothing_ready(polled: Poller) -> None:
