@@ -76,6 +76,8 @@ def _keep(data: Any, start: int) -> Any:
 
 def _join_first(chunks: deque[Any]) -> None:
     """Make one of the first pieces, so that many small ones do not take a turn of the loop each."""
+    if len(chunks[0]) >= _JOINED:
+        return
     pieces = []
     size = 0
     while chunks and size < _JOINED:
@@ -300,13 +302,11 @@ class _SelectorSocketTransport(_SelectorTransport):
         self._after_sending()
 
     def _write_send(self) -> None:
-        """Send the first pieces as one, on systems without sendmsg()."""
+        """Send the first piece, on systems without sendmsg(), and join those that come next."""
         chunks = self._chunks
         assert chunks, "there should be something to write"
         if self._conn_lost:
             return
-        if len(chunks) > 1 and len(chunks[0]) < _JOINED:
-            _join_first(chunks)
         first = chunks[0]
         try:
             sent = self._sock.send(first)
@@ -320,6 +320,8 @@ class _SelectorSocketTransport(_SelectorTransport):
         self._buffer_size -= sent
         if sent == len(first):
             del chunks[0]
+            if len(chunks) > 1:
+                _join_first(chunks)
         elif sent:
             chunks[0] = memoryview(first)[sent:]
         self._after_sending()
