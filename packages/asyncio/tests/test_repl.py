@@ -124,6 +124,27 @@ def test_exit_ends_the_shell_with_its_code(python: RunPython, statement: str, co
     assert "not reached" not in result.stdout
 
 
+def test_a_task_that_exits_ends_the_shell_though_more_input_may_come(tmp_path: Path) -> None:
+    # `sys.exit`, for `exit` closes the input itself.
+    statement = "import sys; asyncio.get_running_loop().call_soon(sys.exit, 6); await asyncio.Event().wait()"
+    with subprocess.Popen(
+        [sys.executable, *SHELL],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as shell:
+        assert shell.stdin is not None and shell.stderr is not None
+        shell.stdin.write(f"{statement}\n")
+        shell.stdin.flush()
+        try:
+            status = shell.wait(30)
+        finally:
+            shell.kill()
+        assert (status, "Fatal" in shell.stderr.read()) == (6, False)
+
+
 def test_tasks_that_still_run_at_the_end_are_cancelled(python: RunPython) -> None:
     result = python(
         *SHELL,

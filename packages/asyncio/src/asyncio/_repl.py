@@ -59,6 +59,9 @@ class Session:
         # The statement that runs: its code, and its task once it waits.
         self._source: CodeType | None = None
         self._task: Task[None] | None = None
+        # What the reading thread waits for, while it waits for a statement.
+        self._answer: concurrent.futures.Future[None] | None = None
+        self._exiting = False
         self._interrupted = False
         self._interrupt_pending = False
         self._wakers: tuple[socket.socket, ...] = ()
@@ -68,12 +71,22 @@ class Session:
     def run(self, source: CodeType) -> BaseException | None:
         """Run a statement in the loop, from the reading thread, and wait until it is done.
 
-        Returns what the statement raised, without the frames of the machinery that ran it.
+        Returns what the statement raised, without the frames of the machinery that ran it. Raises
+        SystemExit where a task has ended the session meanwhile: the next line is not to be read.
         """
         answer: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._interrupted = False
-        self.loop.call_soon_threadsafe(self._start, source, answer, context=self._context)
-        error = answer.exception()
+        self._answer = answer
+        try:
+            self.loop.call_soon_threadsafe(self._start, source, answer, context=self._context)
+            error = answer.exception()
+        except (RuntimeError, concurrent.futures.CancelledError):
+            # The loop is closed, or was before it came to this statement.
+            raise SystemExit(self.exit_code) from None
+        finally:
+            self._answer = None
+        if self._exiting:
+            raise SystemExit(self.exit_code)
         if error is None:
             return None
         if self._interrupted and isinstance(error, CancelledError):
@@ -155,16 +168,24 @@ class Session:
                 # The statement has got it too, if it was its own.
                 self._interrupt_pending = False
             except SystemExit as request:
-                # A task did this. The reading thread is a daemon: it ends with the process.
+                # A task did this, not a statement.
                 self.exit_code = request.code
+                self._exiting = True
                 return
 
     def end(self) -> None:
         """Let the loop stop; called from the reading thread."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        try:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        except RuntimeError:
+            pass  # it was quicker
 
-    def close(self) -> None:
-        """Cancel what still runs and close the loop."""
+    def close(self, reader: threading.Thread) -> None:
+        """Cancel what still runs, close the loop, and wait for `reader` unless it waits for input.
+
+        That one is a daemon and ends with the process. But one that comes back from a statement and
+        begins to read while the interpreter ends would abort it, for the buffer's lock is held then.
+        """
         if self._wakers:
             inner, outer = self._wakers
             current = signal.set_wakeup_fd(-1)
@@ -174,6 +195,10 @@ class Session:
             inner.close()
             outer.close()
         self._runner.close()
+        answer = self._answer
+        if answer is not None:
+            answer.cancel()  # the loop did not come to it
+            reader.join()
 
 
 def _statement_traceback(traceback: TracebackType | None, source: CodeType) -> TracebackType | None:
@@ -375,5 +400,5 @@ def run_repl() -> str | int | None:
     session.loop.call_soon(session.catch_sigint)
     session.loop.call_soon(reader.start)
     session.run_forever()
-    session.close()
+    session.close(reader)
     return session.exit_code
