@@ -315,6 +315,29 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             if waiter in self._exit_waiters:
                 self._exit_waiters.remove(waiter)
 
+    async def _come_up(self, connected: Future[Any], watch: Callable[[], object]) -> None:
+        """Have ``watch()`` see to the child's end, and wait for the `waiter` given to __init__().
+
+        When this is cancelled or something fails, the child is killed and waited for, and its pipes
+        are closed, before that goes on to the caller.
+        """
+        try:
+            try:
+                watch()
+            except BaseException:
+                # Neither a descriptor nor a thread to be had: a child that nobody could wait for.
+                self._proc.kill()
+                self._process_exited(self._proc.wait())
+                raise
+            await connected
+        except (Exception, CancelledError):
+            connected.cancel()  # nobody waits for it any more
+            await self._abandon()
+            raise
+        except BaseException:
+            self.close()  # the program ends, or nobody is left to wait
+            raise
+
     async def _abandon(self) -> None:
         """Close; return when the child has ended and nothing of the transport is left."""
         self.close()

@@ -7,7 +7,6 @@ import sys
 from contextlib import nullcontext
 
 from asyncio_core import log
-from asyncio_core.exceptions import CancelledError
 from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
 from asyncio_subprocess.exits import watch
 
@@ -76,32 +75,17 @@ async def make_subprocess_transport(
             extra=extra,
             **kwargs,
         )
-        try:
-            _watch(transport, watcher)
-            await connected
-        except (Exception, CancelledError):
-            connected.cancel()  # nobody waits for it any more
-            await transport._abandon()
-            raise
-        except BaseException:
-            transport.close()  # the program ends, or nobody is left to wait
-            raise
+        await transport._come_up(connected, lambda: _watch(transport, watcher))
         return transport
 
 
 def _watch(transport: UnixSubprocessTransport, watcher: Any) -> None:
     """See to it that the transport learns of the child's end."""
-    loop, proc = transport._loop, transport._proc
-    try:
-        if watcher is None:
-            watch(loop, proc.pid, transport._exited)
-        else:
-            watcher.add_child_handler(proc.pid, _told_by_watcher, loop, transport)
-    except BaseException:
-        # Neither a descriptor nor a thread to be had: a child that nobody could wait for.
-        proc.kill()
-        transport._process_exited(proc.wait())
-        raise
+    loop, pid = transport._loop, transport._proc.pid
+    if watcher is None:
+        watch(loop, pid, transport._exited)
+    else:
+        watcher.add_child_handler(pid, _told_by_watcher, loop, transport)
 
 
 if sys.version_info >= (3, 14):

@@ -7,7 +7,6 @@ import sys
 if sys.platform != "win32":
     raise ImportError("starting children in this way needs Windows")
 
-from asyncio_core.exceptions import CancelledError
 from asyncio_subprocess import exit_handle, windows_utils
 from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
 
@@ -93,20 +92,7 @@ async def make_subprocess_transport(
         extra=extra,
         **kwargs,
     )
-    try:
-        try:
-            exit_handle.watch(loop, transport._proc, transport._process_exited)
-        except BaseException:
-            # Nobody could wait for it.
-            transport._proc.kill()
-            transport._process_exited(transport._proc.wait())
-            raise
-        await connected
-    except (Exception, CancelledError):
-        connected.cancel()  # nobody waits for it any more
-        await transport._abandon()
-        raise
-    except BaseException:
-        transport.close()  # the program ends, or nobody is left to wait
-        raise
+    await transport._come_up(
+        connected, lambda: exit_handle.watch(loop, transport._proc, transport._process_exited)
+    )
     return transport
