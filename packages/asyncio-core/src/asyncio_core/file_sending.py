@@ -9,6 +9,7 @@ standing behind the last byte that was handed over, whatever it was that ended t
 from __future__ import annotations
 
 import functools
+import os
 import socket
 
 from asyncio_core import constants
@@ -26,6 +27,23 @@ if TYPE_CHECKING:
 
     from asyncio_core.futures import Future
     from asyncio_core.transports import BaseTransport, WriteTransport
+
+
+def regular_file(file: Any) -> tuple[int, int]:
+    """Give descriptor and size in bytes of *file*, if a system's call can send it: a plain file.
+
+    Raises :exc:`SendfileNotAvailableError` for any other.
+    """
+    from stat import S_ISREG
+
+    try:
+        fd = file.fileno()
+        status = os.fstat(fd)
+    except (AttributeError, TypeError, ValueError, OSError) as exc:
+        raise SendfileNotAvailableError("not a regular file") from exc
+    if not S_ISREG(status.st_mode):
+        raise SendfileNotAvailableError("not a regular file")
+    return fd, status.st_size
 
 
 class FileSendingPart(LoopPart):

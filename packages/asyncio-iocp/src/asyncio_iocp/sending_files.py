@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from asyncio_core.base_events import BaseEventLoop
-from asyncio_core.exceptions import SendfileNotAvailableError
+from asyncio_core.file_sending import regular_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,19 +14,6 @@ __all__ = ("FileSending",)
 
 # Bytes that one call takes at most, by its documentation.
 _MOST_AT_ONCE = 2**31 - 2
-
-
-def _size_of(file: Any) -> int:
-    """Return the size in bytes of `file`, which has to be a plain file."""
-    from stat import S_ISREG
-
-    try:
-        status = os.fstat(file.fileno())
-    except (AttributeError, TypeError, ValueError, OSError) as exc:
-        raise SendfileNotAvailableError("not a regular file") from exc
-    if not S_ISREG(status.st_mode):
-        raise SendfileNotAvailableError("not a regular file")
-    return status.st_size
 
 
 class FileSending(BaseEventLoop):
@@ -43,7 +28,7 @@ class FileSending(BaseEventLoop):
 
         However it ends, the file's position is behind the last byte that is known to be sent.
         """
-        end = _size_of(file)
+        _, end = regular_file(file)
         if count is not None:
             end = min(end, offset + count)
         sent = 0

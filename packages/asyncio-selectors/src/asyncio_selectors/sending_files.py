@@ -7,6 +7,7 @@ import os
 
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import SendfileNotAvailableError
+from asyncio_core.file_sending import regular_file
 from asyncio_core.tasks import sleep
 
 TYPE_CHECKING = False
@@ -18,20 +19,6 @@ __all__ = ("FileSending",)
 
 # One call takes at most a signed 32-bit number of bytes on some systems.
 _MOST_AT_ONCE = 1 << 30
-
-
-def _regular_file(file: Any) -> tuple[int, int]:
-    """Return descriptor and size in bytes of `file`, which has to be a plain file."""
-    from stat import S_ISREG
-
-    try:
-        fd = file.fileno()
-        status = os.fstat(fd)
-    except (AttributeError, TypeError, ValueError, OSError) as exc:
-        raise SendfileNotAvailableError("not a regular file") from exc
-    if not S_ISREG(status.st_mode):
-        raise SendfileNotAvailableError("not a regular file")
-    return fd, status.st_size
 
 
 def _meaning_of(exc: OSError, sent: int) -> Exception:
@@ -68,7 +55,7 @@ class FileSending(BaseEventLoop):
         """
         if not hasattr(os, "sendfile"):
             raise SendfileNotAvailableError("os.sendfile() is not available")
-        source, size = _regular_file(file)
+        source, size = regular_file(file)
         sent = 0
         try:
             # The end is where sendfile() finds it, so a file may shrink or grow meanwhile. Its size
