@@ -30,6 +30,15 @@
 
 #include <Python.h>
 
+/* The headers of Python 3.12 and 3.13 take these for immortal, also for binaries that serve 3.11, where
+   they are counted as everything else. */
+#undef Py_RETURN_NONE
+#undef Py_RETURN_TRUE
+#undef Py_RETURN_FALSE
+#define Py_RETURN_NONE return Py_NewRef(Py_None)
+#define Py_RETURN_TRUE return Py_NewRef(Py_True)
+#define Py_RETURN_FALSE return Py_NewRef(Py_False)
+
 /* --- Operations ------------------------------------------------------------------------------ */
 
 typedef enum {
