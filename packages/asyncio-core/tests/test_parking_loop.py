@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -25,9 +26,11 @@ def parking():
 
 def test_timers_wait_without_a_poller(parking):
     begun = parking.time()
-    parking.call_later(0.01, parking.stop)
+    parking.call_later(0.05, parking.stop)
     parking.run_forever()
-    assert parking.time() - begun >= 0.01
+    # A timer is due up to a step of the clock early, which is some 16 ms on Windows before Python 3.13.
+    step = time.get_clock_info("monotonic").resolution
+    assert parking.time() - begun >= 0.049 - step
 
 
 def test_many_threads_wake_the_loop_and_none_is_lost(parking):
