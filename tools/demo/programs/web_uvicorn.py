@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,13 @@ import uvicorn
 from report import Report
 
 REQUESTS = 300
+#: The exit status of a Windows process that Ctrl-Break ended (STATUS_CONTROL_C_EXIT).
+ENDED_BY_BREAK = 0xC000013A
+# There Ctrl-Break goes to a group of processes: the server gets one of its own.
+if sys.platform == "win32":
+    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    OWN_GROUP = 0
 
 
 async def start_server() -> tuple[asyncio.subprocess.Process, str]:
@@ -22,6 +30,7 @@ async def start_server() -> tuple[asyncio.subprocess.Process, str]:
         *("--host", "127.0.0.1", "--port", "0", "--no-access-log", "--lifespan", "on"),
         cwd=Path(__file__).parent,
         stderr=asyncio.subprocess.PIPE,
+        creationflags=OWN_GROUP,
     )
     assert process.stderr is not None
     async for line in process.stderr:
@@ -29,6 +38,19 @@ async def start_server() -> tuple[asyncio.subprocess.Process, str]:
         if match is not None:
             return process, match[1].decode()
     raise RuntimeError(f"uvicorn ended with status {await process.wait()} before it listened")
+
+
+def stop_server(process: asyncio.subprocess.Process) -> bool:
+    """Ask uvicorn to shut down; return whether it hears of that, or is merely ended."""
+    if sys.platform != "win32":
+        process.send_signal(signal.SIGTERM)
+        return True
+    try:
+        process.send_signal(signal.CTRL_BREAK_EVENT)
+    except OSError:  # there is no console to press Ctrl-Break on
+        process.terminate()
+        return False
+    return True
 
 
 async def visit(client: httpx.AsyncClient, n: int, report: Report) -> None:
@@ -56,12 +78,13 @@ async def main() -> int:
             )
             await asyncio.gather(*(visit(client, n, report) for n in range(REQUESTS)))
     finally:
-        process.send_signal(signal.SIGTERM)
+        told = stop_server(process)
     assert process.stderr is not None
     log = (await process.stderr.read()).decode()
-    report.check("uvicorn's last words", "Application shutdown complete" in log, True)
+    report.check("uvicorn's last words", "Application shutdown complete" in log, told)
     # uvicorn ends by the signal that stopped it, or with 0 in its older versions.
-    report.check("uvicorn's end", await process.wait() in (0, -signal.SIGTERM), True)
+    ends = (0, ENDED_BY_BREAK if told else 1) if sys.platform == "win32" else (0, -signal.SIGTERM)
+    report.check("uvicorn's end", await process.wait() in ends, True)
     report.extra["what"] = (
         f"uvicorn {uvicorn.__version__} on {about['loop'].rpartition('.')[2]}, "
         f"httpx {httpx.__version__}, {3 * REQUESTS} requests"
