@@ -8,7 +8,8 @@ The interpreter is put together from what package indexes carry; nothing is inst
     contents.py     what is installed in it: third parties' wheels, and those of this work tree
     suite.py        the interpreter's own tests, with this implementation and with the standard one beside it
     own_tests.py    the packages' own tests
-    programs.py     unmodified programs, a soak and a measurement
+    programs.py     unmodified programs
+    measuring.py    a soak and a measurement, beside the standard asyncio
     command.py      the command
 
 Wine is not Windows: every result that comes from here is one "under Wine".

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from windows import contents, interpreter, own_tests, programs, suite, wine
+from windows import contents, interpreter, measuring, own_tests, programs, suite, wine
 from windows.wine import Wine
 from workspace import packages
 from workspace.console import Failure, say, took
@@ -159,11 +159,11 @@ def _programs(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> 
 
 
 def _soak(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
-    programs.soak(part, python, here)
+    measuring.soak(part, python, here)
 
 
 def _echo(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
-    programs.echo(part, python, here)
+    measuring.echo(part, python, here)
 
 
 _BODIES: dict[str, tuple[str, Callable[[Part, WindowsPython, Wine, Wanted], None]]] = {

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workspace.interpreters import Interpreter
 
 #: Which versions a wheel can be had for.
-VERSIONS = ("3.11", "3.12", "3.13")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 SOURCE = "panda3d==1.10.16"
 _WITHIN = "deploy_libs/"
 #: DLLs that belong beside python.exe; all others go where the extension modules are.

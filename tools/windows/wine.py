@@ -96,7 +96,8 @@ class Wine:
         env = {name: v for name, v in os.environ.items() if not name.startswith(_DROPPED)}
         env["WINEPREFIX"] = str(self._prefix)
         env["WINEDEBUG"] = "-all"
-        env["WINEDLLOVERRIDES"] = "mscoree=;mshtml=;winemenubuilder.exe="
+        # Without its debugger a process that crashes ends, and nothing holds its pipes open.
+        env["WINEDLLOVERRIDES"] = "mscoree=;mshtml=;winemenubuilder.exe=;winedbg.exe="
         env["PYTHONUTF8"] = "1"
         env.update(more or {})
         return env

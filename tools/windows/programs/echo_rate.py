@@ -1,14 +1,17 @@
-"""Echo throughput: some connections that send a message and wait for its echo, for some seconds."""
+"""Echo throughput: some connections that send a message and wait for its echo, for some seconds.
+
+`echo_rate.py [SECONDS]` prints one JSON object: which asyncio and which loop, and messages a second by kind.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 
 CONNECTIONS = 20
-SECONDS = 3.0
-ROUNDS = 3
+SIZES = (1024, 65536)
 
 
 class Echo(asyncio.Protocol):
@@ -23,16 +26,17 @@ class Echo(asyncio.Protocol):
 
 
 class Client(Echo):
-    """Sends the next message when the last one has come back."""
+    """Sends the next message when the last one has come back, until it is told to stop."""
 
-    def __init__(self, message: bytes, deadline: float) -> None:
+    def __init__(self, message: bytes) -> None:
         self._message = message
-        self._deadline = deadline
         self._missing = len(message)
+        self.deadline = 0.0
         self.messages = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def start(self) -> None:
+    def start(self, deadline: float) -> None:
+        self.deadline = deadline
         self.transport.write(self._message)
 
     def data_received(self, data: bytes) -> None:
@@ -40,7 +44,7 @@ class Client(Echo):
         if self._missing:
             return
         self.messages += 1
-        if time.perf_counter() < self._deadline:
+        if time.perf_counter() < self.deadline:
             self._missing = len(self._message)
             self.transport.write(self._message)
         else:
@@ -53,22 +57,19 @@ class Client(Echo):
             self.done.set_result(None)
 
 
-async def protocols(size: int) -> float:
+async def protocols(size: int, seconds: float) -> float:
     """Return messages a second between protocols."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Echo, "127.0.0.1", 0)
     address = server.sockets[0].getsockname()
-    begin = time.perf_counter()
-    clients: list[Client] = []
-    for _ in range(CONNECTIONS):
-        _, client = await loop.create_connection(
-            lambda: Client(bytes(size), begin + SECONDS), *address
-        )
-        clients.append(client)
+    made = [
+        await loop.create_connection(lambda: Client(bytes(size)), *address)
+        for _ in range(CONNECTIONS)
+    ]
+    clients = [client for _, client in made]
     begin = time.perf_counter()
     for client in clients:
-        client._deadline = begin + SECONDS
-        client.start()
+        client.start(begin + seconds)
     await asyncio.gather(*(client.done for client in clients))
     elapsed = time.perf_counter() - begin
     server.close()
@@ -76,7 +77,7 @@ async def protocols(size: int) -> float:
     return sum(client.messages for client in clients) / elapsed
 
 
-async def streams(size: int) -> float:
+async def streams(size: int, seconds: float) -> float:
     """Return messages a second between streams."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,9 +90,9 @@ async def streams(size: int) -> float:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     address = server.sockets[0].getsockname()
     message = bytes(size)
+    made = [await asyncio.open_connection(*address) for _ in range(CONNECTIONS)]
 
-    async def talk() -> int:
-        reader, writer = await asyncio.open_connection(*address)
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
         messages = 0
         while time.perf_counter() < deadline:
             writer.write(message)
@@ -103,29 +104,28 @@ async def streams(size: int) -> float:
         return messages
 
     begin = time.perf_counter()
-    deadline = begin + SECONDS
-    counts = await asyncio.gather(*(talk() for _ in range(CONNECTIONS)))
+    deadline = begin + seconds
+    counts = await asyncio.gather(*(talk(*ends) for ends in made))
     elapsed = time.perf_counter() - begin
     server.close()
     await server.wait_closed()
     return sum(counts) / elapsed
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
+    seconds = float(words[0]) if words else 3.0
     loop = asyncio.new_event_loop()
     name = f"{type(loop).__module__}.{type(loop).__qualname__}"
     loop.close()
-    print(
-        f"{getattr(asyncio, '__implementation__', 'standard')}, {name}, {CONNECTIONS} connections"
-    )
-    for size in (1024, 65536):
-        for kind in (protocols, streams):
-            best = max(asyncio.run(kind(size)) for _ in range(ROUNDS))
-            print(
-                f"{kind.__name__:<10} {size:>6} bytes: {best:>9,.0f} messages a second", flush=True
-            )
+    rates = {
+        f"{kind.__name__}, {size // 1024} KiB": asyncio.run(kind(size, seconds))
+        for size in SIZES
+        for kind in (protocols, streams)
+    }
+    implementation = getattr(asyncio, "__implementation__", "standard")
+    print(json.dumps({"implementation": implementation, "loop": name, "rates": rates}))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
