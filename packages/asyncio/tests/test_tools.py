@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from asyncio import tools
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -214,7 +215,7 @@ def test_the_tasks_of_a_process_with_the_standard_asyncio_are_shown(python: RunP
     assert statuses == "[0, 0]"
     assert lines[0].split()[:3] == ["tid", "task", "id"]
     assert "TaskGroup.__aexit__ -> main" in "".join(lines)
-    assert lines[-1].endswith("└── (T) the leaf")
+    assert lines[-1].endswith(("└── (T) the leaf", "`-- (T) the leaf"))
 
 
 @needs_reader
@@ -229,6 +230,28 @@ def test_tasks_that_cannot_be_read_are_one_line_each(python: RunPython) -> None:
 def test_older_pythons_say_that_they_cannot_read() -> None:
     with pytest.raises(RuntimeError, match=r"3\.14"):
         tools.get_all_awaited_by(1)
+
+
+def test_output_that_has_no_lines_to_draw_with_gets_a_tree_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = read(task(1), task(2, through(1, "wäit")), task(3, through(1, "wäit")))
+    monkeypatch.setattr(tools, "get_all_awaited_by", lambda pid: found)
+    pipe = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
+    monkeypatch.setattr(sys, "stdout", pipe)
+
+    tools.display_awaited_by_tasks_tree(5)
+    tools.display_awaited_by_tasks_table(5)
+
+    pipe.flush()
+    tree, table = pipe.buffer.getvalue().decode("ascii").split("tid")  # type: ignore[attr-defined]
+    assert tree.splitlines() == [
+        "`-- (T) task-1",
+        "    `--  w\\xe4it",
+        "        |-- (T) task-2",
+        "        `-- (T) task-3",
+    ]
+    assert "w\\xe4it" in table
 
 
 def test_reading_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,11 @@ _POLICIES["AbstractEventLoopPolicy"] = "events"
 
 if sys.version_info >= (3, 14):
     DEPRECATED = {name: (home, f"_{name}") for name, home in _POLICIES.items()}
+    if sys.platform == "win32":
+        # The standard asyncio goes on to list its policies there, with underscores.
+        for _name, _home in _POLICIES.items():
+            if _home != "events":
+                NAMES[_home] += (f"_{_name}",)
 else:
     for _name, _home in _POLICIES.items():
         NAMES[_home] += (_name,)

@@ -61,6 +61,8 @@ _COLUMNS = (
     "awaiter id",
 )
 _UNKNOWN = "Unknown"
+#: The lines of a tree in characters that every encoding has.
+_PLAIN = str.maketrans("└├│─", "`||-")
 _WHO_MAY_READ = (
     "another process may be read on Linux by its owner, where ptrace_scope allows it, and by root; "
     "on macOS by root; on Windows by administrators and with SeDebugPrivilege"
@@ -218,12 +220,22 @@ def _print_table(result: Iterable[_AwaitedInfo]) -> None:
     widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (str(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        _print("  ".join(cells).rstrip())
 
 
 def _print_trees(result: Iterable[_AwaitedInfo]) -> None:
     for lines in build_async_tree(result):
-        print("\n".join(lines))
+        _print("\n".join(lines))
+
+
+def _print(text: str) -> None:
+    """Print what the encoding of standard output has; a pipe on Windows has few characters."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    print(text)
 
 
 def _names(threads: list[_AwaitedInfo]) -> dict[int, str]:
