@@ -156,6 +156,7 @@ def _suite(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> Non
 
 def _programs(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
     programs.run_all(part, python, here)
+    programs.press_ctrl_c(part, python, here)
 
 
 def _soak(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:

@@ -34,8 +34,16 @@ _WITHIN = "deploy_libs/"
 _BESIDE = ("vcruntime140.dll", "vcruntime140_1.dll")
 #: Wine brings the first itself, and ends a process that asks through `_wmi`, which `platform` can do without.
 _LEFT_OUT = ("api-ms-", "_wmi.")
-#: Folders of the standard library that no program there needs.
-_NOT_COPIED = ("__pycache__", "site-packages", "lib-dynload", "config-*", "idlelib", "lib2to3")
+#: What no program there needs of the standard library, or what is about the system that it comes from.
+_NOT_COPIED = (
+    "__pycache__",
+    "site-packages",
+    "lib-dynload",
+    "config-*",
+    "idlelib",
+    "lib2to3",
+    "sitecustomize.py",
+)
 _ASK = "import json, sysconfig; print(json.dumps([sysconfig.get_path(p) for p in ('stdlib', 'include')]))"
 #: Run at each start there: what Wine 8 has no code for ends the process that calls it, and the library can do without.
 _LACKING = """

@@ -1,12 +1,14 @@
-"""Programs on the Windows Python: those of the demo, which check every reply that they get."""
+"""Programs on the Windows Python: those of the demo, which check every reply that they get, and Ctrl-C."""
 
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windows.wine import windows_path
+from windows.wine import until_end, windows_path
 from workspace.console import say, step
 from workspace.paths import ROOT, TOOLS
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from workspace.reports import Part
 
 DEMO = TOOLS / "demo" / "programs"
+CTRL_C = Path(__file__).parent / "programs" / "ctrl_c.py"
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,26 @@ def _problem(status: int, output: bytes, variant: Variant) -> str:
     if status or result["differed"]:
         return f"exit status {status}, {'; '.join(result['notes'])}"
     return "it wrote more than its result" if len(said) > 1 else ""
+
+
+def press_ctrl_c(part: Part, python: WindowsPython, wine: Wine) -> None:
+    """Press Ctrl-C while a program waits; nothing else wakes its loop. Wine takes SIGINT for that key."""
+    for variant in (COMPLETION, READINESS):
+        for how, expected in (("interrupt", "interrupted"), ("handler", "handled")):
+            title = f"ctrl_c.py {how}: {variant.title}"
+            command = [python.program, windows_path(CTRL_C), how]
+            said = b""
+            with step(title):
+                process = wine.start(command, cwd=ROOT, env=variant.environment)
+                for data in until_end(process, 60):
+                    said += data
+                    if said.strip() == b"ready":
+                        process.send_signal(signal.SIGINT)
+                process.kill()
+                process.wait()
+            words = said.decode("utf-8", "replace").split()
+            if words[:2] == ["ready", expected] and words[-1].startswith(variant.loop):
+                part.passed += 1
+            else:
+                part.failed += 1
+                part.problems.append(f"{title}: {said!r}")

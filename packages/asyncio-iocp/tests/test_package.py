@@ -122,3 +122,18 @@ class TestOnWindows:
         assert getattr(windows_events, name) is not None
         with pytest.raises(AttributeError, match="no_such_name"):
             _ = windows_events.no_such_name
+
+    def test_a_star_brings_what_it_brings_from_the_standard_module(self) -> None:
+        pytest.importorskip("asyncio_selectors")
+        brought: dict[str, object] = {}
+        exec("from asyncio_iocp.windows_events import *", brought)
+        underscore = "_" if sys.version_info >= (3, 14) else ""
+        assert brought.keys() - {"__builtins__"} == {
+            "EventLoop",
+            "IocpProactor",
+            "ProactorEventLoop",
+            "SelectorEventLoop",
+            f"{underscore}DefaultEventLoopPolicy",
+            f"{underscore}WindowsProactorEventLoopPolicy",
+            f"{underscore}WindowsSelectorEventLoopPolicy",
+        }

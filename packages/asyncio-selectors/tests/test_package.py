@@ -71,7 +71,7 @@ def test_the_loop_of_windows_runs_here_too(pair: object) -> None:
         loop.run_until_complete(loop.sock_sendall(pair[0], b"x"))  # type: ignore[index]
         assert loop.run_until_complete(loop.sock_recv(pair[1], 1)) == b"x"  # type: ignore[index]
         with pytest.raises(NotImplementedError):
-            loop.add_signal_handler(2, print)
+            loop.run_until_complete(loop.connect_read_pipe(print, pair[0]))  # type: ignore[index]
     finally:
         loop.close()
 

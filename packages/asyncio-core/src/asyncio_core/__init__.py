@@ -11,6 +11,7 @@ Where things are:
         connecting, serving, datagrams, pipes, subprocesses, file_sending, executors, task_making,
         asyncgens, error_reporting, debugging; loop_part tells what they share
     protocols, transports, sslproto        the two halves of a connection, and TLS between them
+    windows_pipes, windows_signals         what the loops of Windows have in common
     policies, loop_registry                which loop
     parking_loop                           the loop for programs without input and output
     events, tasks                          several of these under the names of the standard library

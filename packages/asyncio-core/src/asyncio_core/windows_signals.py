@@ -1,8 +1,8 @@
-"""Part of the loop: signals.
+"""Part of the loops of Windows: signals.
 
-The interpreter writes the number of each signal into a socket while the loop runs in the main thread;
-its other end is always being read. So Ctrl-C ends the wait of a loop that waits for completions, and
-handlers run in the loop.
+Nothing there interrupts a wait as signals do on Unix. So the interpreter writes the number of each signal
+into a socket of the loop while that runs in the main thread, and its other end is always being read:
+Ctrl-C ends the wait, and handlers run in the loop.
 """
 
 from __future__ import annotations
@@ -41,12 +41,34 @@ class SignalHandlers(BaseEventLoop):
     """`add_signal_handler()` and `remove_signal_handler()`, and being woken by signals.
 
     On Windows those are SIGINT (Ctrl-C), SIGBREAK (Ctrl-Break), and what the process raises itself.
+    What the loop reads from the other end of `_csock` goes to `_process_self_data()`.
     """
 
     _csock: Any
     _signal_handlers: dict[int, Handle]
     # The wake-up descriptor that was set before ours; None where ours is not set.
     _former_wakeup_fd: int | None = None
+
+    def _run_forever_setup(self) -> None:
+        super()._run_forever_setup()
+        try:
+            self._take_wakeup_fd()
+        except BaseException:
+            super()._run_forever_cleanup()
+            raise
+
+    def _run_forever_cleanup(self) -> None:
+        try:
+            self._return_wakeup_fd()
+        finally:
+            super()._run_forever_cleanup()
+
+    def close(self) -> None:
+        """Close the loop and give the signals back; see `AbstractEventLoop.close()`."""
+        if self._thread_id is None and not self._closed:
+            self._drop_signal_handlers()
+        # Refuses where the loop runs.
+        super().close()
 
     def _take_wakeup_fd(self) -> None:
         if threading.current_thread() is not threading.main_thread():

@@ -11,8 +11,8 @@ How the parts lie on each other, from below:
     stream_transport.py,
     datagram_transport.py
     sockets.py, accepting.py,    parts of the loop: sock_*(), accept loops, sendfile(), readers and
-    sending_files.py,            writers, signals, named pipes
-    readiness.py, signals.py,
+    sending_files.py,            writers, named pipes; signals are in asyncio-core
+    readiness.py,
     pipe_serving.py
     proactor_events.py           the loop over any proactor
     windows_events.py            the loop over completion ports, and its names on each Python

@@ -2,7 +2,8 @@
 
 A proactor starts operations and gives a future for each; asking it what is done (`select()`) sets their
 results, and their callbacks move the connections on. The other parts stand in modules of their own:
-sockets.py (`sock_*`), accepting.py, sending_files.py, readiness.py, signals.py, and the transports.
+sockets.py (`sock_*`), accepting.py, sending_files.py, readiness.py, and the transports; what signals
+do is in asyncio-core, for both loops of Windows.
 
 Nothing here needs Windows. The proactor over Windows' completion ports is in proactor.py, and
 windows_events.py puts the two together.
@@ -15,13 +16,13 @@ import weakref
 
 from asyncio_core import log
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.faces import make_face
+from asyncio_core.faces import extend_face, make_face
+from asyncio_core.windows_signals import SignalHandlers
 from asyncio_iocp.accepting import AcceptLoop
 from asyncio_iocp.datagram_transport import _ProactorDatagramTransport
 from asyncio_iocp.readiness import Readiness
 from asyncio_iocp.reading import _ProactorReadPipeTransport
 from asyncio_iocp.sending_files import FileSending
-from asyncio_iocp.signals import SignalHandlers
 from asyncio_iocp.sockets import SocketCalls
 from asyncio_iocp.stream_transport import _ProactorDuplexPipeTransport, _ProactorSocketTransport
 from asyncio_iocp.transport_base import _ProactorBasePipeTransport
@@ -85,23 +86,15 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
         try:
             if self._self_reading_future is None:
                 self._loop_self_reading()
-            self._take_wakeup_fd()
         except BaseException:
             super()._run_forever_cleanup()
             raise
-
-    def _run_forever_cleanup(self) -> None:
-        try:
-            self._return_wakeup_fd()
-        finally:
-            super()._run_forever_cleanup()
 
     def close(self) -> None:
         """Close the loop, its proactor and its own sockets; see `AbstractEventLoop.close()`."""
         proactor = self._proactor
         if self._thread_id is None and not self._closed:
             for let_go in (
-                self._drop_signal_handlers,
                 self._stop_accepting,
                 self._stop_watching,
                 self._close_self_pipe,
@@ -270,10 +263,10 @@ make_face(
         "datagram_transport",
         "reading",
         "sending_files",
-        "signals",
         "sockets",
         "stream_transport",
         "transport_base",
         "writing",
     ),
 )
+extend_face(__name__, "asyncio_core.windows_signals")

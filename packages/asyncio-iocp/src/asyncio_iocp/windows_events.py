@@ -16,20 +16,16 @@ import time
 
 from asyncio_core.faces import make_face
 from asyncio_iocp import _overlapped  # noqa: F401
-from asyncio_iocp.pipe_serving import NamedPipes, PipeServer
+from asyncio_iocp.pipe_serving import NamedPipes
 from asyncio_iocp.policy import IocpEventLoopPolicy
 from asyncio_iocp.proactor import IocpProactor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
-__all__: tuple[str, ...] = (
-    "EventLoop",
-    "IocpProactor",
-    "PipeServer",
-    "ProactorEventLoop",
-)
+    __all__: tuple[str, ...]
 
 NULL = _winapi.NULL
 INFINITE = _winapi.INFINITE
@@ -91,16 +87,36 @@ _SELECTOR_NAMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _SELECTOR_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _selectors() -> ModuleType | None:
     # By name: the arrows between distributions do not point there.
     from importlib import import_module
 
     try:
-        home = import_module("asyncio_selectors.windows")
+        return import_module("asyncio_selectors.windows")
     except ModuleNotFoundError:
-        raise AttributeError(f"{name} comes with the distribution asyncio-selectors") from None
+        return None
+
+
+def _public_names() -> tuple[str, ...]:
+    """Return what a star brings; the standard module goes on naming its policies there in Python 3.14."""
+    names: tuple[str, ...] = ("EventLoop", "IocpProactor", "ProactorEventLoop")
+    policies: tuple[str, ...] = ("DefaultEventLoopPolicy", "WindowsProactorEventLoopPolicy")
+    if _selectors() is not None:
+        names += ("SelectorEventLoop",)
+        policies += ("WindowsSelectorEventLoopPolicy",)
+    if sys.version_info >= (3, 14):
+        policies = tuple(f"_{name}" for name in policies)
+    return names + policies
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__all__":
+        return _public_names()
+    if name not in _SELECTOR_NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _selectors()
+    if home is None:
+        raise AttributeError(f"{name} comes with the distribution asyncio-selectors")
     value = globals()[name] = getattr(home, _SELECTOR_NAMES[name])
     return value
 

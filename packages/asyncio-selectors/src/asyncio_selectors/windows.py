@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_core.windows_signals import SignalHandlers
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import selectors
 
 __all__ = ("SelectorEventLoop", "WindowsSelectorEventLoopPolicy")
 
 
-class _WindowsSelectorEventLoop(BaseSelectorEventLoop):
-    """TCP and UDP for up to 512 sockets; no pipes, subprocesses or signal handlers."""
+class _WindowsSelectorEventLoop(SignalHandlers, BaseSelectorEventLoop):
+    """TCP and UDP for up to 512 sockets, and signals; no pipes or subprocesses."""
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        self._signal_handlers = {}
+        super().__init__(selector)
 
 
 SelectorEventLoop = _WindowsSelectorEventLoop
