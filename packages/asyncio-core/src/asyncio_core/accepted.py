@@ -30,12 +30,13 @@ _OUT_OF_RESOURCES_WINDOWS = frozenset({1450, 1453, 1816})
 _OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 # What accept(2) says of the one connection that it was about to return, or of the network just now:
-# the next connection may well be in order. Not every system has all of the names.
+# the next connection may well be in order. Not every system has all of the names. Windows (Wine) says
+# ENOTCONN of one that was reset meanwhile.
 _OF_ONE_CONNECTION = frozenset(
     getattr(errno, name)
     for name in (
         "ECONNABORTED", "ECONNRESET", "EPROTO", "EPERM", "ENETDOWN", "ENETUNREACH", "ENOPROTOOPT",
-        "EHOSTDOWN", "EHOSTUNREACH", "ENONET", "EOPNOTSUPP", "ETIMEDOUT",
+        "EHOSTDOWN", "EHOSTUNREACH", "ENONET", "EOPNOTSUPP", "ETIMEDOUT", "ENOTCONN",
     )
     if hasattr(errno, name)
 )  # fmt: skip
