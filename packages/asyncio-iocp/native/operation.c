@@ -294,47 +294,47 @@ static PyGetSetDef overlapped_properties[] = {
 
 static PyMethodDef overlapped_methods[] = {
     FAST("getresult", overlapped_getresult,
-         "getresult(wait=False, /)\n--\n\n"
+         "getresult($self, wait=False, /)\n--\n\n"
          "Return what the operation has given, or raise OSError with its error. While it is pending,\n"
          "wait, or raise OSError with ERROR_IO_INCOMPLETE."),
     {"cancel", overlapped_cancel, METH_NOARGS,
      "cancel($self, /)\n--\n\nAsk the system to cancel the operation, if it is pending."},
     FAST("ReadFile", overlapped_read_file,
-         "ReadFile(handle, size, /)\n--\n\nStart to read at most size bytes; the result is bytes."),
+         "ReadFile($self, handle, size, /)\n--\n\nStart to read at most size bytes; the result is bytes."),
     FAST("ReadFileInto", overlapped_read_file_into,
-         "ReadFileInto(handle, buffer, /)\n--\n\nStart to read; the result is the number of bytes."),
+         "ReadFileInto($self, handle, buffer, /)\n--\n\nStart to read; the result is the number of bytes."),
     FAST("WriteFile", overlapped_write_file,
-         "WriteFile(handle, data, /)\n--\n\nStart to write; the result is the number of bytes."),
+         "WriteFile($self, handle, data, /)\n--\n\nStart to write; the result is the number of bytes."),
     FAST("ConnectNamedPipe", overlapped_connect_named_pipe,
-         "ConnectNamedPipe(handle, /)\n--\n\nStart to wait for a client. Returns True if there is one\n"
+         "ConnectNamedPipe($self, handle, /)\n--\n\nStart to wait for a client. Returns True if there is one\n"
          "already; then no port hears of it."),
     FAST("WSARecv", overlapped_wsa_recv,
-         "WSARecv(socket, size, flags=0, /)\n--\n\nStart to receive; the result is bytes."),
+         "WSARecv($self, socket, size, flags=0, /)\n--\n\nStart to receive; the result is bytes."),
     FAST("WSARecvInto", overlapped_wsa_recv_into,
-         "WSARecvInto(socket, buffer, flags=0, /)\n--\n\nStart to receive; the result is the number of bytes."),
+         "WSARecvInto($self, socket, buffer, flags=0, /)\n--\n\nStart to receive; the result is the number of bytes."),
     FAST("WSASend", overlapped_wsa_send,
-         "WSASend(socket, data, flags=0, /)\n--\n\nStart to send; the result is the number of bytes."),
+         "WSASend($self, socket, data, flags=0, /)\n--\n\nStart to send; the result is the number of bytes."),
     FAST("WSARecvFrom", overlapped_wsa_recv_from,
-         "WSARecvFrom(socket, size, flags=0, /)\n--\n\n"
+         "WSARecvFrom($self, socket, size, flags=0, /)\n--\n\n"
          "Start to receive a datagram; the result is (bytes, address)."),
     FAST("WSARecvFromInto", overlapped_wsa_recv_from_into,
-         "WSARecvFromInto(socket, buffer, size, flags=0, /)\n--\n\n"
+         "WSARecvFromInto($self, socket, buffer, size, flags=0, /)\n--\n\n"
          "Start to receive a datagram; the result is (number of bytes, address)."),
     FAST("WSASendTo", overlapped_wsa_send_to,
-         "WSASendTo(socket, data, flags, address, /)\n--\n\n"
+         "WSASendTo($self, socket, data, flags, address, /)\n--\n\n"
          "Start to send a datagram; the result is the number of bytes."),
     FAST("AcceptEx", overlapped_accept_ex,
-         "AcceptEx(listener, socket, /)\n--\n\n"
+         "AcceptEx($self, listener, socket, /)\n--\n\n"
          "Start to accept a connection with a new socket; the result is the peer's address."),
     FAST("ConnectEx", overlapped_connect_ex,
-         "ConnectEx(socket, address, /)\n--\n\nStart to connect a socket that is bound."),
+         "ConnectEx($self, socket, address, /)\n--\n\nStart to connect a socket that is bound."),
     FAST("DisconnectEx", overlapped_disconnect_ex,
-         "DisconnectEx(socket, flags, /)\n--\n\nStart to end a connection."),
+         "DisconnectEx($self, socket, flags, /)\n--\n\nStart to end a connection."),
     FAST("TransmitFile", overlapped_transmit_file,
-         "TransmitFile(socket, file, offset, offset_high, count, count_per_send, flags, /)\n--\n\n"
+         "TransmitFile($self, socket, file, offset, offset_high, count, count_per_send, flags, /)\n--\n\n"
          "Start to send a part of a file; the result is the number of bytes."),
     FAST("PollSocket", overlapped_poll_socket,
-         "PollSocket(afd, socket, events, /)\n--\n\n"
+         "PollSocket($self, afd, socket, events, /)\n--\n\n"
          "Start to wait until a socket is ready; the result is a mask of AFD_POLL_ events."),
     {NULL, NULL, 0, NULL},
 };

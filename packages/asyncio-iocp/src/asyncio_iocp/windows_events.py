@@ -15,10 +15,14 @@ import _winapi
 import time
 
 from asyncio_core.faces import make_face
-from asyncio_iocp import _overlapped  # noqa: F401
-from asyncio_iocp.pipe_serving import NamedPipes
+from asyncio_iocp import _overlapped
+from asyncio_iocp.pipe_serving import NamedPipes, PipeServer
 from asyncio_iocp.policy import IocpEventLoopPolicy
-from asyncio_iocp.proactor import IocpProactor
+from asyncio_iocp.proactor import (
+    CONNECT_PIPE_INIT_DELAY,
+    CONNECT_PIPE_MAX_DELAY,
+    IocpProactor,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     __all__: tuple[str, ...]
+
+# Re-exported: the standard module of this name has them.
+_FACE = (CONNECT_PIPE_INIT_DELAY, CONNECT_PIPE_MAX_DELAY, PipeServer, _overlapped)
 
 NULL = _winapi.NULL
 INFINITE = _winapi.INFINITE
