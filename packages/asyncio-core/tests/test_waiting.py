@@ -325,6 +325,17 @@ def test_wait_for_loses_no_result_that_comes_with_the_deadline(run):
     assert run(main()) == "just in time"
 
 
+@pytest.mark.parametrize("return_exceptions", [False, True])
+def test_wait_for_tells_of_the_timeout_also_where_it_waits_for_several(run, return_exceptions):
+    async def main():
+        both = gather(sleep(100), sleep(100), return_exceptions=return_exceptions)
+        with pytest.raises(TimeoutError):
+            await wait_for(both, 10)
+        assert both.done()
+
+    run(main())
+
+
 @pytest.mark.parametrize("timeout", [0, -1])
 def test_wait_for_no_time_takes_what_is_done(run, timeout):
     async def main():

@@ -330,10 +330,15 @@ async def _before_deadline(fut: Awaitable[T], deadline: float) -> T:
             return await fut
     except TimeoutError:
         # A future can get its result in the very turn in which the time is up.
-        if scope.expired() and isfuture(fut) and fut.done() and not fut.cancelled():
+        if scope.expired() and isfuture(fut) and fut.done() and not _is_cancelled(fut):
             result: T = fut.result()
             return result
         raise
+
+
+def _is_cancelled(future: Any) -> bool:
+    """Tell whether a done future ended by a cancellation; that of gather() has one as its exception."""
+    return future.cancelled() or isinstance(future.exception(), CancelledError)
 
 
 async def _cancel_and_wait(future: Future[Any]) -> None:
