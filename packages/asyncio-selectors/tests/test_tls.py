@@ -372,6 +372,23 @@ def test_connections_are_upgraded_in_both_directions(
     loop.run_until_complete(main())
 
 
+def test_an_upgrade_after_the_end_of_the_peer_fails_at_once(
+    loop: SelectorEventLoop, recorder: Any, connect: Any, server_context: ssl.SSLContext
+) -> None:
+    class KeepingOpen(recorder):  # type: ignore[misc]
+        keep_open = True
+
+    async def main() -> None:
+        protocol, peer = await connect(KeepingOpen)
+        peer.shutdown(socket.SHUT_WR)
+        await protocol.until(lambda: bool(protocol.eof))
+        with pytest.raises(ConnectionResetError):
+            await loop.start_tls(protocol.transport, protocol, server_context, server_side=True)
+        await asyncio_core.sleep(0)
+
+    loop.run_until_complete(main())
+
+
 def test_an_accepted_socket_is_given_tls(
     loop: SelectorEventLoop,
     recorder: Any,

@@ -43,8 +43,12 @@ def upgrade(
     if early:
         layer._feed_early(early)
     transport.set_protocol(layer)
+    context = getattr(transport, "_context", None)
     # The transport may end before the loop comes to this; then the layer knows.
-    loop.call_soon(layer.connection_made, transport, context=getattr(transport, "_context", None))
+    loop.call_soon(layer.connection_made, transport, context=context)
+    if getattr(transport, "_peer_finished", False):
+        # It has told the former protocol so, and tells nobody a second time.
+        loop.call_soon(layer.eof_received, context=context)
     loop.call_soon(transport.resume_reading)
     encrypted: Transport = layer._app_transport
     return encrypted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -102,5 +103,24 @@ def test_connection_is_encrypted_in_the_middle(
             await protocol.until(lambda: protocol.data == b"OKsecret")
             encrypted.close()
             assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_encrypting_after_the_peer_has_ended_fails_at_once(
+    loop: Any, connect: Any, recorder: Any, server_context: ssl.SSLContext
+) -> None:
+    class KeepingOpen(recorder):  # type: ignore[misc]
+        keep_open = True
+
+    async def main() -> None:
+        protocol, peer = await connect(KeepingOpen)
+        peer.shutdown(socket.SHUT_WR)
+        await protocol.until(lambda: bool(protocol.eof))
+        with pytest.raises(ConnectionResetError):
+            await loop.start_tls(
+                protocol.transport, protocol, server_context, server_side=True
+            )
+        await asyncio_core.sleep(0)
 
     loop.run_until_complete(main())
