@@ -457,10 +457,10 @@ def test_protocols_of_both_kinds_can_take_turns(
 
 
 @pytest.mark.parametrize("method", ["data_received", "eof_received"])
+@pytest.mark.parametrize("error", [LookupError("mine"), FileNotFoundError("mine too")])
 def test_an_exception_of_the_protocol_ends_the_connection_and_is_reported(
-    loop: SelectorEventLoop, connect: Any, recorder: Any, method: str
+    loop: SelectorEventLoop, connect: Any, recorder: Any, method: str, error: Exception
 ) -> None:
-    error = LookupError("mine")
 
     def fail(*_: Any) -> None:
         raise error

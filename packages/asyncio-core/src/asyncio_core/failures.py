@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ("failure_of_call", "tell_failure")
+__all__ = ("PROTOCOL_RAISED", "failure_of_call", "is_everyday", "tell_failure")
+
+# What a transport says where a method of its protocol raised.
+PROTOCOL_RAISED = "Fatal error: protocol.%s() call failed."
+
+
+def is_everyday(exc: BaseException | None, what: str) -> bool:
+    """Tell whether `exc` is what the system says of a connection, and not what its protocol raised."""
+    return isinstance(exc, OSError) and not what.startswith(PROTOCOL_RAISED.partition("%")[0])
 
 
 def tell_failure(transport: Any, exc: BaseException, what: str, everyday: bool) -> None:

@@ -12,7 +12,7 @@ import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.failures import tell_failure
+from asyncio_core.failures import is_everyday, tell_failure
 from asyncio_core.transports import BaseTransport, _FlowControlMixin
 
 TYPE_CHECKING = False
@@ -148,7 +148,7 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
         self, exc: BaseException | None, message: str = "Fatal error on pipe transport"
     ) -> None:
         # Whatever the system says of a connection is told to its protocol, and to nobody else.
-        tell_failure(self, exc, message, everyday=isinstance(exc, OSError))  # type: ignore[arg-type]
+        tell_failure(self, exc, message, everyday=is_everyday(exc, message))  # type: ignore[arg-type]
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:

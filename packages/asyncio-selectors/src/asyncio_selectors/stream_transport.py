@@ -16,7 +16,7 @@ import socket
 from itertools import islice
 
 from asyncio_core import constants, log
-from asyncio_core.failures import failure_of_call
+from asyncio_core.failures import PROTOCOL_RAISED, failure_of_call
 from asyncio_core.protocols import BufferedProtocol
 from asyncio_core.socket_options import _set_nodelay
 from asyncio_selectors.transport_base import _SelectorTransport
@@ -52,7 +52,6 @@ _USUAL_READ = 64 * 1024
 
 _WRITE_FAILED = "Fatal write error on socket transport"
 _READ_FAILED = "Fatal read error on socket transport"
-_RAISED = "Fatal error: protocol.%s() call failed."
 _BYTES_LIKE = (bytes, bytearray, memoryview)
 
 
@@ -166,7 +165,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._fatal_error(exc, _RAISED % "data_received")
+            self._fatal_error(exc, PROTOCOL_RAISED % "data_received")
 
     @property
     def _read_ready_cb(self) -> Callable[[], None] | None:
@@ -176,7 +175,7 @@ class _SelectorSocketTransport(_SelectorTransport):
     def _read_into_protocol(self) -> None:
         """Receive straight into the protocol's own buffer."""
         protocol = self._protocol
-        failure = _RAISED % "get_buffer"
+        failure = PROTOCOL_RAISED % "get_buffer"
         try:
             room = protocol.get_buffer(-1)
             if not len(room):
@@ -184,7 +183,7 @@ class _SelectorSocketTransport(_SelectorTransport):
             failure = _READ_FAILED
             count = self._sock.recv_into(room)
             if count:
-                failure = _RAISED % "buffer_updated"
+                failure = PROTOCOL_RAISED % "buffer_updated"
                 # The protocol may release or resize its buffer now: keep no export of it.
                 del room
                 protocol.buffer_updated(count)
@@ -202,7 +201,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         """The peer sends no more; whether this side goes on is up to the protocol."""
         keep_open, failure = failure_of_call(self._protocol.eof_received)
         if failure is not None:
-            self._fatal_error(failure, _RAISED % "eof_received")
+            self._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
         elif not keep_open:
             self.close()
         else:

@@ -7,7 +7,7 @@ from collections import deque
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.failures import tell_failure
+from asyncio_core.failures import is_everyday, tell_failure
 from asyncio_core.transports import _FlowControlMixin
 from asyncio_core.trsock import socket_facts
 
@@ -188,7 +188,7 @@ class _SelectorTransport(_FlowControlMixin):
 
     def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
         # Whatever the system says of a connection is told to its protocol, and to nobody else.
-        tell_failure(self, exc, message, everyday=isinstance(exc, OSError))
+        tell_failure(self, exc, message, everyday=is_everyday(exc, message))
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:
