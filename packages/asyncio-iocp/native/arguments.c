@@ -185,7 +185,7 @@ address_tuple(const SOCKADDR *address, int length)
                              (unsigned int)ntohl(ipv6->sin6_flowinfo),
                              (unsigned int)ipv6->sin6_scope_id);
     }
-    if (length < (int)sizeof(address->sa_family))
+    if (length < (int)sizeof(address->sa_family) || address->sa_family == 0)
         Py_RETURN_NONE; /* no address came with it */
     return Py_BuildValue("iy#", (int)address->sa_family, address->sa_data,
                          (Py_ssize_t)(length - (int)sizeof(address->sa_family)));

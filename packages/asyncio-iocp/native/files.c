@@ -82,6 +82,7 @@ METHOD(overlapped_connect_named_pipe)
     if (error == ERROR_PIPE_CONNECTED) {
         /* The client was faster. The system takes it for a failed call and fills nothing in. */
         op->overlapped.Internal = 0;
+        op->settled = 1;
         error = ERROR_SUCCESS;
     }
     return started(self, op, error);

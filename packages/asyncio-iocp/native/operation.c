@@ -129,6 +129,7 @@ overlapped_getresult(PyObject *self, PyObject *const *args, Py_ssize_t count)
         if (object->result != NULL) /* another thread was first */
             return Py_NewRef(object->result);
     }
+    op->settled = 1;
     object->error = error_from_status((LONG)op->overlapped.Internal, op->on_socket);
     if (!is_harmless(op, object->error)) {
         release_memory(op);
@@ -184,6 +185,22 @@ overlapped_clear(PyObject *self)
     return 0;
 }
 
+/* Without an event it was meant for a port, which is going to tell of its end. */
+static int
+expects_packet(const operation *op)
+{
+    return op->kind > FAILED_TO_START && op->overlapped.hEvent == NULL && !op->settled;
+}
+
+/* Tell that the packet was taken, and that nobody will ask for the result. */
+static PyObject *
+overlapped_settle(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    ((Overlapped *)self)->operation->settled = 1;
+    Py_RETURN_NONE;
+}
+
 static void
 overlapped_dealloc(PyObject *self)
 {
@@ -194,16 +211,10 @@ overlapped_dealloc(PyObject *self)
     PyObject_GC_UnTrack(self);
     Py_CLEAR(object->result);
     if (op != NULL) {
-        int pending = is_pending(op);
-
         object->operation = NULL;
-        if (pending) {
+        if (is_pending(op))
             CancelIoEx(op->handle, &op->overlapped);
-            /* Without an event it was meant for a port, which is going to tell of its end; until
-               then another operation at this address would be taken for it. */
-            pending = op->overlapped.hEvent == NULL || is_pending(op);
-        }
-        if (pending)
+        if (is_pending(op) || expects_packet(op))
             make_orphan(type, op);
         else
             operation_free(op);
@@ -299,6 +310,9 @@ static PyMethodDef overlapped_methods[] = {
          "wait, or raise OSError with ERROR_IO_INCOMPLETE."),
     {"cancel", overlapped_cancel, METH_NOARGS,
      "cancel($self, /)\n--\n\nAsk the system to cancel the operation, if it is pending."},
+    {"settle", overlapped_settle, METH_NOARGS,
+     "settle($self, /)\n--\n\n"
+     "Tell that the packet was taken from the port; getresult() tells so as well."},
     FAST("ReadFile", overlapped_read_file,
          "ReadFile($self, handle, size, /)\n--\n\nStart to read at most size bytes; the result is bytes."),
     FAST("ReadFileInto", overlapped_read_file_into,

@@ -70,9 +70,10 @@ typedef struct {
 
 /* One operation, apart from the Python object that stands for it.
 
-   While it is pending the kernel may write to any part of this, and to the buffer that it refers to. If
-   the Python object goes first, the operation is cancelled and, should that take a while, becomes
-   an orphan: it stays in the module's list until the kernel is through with it. */
+   While it is pending the kernel may write to any part of this, and to the buffer that it refers to, and
+   until its packet has been taken another operation at its address would be taken for it. If the Python
+   object goes first, the operation is cancelled and, where need be, becomes an orphan: it stays in the
+   module's list until then. */
 typedef struct operation {
     OVERLAPPED overlapped; /* first: the address that a port hands back is the operation's */
     HANDLE handle;
@@ -80,6 +81,7 @@ typedef struct operation {
     char on_socket;  /* errors are Winsock's */
     char has_view;   /* `view` is filled in */
     char owns_event; /* overlapped.hEvent was made here */
+    char settled;    /* no packet of it is to come */
     PyObject *bytes; /* what READ_BYTES, RECEIVE_FROM and ACCEPT write to */
     Py_buffer view;  /* what the others read from or write to */
     DWORD flags;

@@ -317,6 +317,42 @@ def test_dropped_operation_keeps_its_memory_until_its_packet(
     assert following.getresult(True) == b"later"
 
 
+def test_dropped_operation_keeps_its_address_until_its_packet_was_taken(
+    linked: tuple[int, socket.socket, socket.socket],
+) -> None:
+    port, left, right = linked
+    right.send(b"done before it is dropped")
+    done = Overlapped(NULL)
+    done.WSARecv(left.fileno(), 100)
+    address = done.address
+    while done.pending:
+        time.sleep(0)
+    del done
+    # Another one at this address would be taken for it.
+    assert address not in [Overlapped(NULL).address for _ in range(50)]
+    assert GetQueuedCompletionStatusEx(port, 5000) == []
+
+
+def test_operation_whose_packet_was_taken_gives_its_memory_back(
+    linked: tuple[int, socket.socket, socket.socket],
+) -> None:
+    port, left, _ = linked
+
+    def cancel_one() -> None:
+        reading = Overlapped(NULL)
+        reading.WSARecv(left.fileno(), 100)
+        reading.cancel()
+        ((error, _, _, address),) = GetQueuedCompletionStatusEx(port, 5000)
+        assert (error, address) == (ERROR_OPERATION_ABORTED, reading.address)
+        reading.settle()
+
+    cancel_one()
+    blocks = sys.getallocatedblocks()
+    for _ in range(200):
+        cancel_one()
+    assert sys.getallocatedblocks() - blocks < 100
+
+
 def test_dropped_operation_with_an_event_gives_its_memory_back(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:
@@ -589,6 +625,13 @@ def test_datagrams_come_with_their_sender() -> None:
         assert buffer[:5] == b"again"
 
 
+def test_stream_has_no_sender(sockets: tuple[socket.socket, socket.socket]) -> None:
+    sockets[0].send(b"x")
+    receiving = Overlapped()
+    receiving.WSARecvFrom(sockets[1].fileno(), 10)
+    assert receiving.getresult(True) == (b"x", None)
+
+
 def test_datagram_that_does_not_fit_is_cut() -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as left, socket.socket(type=2) as right:
         left.bind(("127.0.0.1", 0))
@@ -752,7 +795,8 @@ def one_round(port: int) -> None:
     """Go once through what makes handles: events, waits, orphans, failures."""
     left, right = socket.socketpair()
     with left, right:
-        _overlapped.CreateIoCompletionPort(left.fileno(), port, 0, 0)
+        for end in (left, right):
+            _overlapped.CreateIoCompletionPort(end.fileno(), port, 0, 0)
         for event in (NULL, INVALID_HANDLE_VALUE):
             Overlapped(event).WSARecv(left.fileno(), 10)
             Overlapped(event).WSASend(right.fileno(), b"x")

@@ -277,6 +277,52 @@ def test_undelivered_datagram_does_not_end_receiving(
     run(loop, main)
 
 
+def test_socket_without_an_address_is_bound_to_receive(
+    loop: Loop, proactor: IocpProactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asyncio_iocp import proactor as module
+
+    class AsOnWindows:
+        """An operation that refuses to receive for a socket that is not bound, which Wine does not."""
+
+        def __init__(self, event: int) -> None:
+            self._operation = _overlapped.Overlapped(event)
+
+        def WSARecvFrom(self, number: int, size: int, flags: int) -> bool:
+            if not bound(conn):
+                raise OSError(None, "not bound", None, _overlapped.WSAEINVAL)
+            return self._operation.WSARecvFrom(number, size, flags)
+
+        def WSARecvFromInto(self, number: int, buf: Any, size: int, flags: int) -> bool:
+            if not bound(conn):
+                raise OSError(None, "not bound", None, _overlapped.WSAEINVAL)
+            return self._operation.WSARecvFromInto(number, buf, size, flags)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._operation, name)
+
+    def bound(sock: socket.socket) -> bool:
+        try:
+            return bool(sock.getsockname()[1])
+        except OSError:
+            return False
+
+    monkeypatch.setattr(module, "Overlapped", AsOnWindows)
+    buffer = bytearray(10)
+
+    async def receive(start: Callable[[], Future[Any]]) -> Any:
+        receiving = start()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.sendto(b"hello", ("127.0.0.1", conn.getsockname()[1]))
+            return (await receiving)[0]
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as conn:
+        assert run(loop, lambda: receive(lambda: proactor.recvfrom(conn, 10))) == b"hello"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as conn:
+        assert run(loop, lambda: receive(lambda: proactor.recvfrom_into(conn, buffer))) == 5
+    assert buffer[:5] == b"hello"
+
+
 def test_datagram_that_does_not_fit_is_cut(
     loop: Loop, proactor: IocpProactor, datagram_sockets: tuple[socket.socket, socket.socket]
 ) -> None:
@@ -486,6 +532,17 @@ def test_waiting_for_a_handle(loop: Loop, proactor: IocpProactor, event: int) ->
         assert await waiting is True
         assert await proactor.wait_for_handle(event, 10) is True
         waiting.cancel()  # too late, and harmless
+
+    run(loop, main)
+
+
+def test_handle_that_is_signalled_is_found_so_without_any_time(
+    loop: Loop, proactor: IocpProactor, event: int
+) -> None:
+    async def main() -> None:
+        assert await proactor.wait_for_handle(event, 0) is False
+        _overlapped.SetEvent(event)
+        assert await proactor.wait_for_handle(event, 0) is True
 
     run(loop, main)
 

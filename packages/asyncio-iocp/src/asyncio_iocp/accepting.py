@@ -66,12 +66,19 @@ class _Listener:
                 if fut.done() is not True:
                     break
                 self._take(fut)
+            else:
+                self._loop.call_soon(self, context=self._context)
+                return
             self._loop._accept_futures[self._sock.fileno()] = fut
             fut.add_done_callback(self)
         except OSError as exc:
             self._cannot_accept(exc)
         except CancelledError:
             self._sock.close()
+        except (SystemExit, KeyboardInterrupt):
+            # The loop may run again.
+            self._loop.call_soon(self, context=self._context)
+            raise
 
     def _take(self, fut: Any) -> None:
         try:
@@ -151,7 +158,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         if context is None:
             context = copy_context()
         terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
-        listener = _Listener(self, sock, protocol_factory, backlog + 1, terms, context)
+        listener = _Listener(self, sock, protocol_factory, max(backlog, 0) + 1, terms, context)
         self.call_soon(listener, context=context)
 
     def _stop_serving(self, sock: socket.socket) -> None:

@@ -65,8 +65,15 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
     def _loop_reading(self, fut: Any = None) -> None:
         """Receive the next datagram, then hand over the one that has come, if one has.
 
-        In that order, so that a protocol that raises does not end the receiving.
+        In that order, so that a protocol that raises does not end the receiving. As the callback of a
+        receive it runs in a context of no account.
         """
+        if fut is None:
+            self._receive_next(None)
+        else:
+            self._context.run(self._receive_next, fut)
+
+    def _receive_next(self, fut: Any) -> None:
         if fut is not None:
             assert self._read_fut is fut or (self._read_fut is None and self._closing)
             if self._closing:
@@ -118,8 +125,9 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
             self._lost_write("socket.sendto()")
             return
         waiting = self._buffer
-        # A copy: the caller may reuse his buffer at once.
-        waiting.append((bytes(data), addr))
+        # A copy: the caller may reuse his buffer at once. And in bytes, whatever the items of a view are.
+        data = bytes(data)
+        waiting.append((data, addr))
         self._buffer_size += self._header_size + len(data)
         if self._write_fut is None:
             self._loop_writing()

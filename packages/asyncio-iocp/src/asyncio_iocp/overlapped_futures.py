@@ -13,6 +13,7 @@ import sys
 if sys.platform != "win32":
     raise ImportError("completion ports need Windows")
 
+import _winapi
 import errno
 
 from asyncio_core.base_futures import _CANCELLED, _PENDING
@@ -99,6 +100,7 @@ class _OverlappedFuture(Future["Any"]):
             else:
                 self.set_result(result)
         elif self._state is _CANCELLED:
+            operation.settle()
             self._discard(operation)
         self._operation = self._keep = None
 
@@ -188,11 +190,13 @@ class _WaitHandleFuture(_OverlappedFuture):
     The operation only lends its address; who waits is a thread of the system's pool.
     """
 
+    _handle = 0
     _wait: int | None = None
     _proactor: IocpProactor | None = None
 
-    def _begin(self, proactor: IocpProactor, wait: int) -> None:
+    def _begin(self, proactor: IocpProactor, handle: int, wait: int) -> None:
         self._proactor = proactor
+        self._handle = handle
         self._wait = wait
 
     def _unregister(self) -> bool:
@@ -209,7 +213,14 @@ class _WaitHandleFuture(_OverlappedFuture):
     def _outcome(self, operation: Overlapped, transferred: int) -> Any:
         self._unregister()
         self._proactor = None
-        return transferred == 0
+        return transferred == 0 or self._is_signalled()
+
+    def _is_signalled(self) -> bool:
+        # The pool lets the time be over first where there is none.
+        try:
+            return _winapi.WaitForSingleObject(self._handle, 0) == _winapi.WAIT_OBJECT_0
+        except OSError:
+            return False  # closed meanwhile
 
 
 class _PollFuture(_OverlappedFuture):

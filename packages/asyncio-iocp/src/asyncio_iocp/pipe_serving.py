@@ -129,6 +129,10 @@ class _PipeListener:
                 instance.close()
         except OSError as exc:
             self._cannot_accept(instance, exc)
+        except (SystemExit, KeyboardInterrupt):
+            # The loop may run again.
+            self._loop.call_soon(self)
+            raise
 
     def _wait_for_client(self, instance: PipeHandle) -> None:
         server = self._server

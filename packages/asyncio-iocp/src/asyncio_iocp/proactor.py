@@ -323,7 +323,11 @@ class IocpProactor:
         """
         link = self._register_with_iocp(conn)
         operation = Overlapped(NULL)
-        completed = operation.WSARecvFrom(conn.fileno(), nbytes, flags)
+        try:
+            completed = operation.WSARecvFrom(conn.fileno(), nbytes, flags)
+        except OSError as error:
+            operation = self._bind_to_receive(link, conn, error)
+            completed = operation.WSARecvFrom(conn.fileno(), nbytes, flags)
         future = _ReceiveFromFuture(operation, conn, loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
 
@@ -337,9 +341,24 @@ class IocpProactor:
         link = self._register_with_iocp(conn)
         operation = Overlapped(NULL)
         size = memoryview(buf).nbytes
-        completed = operation.WSARecvFromInto(conn.fileno(), buf, size, flags)
+        try:
+            completed = operation.WSARecvFromInto(conn.fileno(), buf, size, flags)
+        except OSError as error:
+            operation = self._bind_to_receive(link, conn, error)
+            completed = operation.WSARecvFromInto(conn.fileno(), buf, size, flags)
         future = _ReceiveFromIntoFuture(operation, conn, loop=self._loop)
         return self._expect(future, operation, completed and link.skips)
+
+    def _bind_to_receive(self, link: _Link, conn: socket.socket, error: OSError) -> Overlapped:
+        """Bind a socket that cannot receive for lack of an address, as sending from it would.
+
+        Returns a new operation; raises *error* where something else is the matter. Who only sends would
+        otherwise have an endpoint that fails before its first datagram.
+        """
+        if error.winerror != _overlapped.WSAEINVAL or _is_bound(conn):
+            raise error
+        _overlapped.BindLocal(conn.fileno(), link.family)
+        return Overlapped(NULL)
 
     def sendto(
         self, conn: socket.socket, buf: Buffer, flags: int = 0, addr: Any = None
@@ -428,9 +447,9 @@ class IocpProactor:
         assert self._port is not None, "the proactor is closed"
         operation = Overlapped(NULL)
         future = _WaitHandleFuture(operation, None, loop=self._loop)
+        address = operation.address
         future._begin(
-            self,
-            _overlapped.RegisterWaitWithQueue(int(handle), self._port, operation.address, wait),
+            self, handle, _overlapped.RegisterWaitWithQueue(int(handle), self._port, address, wait)
         )
         return self._expect(future, operation, False)
 
@@ -539,10 +558,10 @@ def _os_error(code: int) -> OSError:
 
 def _is_bound(conn: socket.socket) -> bool:
     try:
-        conn.getsockname()
+        address = conn.getsockname()
     except OSError:
-        return False
-    return True
+        return False  # so says Windows
+    return bool(address[1])
 
 
 def _growing_delays() -> Iterator[float]:

@@ -115,6 +115,9 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
         self._internal_fds = 1
 
     def _close_self_pipe(self) -> None:
+        if self._ssock is None:
+            # Closed once more, after Ctrl-C has come in between.
+            return
         reading, self._self_reading_future = self._self_reading_future, None
         if reading is not None:
             reading.cancel()

@@ -49,8 +49,14 @@ class _Watch:
         if failure is not None:
             self._give_up(failure)
             return
-        self._loop._add_callback(self.handle)
+        # First, for the callback may raise KeyboardInterrupt.
         self._loop.call_soon(self._ask_again)
+        if self._loop.get_debug():
+            # As a callback of its own it is watched for how long it takes.
+            self._loop._add_callback(self.handle)
+        else:
+            # In the turn in which the system told, as stop() promises.
+            self.handle._run()
 
     def _ask_again(self) -> None:
         if not self.handle._cancelled:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from asyncio_core import log
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.failures import failure_of_call
+from asyncio_core.failures import PROTOCOL_RAISED, failure_of_call
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport
 from asyncio_iocp.transport_base import _ProactorBasePipeTransport, forget
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ("_ProactorReadPipeTransport",)
 
 _READ_FAILED = "Fatal read error on pipe transport"
-_RAISED = "Fatal error: protocol.%s() call failed."
 
 # Nothing is held back.
 _NOTHING = -1
@@ -40,7 +39,7 @@ class _ProactorReadPipeTransport(_ProactorBasePipeTransport, ReadTransport):
     # Bytes in the buffer that arrived while reading was paused; zero for the end.
     _held_back = _NOTHING
     # The peer has sent its EOF.
-    _finished = False
+    _peer_finished = False
 
     def __init__(
         self,
@@ -95,7 +94,16 @@ class _ProactorReadPipeTransport(_ProactorBasePipeTransport, ReadTransport):
         self._loop_reading()
 
     def _loop_reading(self, fut: Any = None) -> None:
-        """Take what a receive brought, if one is done, and start the next."""
+        """Take what a receive brought, if one is done, and start the next.
+
+        As the callback of a receive it runs in a context of no account.
+        """
+        if fut is None:
+            self._read_next(None)
+        else:
+            self._context.run(self._read_next, fut)
+
+    def _read_next(self, fut: Any) -> None:
         if fut is not None:
             assert self._read_fut is fut or (self._read_fut is None and self._closing)
             if self._closing:
@@ -109,7 +117,7 @@ class _ProactorReadPipeTransport(_ProactorBasePipeTransport, ReadTransport):
                     self._held_back = count
                     return
                 self._received(count)
-            if self._paused or self._closing or self._finished:
+            if self._paused or self._closing or self._peer_finished:
                 return
             self._read_fut = reading = self._loop._proactor.recv_into(self._sock, self._data)
         except (OSError, CancelledError) as exc:
@@ -136,18 +144,20 @@ class _ProactorReadPipeTransport(_ProactorBasePipeTransport, ReadTransport):
             else:
                 self._protocol.data_received(bytes(self._view[:count]))
         except (SystemExit, KeyboardInterrupt):
+            # The loop may run again, to shut the program down say.
+            self._loop.call_soon(self._read_on, context=self._context)
             raise
         except BaseException as exc:
             method = "buffer_updated" if self._buffered else "data_received"
-            self._fatal_error(exc, _RAISED % method)
+            self._fatal_error(exc, PROTOCOL_RAISED % method)
 
     def _read_eof(self) -> None:
         """The peer sends no more; whether this side goes on is up to the protocol."""
-        self._finished = True
+        self._peer_finished = True
         if self._loop.get_debug():
             log.logger.debug("%r received EOF", self)
         keep_open, failure = failure_of_call(self._protocol.eof_received)
         if failure is not None:
-            self._fatal_error(failure, _RAISED % "eof_received")
+            self._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
         elif not keep_open:
             self.close()

@@ -35,7 +35,11 @@ class FileSending(BaseEventLoop):
         try:
             while offset + sent < end:
                 most = min(end - offset - sent, _MOST_AT_ONCE)
-                sent += await self._proactor.sendfile(sock, file, offset + sent, most)
+                count = await self._proactor.sendfile(sock, file, offset + sent, most)
+                if not count:
+                    # The file has become shorter meanwhile.
+                    break
+                sent += count
             return sent
         finally:
             file.seek(offset + sent)

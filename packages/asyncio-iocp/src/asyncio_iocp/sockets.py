@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ("SocketCalls",)
 
+# Bytes that go to the system with one call; it takes less than 2 GiB.
+_MOST_AT_ONCE = 1 << 30
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -67,11 +69,13 @@ class SocketCalls(BaseEventLoop):
         more than the buffer holds. Added in Python 3.11.
         """
         self._check_socket(sock)
-        with memoryview(buf) as whole, whole.cast("B") as view:
-            if nbytes > len(view):
-                raise ValueError(f"nbytes is {nbytes}, but the buffer holds {len(view)} bytes only")
-            room = view[:nbytes] if nbytes else view
-            return await self._proactor.recvfrom_into(sock, room)  # type: ignore[no-any-return]
+        # Not released here: after a cancellation the system may go on to hold it for a while.
+        room = memoryview(buf).cast("B")
+        if not 0 <= nbytes <= len(room):
+            raise ValueError(f"nbytes is {nbytes}, which is not from 0 to the buffer's {len(room)}")
+        if nbytes:
+            room = room[:nbytes]
+        return await self._proactor.recvfrom_into(sock, room)  # type: ignore[no-any-return]
 
     async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
         """Send all of the bytes-like `data`.
@@ -79,7 +83,11 @@ class SocketCalls(BaseEventLoop):
         After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
         """
         self._check_socket(sock)
-        await self._proactor.send(sock, data)
+        rest = memoryview(data).cast("B")
+        while len(rest) > _MOST_AT_ONCE:
+            await self._proactor.send(sock, rest[:_MOST_AT_ONCE])
+            rest = rest[_MOST_AT_ONCE:]
+        await self._proactor.send(sock, rest)
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
         """Send one datagram to `address` and return the number of bytes sent.

@@ -9,7 +9,6 @@ protocol is told in the transport's own context only.
 
 from __future__ import annotations
 
-from asyncio_core.exceptions import CancelledError
 from asyncio_core.transports import WriteTransport
 from asyncio_iocp.transport_base import _ProactorBasePipeTransport, forget
 
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ("_ProactorBaseWritePipeTransport", "_ProactorWritePipeTransport")
 
 _WRITE_FAILED = "Fatal write error on pipe transport"
+# Bytes that go to the system with one call; it takes less than 2 GiB.
+_MOST_AT_ONCE = 1 << 30
 
 
 class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport):
@@ -74,7 +75,9 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
                 data, self._buffer = self._buffer, None
             if data:
                 self._send(data)
-        except (OSError, CancelledError) as exc:
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
             self._fatal_error(exc, _WRITE_FAILED)
             return
         if fut is not None:
@@ -84,11 +87,18 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
                 self._context.run(self._maybe_resume_protocol)
 
     def _send(self, data: Any) -> None:
+        if len(data) > _MOST_AT_ONCE:
+            # The rest waits, as what is written while a send is under way.
+            whole = memoryview(data)
+            data, self._buffer = whole[:_MOST_AT_ONCE], bytearray(whole[_MOST_AT_ONCE:])
         writing = self._loop._proactor.send(self._sock, data)
         # True and nothing that merely counts as true: only a real future says so.
         if writing.done() is True:
             # The usual case: nothing to wait for, and no callback to queue.
             writing.result()
+            if self._buffer is not None:
+                data, self._buffer = self._buffer, None
+                self._send(data)
             return
         self._pending_write = len(data)
         self._write_fut = writing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import contextvars
 import errno
 import socket
 from typing import Any
@@ -274,3 +276,44 @@ def test_endpoint_for_broadcasts_sends_to_its_address_and_hears_everybody(
             await told.lost
 
     loop.run_until_complete(main())
+
+
+def test_waiting_datagrams_are_counted_in_bytes(loop: Any, endpoint: Any) -> None:
+    numbers = memoryview(array.array("I", [1, 2, 3, 4]))
+
+    async def main() -> None:
+        transport, told = await endpoint(local_addr=("127.0.0.1", 0))
+        for _ in range(50):
+            transport.sendto(numbers, transport.get_extra_info("sockname"))
+            assert transport.get_write_buffer_size() >= 0
+        await told.until(lambda: len(told.datagrams) == 50)
+        assert told.datagrams[0][0] == numbers.tobytes()
+        assert transport.get_write_buffer_size() == 0
+        transport.close()
+        await told.lost
+
+    loop.run_until_complete(main())
+
+
+def test_datagrams_share_one_context(loop: Any, recorder: Any) -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nothing")
+    seen: list[str] = []
+
+    class Counting(recorder):  # type: ignore[misc]
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            seen.append(variable.get())
+            variable.set(data.decode())
+            super().datagram_received(data, addr)
+
+    async def main() -> None:
+        transport, told = await loop.create_datagram_endpoint(
+            Counting, local_addr=("127.0.0.1", 0)
+        )
+        for number in range(3):
+            transport.sendto(b"%d" % number, transport.get_extra_info("sockname"))
+            await told.until(lambda number=number: len(told.datagrams) == number + 1)
+        transport.close()
+        await told.lost
+
+    loop.run_until_complete(main())
+    assert seen == ["nothing", "0", "1"]

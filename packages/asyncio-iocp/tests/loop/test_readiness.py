@@ -42,6 +42,17 @@ def test_reader_is_called_as_long_as_there_is_something_to_read(loop: Any, pair:
     assert right.recv(100) == b"not read"
 
 
+def test_a_loop_that_is_stopped_already_looks_once(loop: Any, pair: Any) -> None:
+    left, right = pair
+    got: list[bytes] = []
+    loop.add_reader(right, lambda: got.append(right.recv(10)))
+    left.send(b"waiting")
+    loop.stop()
+    loop.run_forever()
+    loop.remove_reader(right)
+    assert got == [b"waiting"]
+
+
 def test_reader_is_told_of_the_end_of_the_stream(loop: Any, pair: Any) -> None:
     left, right = pair
 

@@ -153,3 +153,31 @@ def test_second_file_at_the_same_time_is_refused(loop: Any, connect: Any, file: 
         await protocol.lost
 
     loop.run_until_complete(main())
+
+
+def test_file_that_becomes_shorter_is_sent_as_far_as_it_goes(
+    loop: Any, pair: Any, in_thread: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right = pair
+    path = tmp_path / "shrinking"
+    path.write_bytes(DATA)
+    usual = loop._proactor.sendfile
+
+    def sendfile(sock: Any, file: Any, offset: int, count: int) -> Any:
+        # In pieces, between two of which the file is cut.
+        if offset >= 1000:
+            with path.open("r+b") as cutting:
+                cutting.truncate(1000)
+        return usual(sock, file, offset, 1000)
+
+    async def main() -> None:
+        monkeypatch.setattr(loop._proactor, "sendfile", sendfile)
+        receiving = in_thread(read_all, right)
+        with path.open("rb") as file:
+            sending = loop.sock_sendfile(left, file, fallback=False)
+            assert await asyncio_core.wait_for(sending, 20) == 1000
+            assert file.tell() == 1000
+        left.shutdown(socket.SHUT_WR)
+        assert await receiving == DATA[:1000]
+
+    loop.run_until_complete(main())

@@ -273,3 +273,54 @@ def test_loop_that_is_closed_lets_go_of_its_servers(loop: Any) -> None:
     assert accepting.cancelled()
     for sock in server._sockets:
         sock.close()
+
+
+@pytest.mark.parametrize("backlog", [-1, 0, 1, 3])
+def test_more_clients_than_the_backlog_at_once_are_served_once_each(
+    loop: Any, recorder: Any, backlog: int
+) -> None:
+    made: list[Any] = []
+
+    def factory() -> Any:
+        made.append(recorder())
+        return made[-1]
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+            listener.setblocking(False)
+            clients = [socket.create_connection(listener.getsockname()) for _ in range(6)]
+            # What create_server() does when it has asked the system for that backlog.
+            loop._start_serving(factory, listener, backlog=backlog)
+            while len(made) < len(clients):
+                await asyncio_core.sleep(0)
+            for client in clients:
+                client.sendall(b"hello")
+            for protocol in made:
+                await protocol.until(lambda protocol=protocol: protocol.data == b"hello")
+            for client in clients:
+                client.close()
+            for protocol in made:
+                assert await protocol.lost is None
+            assert len(made) == len(clients)
+            loop._stop_serving(listener)
+            await asyncio_core.sleep(0)
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("exception", [KeyboardInterrupt, SystemExit])
+def test_server_goes_on_when_the_loop_runs_again_after_an_interrupt(
+    loop: Any, serve: Any, recorder: Any, exception: type[BaseException]
+) -> None:
+    interrupting = iter([True])
+
+    def factory() -> Any:
+        if next(interrupting, False):
+            raise exception
+        return Echo()
+
+    _, address = loop.run_until_complete(serve(factory))
+    with socket.create_connection(address):
+        with pytest.raises(exception):
+            loop.run_forever()
+        loop.run_until_complete(ask(loop, recorder, address))

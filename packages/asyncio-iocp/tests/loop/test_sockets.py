@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_iocp import sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,23 @@ def test_all_of_it_is_sent_however_long_it_takes(loop: Any, pair: Any) -> None:
         receiving = loop.create_task(receive())
         await loop.sock_sendall(left, DATA * 8)
         assert await receiving == DATA * 8
+
+    loop.run_until_complete(main())
+
+
+def test_more_than_the_system_takes_at_once_is_sent_in_parts(
+    loop: Any, pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "_MOST_AT_ONCE", 10_000)
+    left, right = pair
+
+    async def main() -> None:
+        sending = loop.create_task(loop.sock_sendall(left, DATA * 8))
+        got = bytearray()
+        while len(got) < len(DATA) * 8:
+            got += await loop.sock_recv(right, 65536)
+        await sending
+        assert got == DATA * 8
 
     loop.run_until_complete(main())
 
@@ -110,7 +128,9 @@ def test_datagrams(loop: Any) -> None:
             assert buffer[:5] == b"again"
             await loop.sock_sendto(one, b"third", there)
             assert await loop.sock_recvfrom_into(two, buffer, 5) == (5, here)
-            with pytest.raises(ValueError, match="holds 10 bytes only"):
+            with pytest.raises(ValueError, match=r"nbytes is -1, .* 10"):
+                await loop.sock_recvfrom_into(two, buffer, -1)
+            with pytest.raises(ValueError, match=r"nbytes is 11, .* 10"):
                 await loop.sock_recvfrom_into(two, buffer, 11)
 
     loop.run_until_complete(main())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_iocp import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,6 +191,49 @@ def test_protocol_that_raises_loses_its_connection_and_is_reported(
     loop.run_until_complete(main())
 
 
+def test_error_of_the_system_that_the_protocol_raises_is_reported_as_any_other(
+    loop: Any, connect: Any, recorder: Any
+) -> None:
+    class Opening(recorder):  # type: ignore[misc]
+        def data_received(self, data: bytes) -> None:
+            raise FileNotFoundError("no such file")
+
+    async def main() -> None:
+        protocol, peer = await connect(Opening)
+        peer.send(b"x")
+        assert isinstance(await protocol.lost, FileNotFoundError)
+        (report,) = loop.reported
+        assert isinstance(report["exception"], FileNotFoundError)
+        assert report["protocol"] is protocol
+        loop.reported.clear()
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("exception", [KeyboardInterrupt, SystemExit])
+def test_connection_goes_on_when_the_loop_runs_again_after_an_interrupt(
+    loop: Any, connect: Any, recorder: Any, exception: type[BaseException]
+) -> None:
+    class Interrupted(recorder):  # type: ignore[misc]
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if data == b"interrupt":
+                raise exception
+
+    protocol, peer = loop.run_until_complete(connect(Interrupted))
+    peer.send(b"interrupt")
+    with pytest.raises(exception):
+        loop.run_forever()
+
+    async def main() -> None:
+        peer.send(b" and more")
+        await protocol.until(lambda: protocol.data == b"interrupt and more")
+        peer.close()
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
 def test_peer_that_resets_is_told_to_the_protocol_only(
     loop: Any, connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -223,6 +267,45 @@ def test_what_is_written_arrives_and_the_protocol_is_slowed_down(
         transport.close()
         assert await receiving == MEGABYTE * 16
         assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_more_than_the_system_takes_at_once_is_sent_in_parts(
+    loop: Any, connect: Any, in_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_MOST_AT_ONCE", 100_000)
+
+    async def main() -> None:
+        protocol, peer = await connect()
+        transport = protocol.transport
+        receiving = in_thread(read_all, peer)
+        transport.write(MEGABYTE)
+        transport.write(MEGABYTE)
+        transport.write(b"the last")
+        transport.write_eof()
+        assert await receiving == MEGABYTE * 2 + b"the last"
+        assert transport.get_write_buffer_size() == 0
+        transport.close()
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_write_that_cannot_be_started_ends_the_connection(
+    loop: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(sock: Any, data: Any) -> Any:
+        raise MemoryError("no memory for the system")
+
+    async def main() -> None:
+        protocol, _ = await connect()
+        monkeypatch.setattr(loop._proactor, "send", send)
+        protocol.transport.write(b"x")
+        assert isinstance(await protocol.lost, MemoryError)
+        (report,) = loop.reported
+        assert isinstance(report["exception"], MemoryError)
+        loop.reported.clear()
 
     loop.run_until_complete(main())
 
@@ -393,6 +476,35 @@ def test_facts_of_the_connection_can_be_asked_for(loop: Any, connect: Any) -> No
 
 
 # Contexts.
+
+
+def test_reads_share_one_context(
+    loop: BaseProactorEventLoop, connect: Callable[..., Any], recorder: Any
+) -> None:
+    seen: list[str] = []
+
+    class Counting(recorder):  # type: ignore[misc]
+        def data_received(self, data: bytes) -> None:
+            seen.append(variable.get())
+            variable.set(data.decode())
+            super().data_received(data)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            seen.append(variable.get())
+            super().connection_lost(exc)
+
+    async def main() -> None:
+        protocol, peer = await connect(Counting)
+        for text in (b"1", b"2", b"3"):
+            peer.send(text)
+            await protocol.until(lambda text=text: protocol.data.endswith(text))
+            protocol.transport.pause_reading()
+            protocol.transport.resume_reading()
+        peer.close()
+        await protocol.lost
+
+    loop.run_until_complete(main())
+    assert seen == ["nothing", "1", "2", "3"]
 
 
 def test_callbacks_run_in_the_context_that_the_transport_was_made_in(
