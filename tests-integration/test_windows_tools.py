@@ -69,7 +69,7 @@ def test_a_skip_that_the_standard_one_does_not_make_needs_a_reason(
 
 
 def test_the_exclusions_for_windows_can_be_read() -> None:
-    for version in ("3.11", "3.12", "3.13"):
+    for version in ("3.11", "3.12", "3.13", "3.14"):
         exclusions.load(suite.EXCLUSIONS, version)
 
 
@@ -80,7 +80,9 @@ def test_a_test_that_ends_the_process_is_told_from_the_report(tmp_path: Path) ->
         '{"event": "end", "test": "a", "outcome": "passed", "detail": ""}\n'
         '{"event": "start", "test": "b"}\n'
     )
-    tests = own_tests.Tests(WindowsPython("3.12", tmp_path), wine.Wine(tmp_path), "asyncio-core")
+    tests = own_tests.Tests(
+        WindowsPython("3.12", tmp_path), wine.Wine(tmp_path), "asyncio-core", []
+    )
     assert tests._read(report) == ("b", False)
     assert tests.outcomes == {"a": ("passed", "")}
     with report.open("a") as file:

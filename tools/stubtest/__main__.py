@@ -44,14 +44,17 @@ class Allowance:
 
 
 def load(path: Path = ALLOWED, version: str = RUNNING) -> list[Allowance]:
-    """Return the entries that apply to a Python such as "3.13"."""
+    """Return the entries that apply to a Python such as "3.13" on this system."""
     found = []
     for entry in tomllib.loads(path.read_text("utf-8")).get("allowed", ()):
-        if set(entry) - {"pythons"} != {"findings", "reason"}:
-            raise BadRun(f"{path.name}: an entry is findings, reason and perhaps pythons: {entry}")
+        if set(entry) - {"pythons", "systems"} != {"findings", "reason"}:
+            raise BadRun(
+                f"{path.name}: an entry is findings, reason, perhaps pythons and systems: {entry}"
+            )
         if len(entry["reason"].split()) < 4:
             raise BadRun(f"{path.name}: a reason is a sentence: {entry['findings']}")
-        if version in entry.get("pythons", [version]):
+        on_this_system = sys.platform in entry.get("systems", [sys.platform])
+        if on_this_system and version in entry.get("pythons", [version]):
             patterns = [re.compile(text) for text in entry["findings"]]
             found += [Allowance(pattern, entry["reason"]) for pattern in patterns]
     return found

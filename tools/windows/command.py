@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from windows import contents, interpreter, measuring, own_tests, programs, suite, wine
+from windows import contents, interpreter, measuring, own_tests, programs, stubs, suite, wine
 from windows.wine import Wine
 from workspace import packages
 from workspace.console import Failure, say, took
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from windows.interpreter import WindowsPython
 
-PARTS = ("own", "suite", "programs", "soak", "echo")
+PARTS = ("own", "kit", "suite", "stubs", "programs", "soak", "echo")
 #: Parts that take minutes and are asked for by name, or with --all.
 LONG = ("soak",)
 DEFAULT = "3.12"
@@ -147,11 +147,19 @@ def _own(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
     own_tests.run(part, python, here, wanted.packages, wanted.patterns)
 
 
+def _kit(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
+    own_tests.run_kit(part, python, here, wanted.patterns)
+
+
 def _suite(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
     modules = wanted.modules or suite.MODULES
     made = suite.Run(python, here, modules, wanted.patterns, wanted.jobs)
     made.run()
     suite.report(made, part)
+
+
+def _stubs(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
+    stubs.run(part, python, here)
 
 
 def _programs(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
@@ -169,7 +177,9 @@ def _echo(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None
 
 _BODIES: dict[str, tuple[str, Callable[[Part, WindowsPython, Wine, Wanted], None]]] = {
     "own": ("tests of the packages", _own),
+    "kit": ("the loop kit", _kit),
     "suite": ("the interpreter's suite", _suite),
+    "stubs": ("type stubs", _stubs),
     "programs": ("programs", _programs),
     "soak": ("soak", _soak),
     "echo": ("echo throughput", _echo),

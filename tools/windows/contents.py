@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Installed for Windows. pip judges conditions by the system that it runs on, so what is needed on Windows only is named.
 LIBRARIES = (
-    *("pytest>=8.2", "pytest-timeout>=2.3", "colorama"),
+    *("pytest>=8.2", "pytest-timeout>=2.3", "colorama", "mypy>=1.15", "trustme>=1.2"),
     *("aiohttp>=3.11", "httpx>=0.28", "rich>=13", "uvicorn>=0.34", "websockets>=15"),
 )
 #: How the hatch build of asyncio-iocp is told to build for Windows on another system.

@@ -1,7 +1,8 @@
-"""What MinGW makes for the Windows interpreter: import libraries, python.exe, and python3.dll.
+"""What MinGW makes for the Windows interpreter: import libraries, python.exe, and two DLLs.
 
 python3.dll is what extensions for the stable ABI are linked with, so that one binary serves every minor version. The
 wheel that the interpreter comes from has none, so one is made here that hands everything on to python3XY.dll.
+bcryptprimitives.dll is where extensions that were written in Rust get random numbers; Wine 8 has none.
 """
 
 from __future__ import annotations
@@ -22,10 +23,15 @@ _MAIN = """
 __declspec(dllimport) int Py_Main(int argc, wchar_t **argv);
 int wmain(int argc, wchar_t **argv) { return Py_Main(argc, argv); }
 """
+_RANDOM = """
+#include <windows.h>
+#include <ntsecapi.h>
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T size) { return RtlGenRandom(data, (ULONG)size); }
+"""
 
 
 def make(folder: Path, dll: str) -> None:
-    """Make python.exe, python3.dll and the import libraries for the interpreter in a folder."""
+    """Make python.exe, the DLLs and the import libraries for the interpreter in a folder."""
     libraries = folder / "libs"
     libraries.mkdir(exist_ok=True)
     work = folder / "build"
@@ -42,6 +48,9 @@ def make(folder: Path, dll: str) -> None:
     gcc = (COMPILER, "-O2")
     nothing_else = ("-shared", "-nostdlib", "-Wl,--entry,0")
     _run(work, *gcc, *nothing_else, "python3.def", "-o", folder / "python3.dll")
+
+    (work / "random.c").write_text(_RANDOM)
+    _run(work, *gcc, "-shared", "random.c", "-o", folder / "bcryptprimitives.dll", "-ladvapi32")
 
     (work / "python.c").write_text(_MAIN)
     program = folder / "python.exe"

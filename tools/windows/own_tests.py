@@ -1,4 +1,4 @@
-"""The packages' own tests on the Windows Python, on the packages installed there."""
+"""The packages' own tests, and the loop kit's, on the Windows Python, on the packages installed there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from windows.wine import windows_path
 from workspace.console import say, step
-from workspace.paths import LOGS, PACKAGES, ROOT
+from workspace.paths import LOGS, PACKAGES, ROOT, TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +21,20 @@ if TYPE_CHECKING:
     from workspace.reports import Part
 
 PLUGIN = Path(__file__).parent / "plugin"
+KIT = TOOLS / "loop_kit" / "src"
+#: The kit's tests that a loop fails under Wine, and why.
+KIT_DIFFERENCES = Path(__file__).with_name("kit_differences.toml")
+#: What the kit holds the loops to: the documentation of the newest Python.
+NEWEST = "3.15"
+#: Names for the kit's runs, and the loops.
+KIT_LOOPS = {
+    "iocp": "asyncio.windows_events:ProactorEventLoop",
+    "selectors": "asyncio.windows_events:SelectorEventLoop",
+}
 #: Seconds for one test, and for the tests of one package.
 LIMIT = 240
 WHOLE = 1800
-#: So many tests of one package may end the process before the rest is given up.
+#: So many tests of one package or loop may end the process before the rest is given up.
 ENDED = 8
 #: What pytest writes where a skip has no reason.
 _NO_REASON = ("", "unconditional skip", "unconditional test skip")
@@ -32,24 +42,27 @@ _NO_REASON = ("", "unconditional skip", "unconditional test skip")
 
 @dataclass
 class Tests:
-    """The tests of one package, and what became of them."""
+    """Some tests, those of a package for instance, and what became of them."""
 
     python: WindowsPython
     wine: Wine
-    package: str
+    name: str
+    #: What pytest is told to run, and where it is to look for modules.
+    words: Sequence[str]
+    path: Sequence[Path] = ()
     patterns: Sequence[str] = ()
     outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def run(self) -> None:
-        log = LOGS / f"windows-{self.python.version}-{self.package}.log"
+        log = LOGS / f"windows-{self.python.version}-{self.name}.log"
         LOGS.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
         with tempfile.TemporaryDirectory(prefix="windows-") as name:
             for _ in range(ENDED):
                 if self._run_process(Path(name), log):
                     return
-        self.problems.append(f"{self.package}: {ENDED} tests ended the process; given up")
+        self.problems.append(f"{self.name}: {ENDED} tests ended the process; given up")
 
     def _run_process(self, folder: Path, log: Path) -> bool:
         """Run what has not been run; return whether there is nothing left to do."""
@@ -59,13 +72,12 @@ class Tests:
         options = ["-p", "windows_report", "-p", "no:cacheprovider", f"--timeout={LIMIT}", "-q"]
         for pattern in self.patterns:
             options += ["-k", pattern]
-        tests = f"packages/{self.package}/tests"
         env = {
-            "PYTHONPATH": windows_path(PLUGIN),
+            "PYTHONPATH": ";".join(windows_path(folder) for folder in (PLUGIN, *self.path)),
             "WINDOWS_REPORT": windows_path(report),
             "WINDOWS_DONE": windows_path(done),
         }
-        command = [self.python.program, "-m", "pytest", *options, tests]
+        command = [self.python.program, "-m", "pytest", *options, *self.words]
         status, output = self.wine.run(command, cwd=ROOT, limit=WHOLE, env=env)
         with log.open("ab") as file:
             file.write(output)
@@ -76,7 +88,7 @@ class Tests:
         if running:
             self.outcomes[running] = ("failed", f"hung or crashed (status {status}):\n{last}")
             return status == 124
-        self.problems.append(f"{self.package}: pytest ended with status {status}:\n{last}")
+        self.problems.append(f"{self.name}: pytest ended with status {status}:\n{last}")
         return True
 
     def _read(self, report: Path) -> tuple[str, bool]:
@@ -93,7 +105,7 @@ class Tests:
                 case "done":
                     # 0 and 1: tests ran; 5: there are none to run.
                     if event["status"] not in (0, 1, 5):
-                        self.problems.append(f"{self.package}: pytest's status {event['status']}")
+                        self.problems.append(f"{self.name}: pytest's status {event['status']}")
                     return "", True
         return running, False
 
@@ -106,12 +118,41 @@ def run(
     patterns: Sequence[str] = (),
 ) -> None:
     """Run the tests of every package, or of some, and add the counts to a part of the test run."""
+    folders = [folder / "tests" for folder in sorted(PACKAGES.iterdir())]
+    _run_all(
+        part,
+        [
+            Tests(
+                python,
+                wine,
+                folder.parent.name,
+                [folder.relative_to(ROOT).as_posix()],
+                (),
+                patterns,
+            )
+            for folder in folders
+            if folder.is_dir() and (not packages or folder.parent.name in packages)
+        ],
+    )
+
+
+def run_kit(part: Part, python: WindowsPython, wine: Wine, patterns: Sequence[str] = ()) -> None:
+    """Run the loop kit on the loops of Windows, and add the counts to a part of the test run."""
+    options = ["-p", "loop_kit.plugin", "--pyargs", "loop_kit", "--as-of", NEWEST]
+    options += ["--differences", windows_path(KIT_DIFFERENCES)]
+    _run_all(
+        part,
+        [
+            Tests(python, wine, f"kit-{name}", [*options, "--loop", loop], [KIT], patterns)
+            for name, loop in KIT_LOOPS.items()
+        ],
+    )
+
+
+def _run_all(part: Part, every: Sequence[Tests]) -> None:
     reasons: Counter[str] = Counter()
-    for folder in sorted(PACKAGES.iterdir()):
-        if not (folder / "tests").is_dir() or (packages and folder.name not in packages):
-            continue
-        tests = Tests(python, wine, folder.name, patterns)
-        with step(f"{folder.name}, Windows Python {python.version}"):
+    for tests in every:
+        with step(f"{tests.name}, Windows Python {tests.python.version}"):
             tests.run()
         counts = Counter(outcome for outcome, _ in tests.outcomes.values())
         say("      " + (", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "none"))

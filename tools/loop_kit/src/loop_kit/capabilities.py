@@ -42,6 +42,15 @@ def _is_proactor(loop: asyncio.AbstractEventLoop) -> bool:
     return kind is not None and isinstance(loop, kind)
 
 
+def _takes_readers(loop: asyncio.AbstractEventLoop) -> bool:
+    with socket.socket() as sock:
+        try:
+            loop.remove_reader(sock)
+        except NotImplementedError:
+            return False
+    return True
+
+
 @cache
 def _has_ipv6() -> bool:
     if not socket.has_ipv6:
@@ -83,8 +92,8 @@ _add(
 )
 _add(
     "readiness",
-    "ProactorEventLoop has no add_reader() and no add_writer(), by the documentation",
-    lambda loop: not _is_proactor(loop),
+    "ProactorEventLoop has no add_reader() and no add_writer(), by the documentation; nor has this one",
+    lambda loop: not _is_proactor(loop) or _takes_readers(loop),
 )
 _add(
     "pipes",
