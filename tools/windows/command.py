@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PARTS = ("own", "kit", "suite", "stubs", "programs", "soak", "echo")
 #: Parts that take minutes and are asked for by name, or with --all.
 LONG = ("soak",)
+#: Parts that run on one Python only, unless others are named.
+ONCE = ("programs", "soak", "echo")
+#: The Python that goes first, and that `run` takes.
 DEFAULT = "3.12"
 #: Seconds: what a person started is ended by that person.
 FOREVER = 1e9
@@ -37,7 +40,7 @@ class Wanted:
     modules: Sequence[str] = ()
     packages: Sequence[str] = ()
     patterns: Sequence[str] = ()
-    jobs: int = 1
+    jobs: int = 2
 
 
 def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
@@ -67,7 +70,7 @@ def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
         metavar="PATTERN",
         help="only such tests",
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes of the suite at once")
+    parser.add_argument("--jobs", type=int, default=2, help="processes of the suite at once")
     options = parser.parse_args(words)
     usual = [part for part in PARTS if options.all or part not in LONG]
     return Wanted(
@@ -84,12 +87,17 @@ def test(wanted: Wanted) -> int:
     """Run the parts on each Windows Python, print a table and pytest's closing line; return the exit status."""
     started = time.monotonic()
     parts: list[Part] = []
-    for version in _versions(wanted.pythons):
+    for version in _versions(wanted.pythons) or _every_version():
+        chosen = wanted.parts
+        if version != DEFAULT and not wanted.pythons:
+            chosen = [name for name in chosen if name not in ONCE]
+        if not chosen:
+            continue
         wine.ensure_installed()
         with Wine() as here:
             python = interpreter.build(version, here)
             contents.install(python)
-            for name in wanted.parts:
+            for name in chosen:
                 parts.append(_part(name, python, here, wanted))
     say()
     head = ("under Wine", "passed", "failed", "skipped", "time", "")
@@ -105,7 +113,7 @@ def test(wanted: Wanted) -> int:
 
 def run(pythons: Sequence[str] | None, words: Sequence[str]) -> int:
     """Run a program on the Windows Python, with its output as it comes, and return its exit status."""
-    version = _versions(pythons or ())[0]
+    version = [*_versions(pythons or ()), DEFAULT][0]
     wine.ensure_installed()
     with Wine() as here:
         python = interpreter.build(version, here)
@@ -124,7 +132,16 @@ def _versions(wanted: Sequence[str]) -> Sequence[str]:
         if version not in interpreter.VERSIONS:
             known = ", ".join(interpreter.VERSIONS)
             raise Failure(f"windows: no Windows Python {version} can be had ({known})", status=2)
-    return wanted or [DEFAULT]
+    return wanted
+
+
+def _every_version() -> Sequence[str]:
+    """Return the versions whose standard library and tests are on this machine, the default first."""
+    others = [version for version in interpreter.VERSIONS if version != DEFAULT]
+    here = [version for version in others if interpreter.can_be_built(version)]
+    if left_out := ", ".join(version for version in others if version not in here):
+        say(f"--- left out: Python {left_out}, which this machine has not, or without its tests")
+    return [DEFAULT, *here]
 
 
 def _part(name: str, python: WindowsPython, here: Wine, wanted: Wanted) -> Part:

@@ -81,6 +81,12 @@ class WindowsPython:
         return self.folder / "libs"
 
 
+def can_be_built(version: str) -> bool:
+    """Tell whether this machine has a Python of that version, with its tests, to take the library from."""
+    here = interpreters.find(version)
+    return here is not None and here.has_suite
+
+
 def build(version: str, wine: Wine) -> WindowsPython:
     """Return the Windows CPython of a version, and put it together unless it is there."""
     linux = interpreters.available([version])[0]

@@ -60,7 +60,7 @@ MODULES = (
 EXCLUSIONS = Path(__file__).with_name("exclusions.toml")
 IMPLEMENTATIONS = ("ours", "stdlib")
 #: Seconds for one test; Wine is slow to start processes.
-LIMIT = 60.0
+LIMIT = 30.0
 #: Verdicts that are failures.
 BAD = ("FAILED", "MISSING", "SKIPPED HERE ONLY", "EXCLUDED, BUT PASSES")
 

@@ -306,9 +306,7 @@ def test_datagrams_share_one_context(loop: Any, recorder: Any) -> None:
             super().datagram_received(data, addr)
 
     async def main() -> None:
-        transport, told = await loop.create_datagram_endpoint(
-            Counting, local_addr=("127.0.0.1", 0)
-        )
+        transport, told = await loop.create_datagram_endpoint(Counting, local_addr=("127.0.0.1", 0))
         for number in range(3):
             transport.sendto(b"%d" % number, transport.get_extra_info("sockname"))
             await told.until(lambda number=number: len(told.datagrams) == number + 1)

@@ -118,9 +118,7 @@ def test_encrypting_after_the_peer_has_ended_fails_at_once(
         peer.shutdown(socket.SHUT_WR)
         await protocol.until(lambda: bool(protocol.eof))
         with pytest.raises(ConnectionResetError):
-            await loop.start_tls(
-                protocol.transport, protocol, server_context, server_side=True
-            )
+            await loop.start_tls(protocol.transport, protocol, server_context, server_side=True)
         await asyncio_core.sleep(0)
 
     loop.run_until_complete(main())
