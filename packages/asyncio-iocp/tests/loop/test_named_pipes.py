@@ -17,7 +17,7 @@ if sys.platform != "win32":
 
 import asyncio_core
 from asyncio_core.windows_pipes import PipeHandle, pipe
-from asyncio_iocp import PipeServer
+from asyncio_iocp import PipeServer, _overlapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,3 +255,32 @@ def test_read_end_that_is_a_closed_socket_or_handle_fails_at_once(loop: Any, rec
             await loop.connect_write_pipe(recorder, sock)
 
     loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("exception", [KeyboardInterrupt, SystemExit])
+def test_pipe_is_served_on_when_the_loop_runs_again_after_an_interrupt(
+    loop: Any, recorder: Any, address: str, exception: type[BaseException]
+) -> None:
+    interrupting = iter([True])
+
+    def factory() -> Any:
+        if next(interrupting, False):
+            raise exception
+        return Echo()
+
+    async def ask() -> None:
+        transport, protocol = await loop.create_pipe_connection(recorder, address)
+        transport.write(b"anybody there?")
+        await protocol.until(lambda: protocol.data == b"anybody there?" or protocol.lost.done())
+        assert protocol.data == b"anybody there?"
+        transport.close()
+        await protocol.lost
+
+    (server,) = loop.run_until_complete(loop.start_serving_pipe(factory, address))
+    # The loop has to wait for a client first.
+    loop.run_until_complete(asyncio_core.sleep(0))
+    with PipeHandle(_overlapped.ConnectPipe(address)), pytest.raises(exception):
+        loop.run_forever()
+    loop.run_until_complete(ask())
+    server.close()
+    loop.run_until_complete(asyncio_core.sleep(0))
