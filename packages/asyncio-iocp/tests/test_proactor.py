@@ -23,6 +23,7 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.windows_pipes import PipeHandle, pipe
 from asyncio_iocp import _overlapped
+from asyncio_iocp import proactor as proactor_module
 from asyncio_iocp.proactor import IocpProactor
 
 TYPE_CHECKING = False
@@ -277,50 +278,71 @@ def test_undelivered_datagram_does_not_end_receiving(
     run(loop, main)
 
 
+class AsOnWindows:
+    """An operation that is refused at once where Windows would refuse it, and Wine does not."""
+
+    #: Called before a datagram is to be received.
+    refuse: Callable[[], None]
+
+    def __init__(self, event: int) -> None:
+        self._operation = _overlapped.Overlapped(event)
+
+    def WSARecvFrom(self, *arguments: Any) -> bool:
+        type(self).refuse()
+        return self._operation.WSARecvFrom(*arguments)
+
+    def WSARecvFromInto(self, *arguments: Any) -> bool:
+        type(self).refuse()
+        return self._operation.WSARecvFromInto(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._operation, name)
+
+
+@pytest.mark.parametrize("into", [False, True])
 def test_socket_without_an_address_is_bound_to_receive(
-    loop: Loop, proactor: IocpProactor, monkeypatch: pytest.MonkeyPatch
+    loop: Loop, proactor: IocpProactor, monkeypatch: pytest.MonkeyPatch, into: bool
 ) -> None:
-    from asyncio_iocp import proactor as module
-
-    class AsOnWindows:
-        """An operation that refuses to receive for a socket that is not bound, which Wine does not."""
-
-        def __init__(self, event: int) -> None:
-            self._operation = _overlapped.Overlapped(event)
-
-        def WSARecvFrom(self, number: int, size: int, flags: int) -> bool:
-            if not bound(conn):
-                raise OSError(None, "not bound", None, _overlapped.WSAEINVAL)
-            return self._operation.WSARecvFrom(number, size, flags)
-
-        def WSARecvFromInto(self, number: int, buf: Any, size: int, flags: int) -> bool:
-            if not bound(conn):
-                raise OSError(None, "not bound", None, _overlapped.WSAEINVAL)
-            return self._operation.WSARecvFromInto(number, buf, size, flags)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._operation, name)
-
-    def bound(sock: socket.socket) -> bool:
-        try:
-            return bool(sock.getsockname()[1])
-        except OSError:
-            return False
-
-    monkeypatch.setattr(module, "Overlapped", AsOnWindows)
     buffer = bytearray(10)
 
-    async def receive(start: Callable[[], Future[Any]]) -> Any:
-        receiving = start()
+    def refuse() -> None:
+        if not is_bound(receiver):
+            raise OSError(None, "not bound", None, _overlapped.WSAEINVAL)
+
+    async def main() -> Any:
+        receiving: Any = (
+            proactor.recvfrom_into(receiver, buffer) if into else proactor.recvfrom(receiver, 10)
+        )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            peer.sendto(b"hello", ("127.0.0.1", conn.getsockname()[1]))
+            peer.sendto(b"hello", ("127.0.0.1", receiver.getsockname()[1]))
             return (await receiving)[0]
 
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as conn:
-        assert run(loop, lambda: receive(lambda: proactor.recvfrom(conn, 10))) == b"hello"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as conn:
-        assert run(loop, lambda: receive(lambda: proactor.recvfrom_into(conn, buffer))) == 5
-    assert buffer[:5] == b"hello"
+    monkeypatch.setattr(proactor_module, "Overlapped", AsOnWindows)
+    monkeypatch.setattr(AsOnWindows, "refuse", staticmethod(refuse), raising=False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        got = run(loop, main)
+    assert (bytes(buffer[:got]) if into else got) == b"hello"
+
+
+def is_bound(sock: socket.socket) -> bool:
+    try:
+        return bool(sock.getsockname()[1])
+    except OSError:
+        return False
+
+
+def test_undelivered_datagram_may_be_told_at_once(
+    proactor: IocpProactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError(None, "nobody there", None, _overlapped.WSAECONNRESET)
+
+    monkeypatch.setattr(proactor_module, "Overlapped", AsOnWindows)
+    monkeypatch.setattr(AsOnWindows, "refuse", staticmethod(refuse), raising=False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        assert proactor.recvfrom(receiver, 10).result() == (b"", None)
+        assert proactor.recvfrom_into(receiver, bytearray(10)).result() == (0, None)
 
 
 def test_datagram_that_does_not_fit_is_cut(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # What the system says where the connection, or the handle, went away under an operation.
 _GONE = frozenset({_overlapped.ERROR_NETNAME_DELETED, _overlapped.ERROR_OPERATION_ABORTED})
 # An earlier datagram could not be delivered. It says nothing about the one that is waited for.
-_UNDELIVERED = frozenset({_overlapped.ERROR_PORT_UNREACHABLE, _overlapped.WSAECONNRESET})
+UNDELIVERED = frozenset({_overlapped.ERROR_PORT_UNREACHABLE, _overlapped.WSAECONNRESET})
 
 
 def _as_connection_error(error: OSError) -> OSError:
@@ -118,7 +118,7 @@ class _ReceiveFromFuture(_OverlappedFuture):
         try:
             return operation.getresult()
         except OSError as error:
-            if error.winerror in _UNDELIVERED:
+            if error.winerror in UNDELIVERED:
                 return b"", None
             raise
 
@@ -130,7 +130,7 @@ class _ReceiveFromIntoFuture(_OverlappedFuture):
         try:
             return operation.getresult()
         except OSError as error:
-            if error.winerror in _UNDELIVERED:
+            if error.winerror in UNDELIVERED:
                 return 0, None
             raise
 

@@ -33,6 +33,7 @@ from asyncio_iocp._overlapped import (
     Overlapped,
 )
 from asyncio_iocp.overlapped_futures import (
+    UNDELIVERED,
     _AcceptFuture,
     _AcceptPipeFuture,
     _ConnectFuture,
@@ -326,6 +327,8 @@ class IocpProactor:
         try:
             completed = operation.WSARecvFrom(conn.fileno(), nbytes, flags)
         except OSError as error:
+            if error.winerror in UNDELIVERED:
+                return self._done((b"", None))
             operation = self._bind_to_receive(link, conn, error)
             completed = operation.WSARecvFrom(conn.fileno(), nbytes, flags)
         future = _ReceiveFromFuture(operation, conn, loop=self._loop)
@@ -344,6 +347,8 @@ class IocpProactor:
         try:
             completed = operation.WSARecvFromInto(conn.fileno(), buf, size, flags)
         except OSError as error:
+            if error.winerror in UNDELIVERED:
+                return self._done((0, None))
             operation = self._bind_to_receive(link, conn, error)
             completed = operation.WSARecvFromInto(conn.fileno(), buf, size, flags)
         future = _ReceiveFromIntoFuture(operation, conn, loop=self._loop)
