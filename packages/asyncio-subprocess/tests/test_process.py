@@ -284,11 +284,15 @@ def test_communicate_goes_on_after_it_was_cancelled(run, cat):
             attempt = asyncio_core.create_task(process.communicate(data))
             for _ in range(turns):
                 await asyncio_core.sleep(0)
-            if not attempt.done():
-                attempt.cancel()
-                with pytest.raises(asyncio_core.CancelledError):
-                    await attempt
-        output, _ = await process.communicate()
+            if attempt.done():
+                # The child was quick: this attempt has it all.
+                break
+            attempt.cancel()
+            with pytest.raises(asyncio_core.CancelledError):
+                await attempt
+        else:
+            attempt = asyncio_core.create_task(process.communicate())
+        output, _ = await attempt
         assert output == data
 
     run(main())
