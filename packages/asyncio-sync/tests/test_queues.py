@@ -82,49 +82,36 @@ def test_putters_get_room_in_the_order_they_came(run, turns):
     run(main)
 
 
-def test_an_item_set_aside_for_a_woken_getter_is_not_given_to_a_newcomer(run, turns):
-    async def main():
-        queue = asyncio_sync.Queue()
-        waiting = asyncio_core.create_task(queue.get())
-        await turns(1)
-        queue.put_nowait("first")
-        newcomer = asyncio_core.create_task(queue.get())
-        # The newcomer's first step comes before the woken task only if it is taken by hand.
-        by_hand = queue.get()
-        by_hand.send(None)
-        by_hand.close()
-        await turns(2)
-        assert waiting.result() == "first"
-        queue.put_nowait("second")
-        assert await newcomer == "second"
+def test_nobody_waits_while_there_are_items(run, turns):
+    """A program that empties a queue while it is not empty() must come to an end."""
 
-    run(main)
-
-
-def test_what_is_not_set_aside_is_given_at_once(run, turns):
     async def main():
         queue = asyncio_sync.Queue()
         waiting = asyncio_core.create_task(queue.get())
         await turns(1)
         for item in range(3):
             queue.put_nowait(item)
-        assert step(queue.get()) == 0
-        assert step(queue.get()) == 1
-        assert await waiting == 2
+        drained = []
+        while not queue.empty():
+            drained.append(step(queue.get()))
+        assert drained == [0, 1, 2]
+        await turns(2)
+        queue.put_nowait("later")
+        assert await waiting == "later"
 
     run(main)
 
 
-def test_room_set_aside_for_a_woken_putter_is_not_given_to_a_newcomer(run, turns):
+def test_nobody_waits_while_there_is_room(run, turns):
     async def main():
         queue = asyncio_sync.Queue(1)
         queue.put_nowait("a")
         waiting = asyncio_core.create_task(queue.put("b"))
         await turns(1)
         assert queue.get_nowait() == "a"
-        newcomer = queue.put("c")
-        newcomer.send(None)
-        newcomer.close()
+        step(queue.put("c"))
+        await turns(2)
+        assert queue.get_nowait() == "c"
         await waiting
         assert queue.get_nowait() == "b"
 
@@ -247,28 +234,86 @@ def test_shutdown_wakes_every_getter_of_an_empty_queue(run, turns):
     run(main)
 
 
-def test_who_waits_behind_a_woken_getter_at_shutdown_gets_what_that_leaves(run, turns):
-    async def main(cancel):
+@pytest.mark.parametrize("cancel", [False, True])
+def test_who_waits_behind_a_woken_getter_at_shutdown_gets_what_that_leaves(run, turns, cancel):
+    async def main():
         queue = asyncio_sync.Queue()
         first = asyncio_core.create_task(queue.get())
+        second = asyncio_core.create_task(queue.get())
         await turns(1)
         queue.put_nowait("item")
         queue.shutdown()
-        second = queue.get()
-        second_turn = second.send(None)
         if cancel:
             first.cancel()
-        await asyncio_core.wait([first])
-        assert second_turn.done()
-        try:
-            second.send(None)
-        except StopIteration as stop:
-            return stop.value
-        except asyncio_sync.QueueShutDown:
-            return "shut down"
+        await asyncio_core.wait([first, second])
+        if cancel:
+            assert second.result() == "item"
+        else:
+            assert first.result() == "item"
+            assert isinstance(second.exception(), asyncio_sync.QueueShutDown)
 
-    assert run(lambda: main(cancel=False)) == "shut down"
-    assert run(lambda: main(cancel=True)) == "item"
+    run(main)
+
+
+def test_a_subclass_may_throw_into_those_who_wait(run, turns):
+    """As mode.utils.queues.ThrowableQueue does."""
+
+    class Throwable(asyncio_sync.Queue):
+        def throw(self, exc):
+            while self._getters:
+                getter = self._getters.popleft()
+                if not getter.done():
+                    getter.set_exception(exc)
+                    return
+
+    async def main():
+        queue = Throwable()
+        tasks = [asyncio_core.create_task(queue.get()) for _ in range(3)]
+        await turns(1)
+        queue.put_nowait("item")
+        queue.throw(KeyError("thrown"))
+        await asyncio_core.wait(tasks[:2])
+        assert tasks[0].result() == "item"
+        assert isinstance(tasks[1].exception(), KeyError)
+        queue.put_nowait("next")
+        assert await tasks[2] == "next"
+        assert not queue._getters
+
+    run(main)
+
+
+def test_a_subclass_may_put_and_wake_by_itself(run, turns):
+    class DropOldest(asyncio_sync.Queue):
+        def put_nowait(self, item):
+            if self.full():
+                self._get()
+                self._unfinished_tasks -= 1
+            self._put(item)
+            self._unfinished_tasks += 1
+            self._finished.clear()
+            self._wakeup_next(self._getters)
+
+    async def main():
+        queue = DropOldest(1)
+        waiting = asyncio_core.create_task(queue.get())
+        await turns(1)
+        queue.put_nowait(1)
+        queue.put_nowait(2)
+        assert await waiting == 2
+        assert not queue._finished.is_set()
+        joining = asyncio_core.create_task(queue._finished.wait())
+        await turns(1)
+        queue.task_done()
+        assert await joining is True
+        assert queue._finished.is_set()
+        queue._unfinished_tasks = 1
+        joining = asyncio_core.create_task(queue.join())
+        await turns(1)
+        queue._unfinished_tasks = 0
+        queue._finished.set()
+        await joining
+
+    run(main)
 
 
 def test_a_subclass_decides_what_is_kept_and_in_which_order(run):

@@ -1,10 +1,9 @@
 """Queue, PriorityQueue and LifoQueue.
 
 Two lines of tasks belong to a queue: those that wait for an item and those that wait for room.
-Waking a task in one of them sets an item, or a place, aside for it: later tasks are only let
-through at once when there is more than what was set aside, and wait behind the others otherwise.
-The methods with ``_nowait`` can not wait, so they take what they find. A woken task that finds its
-item gone waits again, in the same place and not at the end of the line.
+Nobody waits who finds an item, or room, when he asks. A woken task that finds its item gone waits
+again, in the same place and not at the end of the line. As many tasks are woken as there are items:
+what a woken one is going to take is set aside from those that wait behind it.
 
 Which item a task gets is decided when it runs, not when it is woken. So there is never an item
 that is in no place but the hands of a task about to be cancelled, and order is kept in every kind
@@ -117,10 +116,10 @@ class Queue(_LoopBoundMixin, Generic[_T]):
 
         Raises QueueShutDown when the queue is shut down, also while this waits.
         """
-        line = self._putters
-        if not (line or self.full()) or self._putter_may_go(line.woken):
+        if not self.full() or self._is_shutdown:
             self.put_nowait(item)
             return
+        line = self._putters
         loop = self._get_loop()
         turn = line.enter(loop)
         try:
@@ -153,9 +152,9 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         Raises QueueShutDown when the queue is shut down and has no items left, also while this
         waits.
         """
-        line = self._getters
-        if not (line or self.empty()) or self._getter_may_go(line.woken):
+        if not self.empty() or self._is_shutdown:
             return self.get_nowait()
+        line = self._getters
         loop = self._get_loop()
         turn = line.enter(loop)
         try:
@@ -246,9 +245,38 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         while len(line) > line.woken and self._putter_may_go(line.woken) and line.wake_next():
             pass
 
+    def _wakeup_next(self, waiters: WaitLine) -> None:
+        """Wake one of `_getters` or `_putters`; for subclasses, which know it by this name."""
+        waiters.wake_next()
+
+    @property
+    def _finished(self) -> _Finished:
+        """What `join()` waits for, likewise."""
+        return _Finished(self)
+
     def _wake_joiners(self) -> None:
         if self._joiners and not self._unfinished_tasks:
             self._joiners.wake_all()
+
+
+class _Finished:
+    """The event that no work is left, to subclasses that count by themselves."""
+
+    def __init__(self, queue: Queue[Any]) -> None:
+        self._of = queue
+
+    def is_set(self) -> bool:
+        return not self._of._unfinished_tasks
+
+    def set(self) -> None:
+        self._of._wake_joiners()
+
+    def clear(self) -> None:
+        """Do nothing: whoever joins looks at the number of tasks."""
+
+    async def wait(self) -> bool:
+        await self._of.join()
+        return True
 
 
 class PriorityQueue(Queue[_T]):

@@ -67,24 +67,30 @@ class WaitLine(deque["Future[Any]"]):
 
     def leave(self, turn: Future[Any]) -> bool:
         """Give up the place of `turn`; tell whether it had been woken."""
-        if self[0] is turn:  # nearly always, since the line moves from the front
+        if self and self[0] is turn:  # nearly always, since the line moves from the front
             self.popleft()
             if self._settled:
                 self._settled -= 1
-        else:
+        elif turn in self:
             place = self.index(turn)
             del self[place]
             if place < self._settled:
                 self._settled -= 1
+        else:
+            # Taken out, and woken perhaps, by who knows the queue from within.
+            self._settled = 0
+            self.woken = sum(other.done() and not other.cancelled() for other in self)
+            return turn.done() and not turn.cancelled()
         if not turn.done() or turn.cancelled():
             return False
-        self.woken -= 1
+        if self.woken:
+            self.woken -= 1
         return True
 
     def wake_next(self) -> bool:
         """Wake the first that still waits; tell whether there was one."""
-        place = self._settled
         end = len(self)
+        place = min(self._settled, end)
         while place < end:
             turn = self[place]
             place += 1
