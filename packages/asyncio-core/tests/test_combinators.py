@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
@@ -274,3 +275,31 @@ def test_shield_given_up_in_the_moment_of_the_end_stays_silent(run):
         return outer.cancelled()
 
     assert run(main()) is True
+
+
+def test_a_failed_gather_keeps_nothing_of_its_caller_alive(run):
+    class Big:
+        pass
+
+    async def fail():
+        raise ValueError
+
+    async def main():
+        alive = []
+
+        async def request():
+            big = Big()
+            alive.append(weakref.ref(big))
+            await gather(fail(), sleep(0))
+
+        for _ in range(10):
+            with pytest.raises(ValueError):
+                await request()
+        # The last one may be held by what pytest.raises() has.
+        return sum(reference() is not None for reference in alive)
+
+    gc.disable()
+    try:
+        assert run(main()) <= 1
+    finally:
+        gc.enable()

@@ -519,6 +519,18 @@ class TestConcurrentFutures:
         thread.join()
         assert caught.value is boom
 
+    def test_what_is_settled_in_the_loop_s_own_thread_is_there_at_once(
+        self, loop: ParkingEventLoop
+    ) -> None:
+        source: concurrent.futures.Future[int] = concurrent.futures.Future()
+        wrapped = wrap_future(source, loop=loop)
+
+        async def main() -> None:
+            source.set_result(7)
+            assert wrapped.result() == 7
+
+        loop.run_until_complete(main())
+
     def test_its_invalid_state_becomes_ours(self, loop: ParkingEventLoop) -> None:
         source: concurrent.futures.Future[int] = concurrent.futures.Future()
         wrapped = wrap_future(source, loop=loop)

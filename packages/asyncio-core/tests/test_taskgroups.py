@@ -563,3 +563,15 @@ def test_failed_group_is_freed_without_the_garbage_collector(run):
             gc.enable()
 
     assert run(main()) is None
+
+
+def test_a_program_that_knows_no_cancel_may_abort_the_children(run):
+    async def main():
+        async with TaskGroup() as group:
+            children = [group.create_task(sleep(100)) for _ in range(3)]
+            await sleep(0)
+            group._abort()
+            await sleep(0)
+        return [child.cancelled() for child in children], current_task().cancelling()
+
+    assert run(main()) == ([True] * 3, 0)

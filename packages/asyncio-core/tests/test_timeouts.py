@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from asyncio_core.exceptions import CancelledError
@@ -276,3 +278,12 @@ def test_failed_clean_up_with_a_ring_of_contexts_ends(run):
                 raise one
 
     run(main())
+
+
+def test_a_timeout_can_be_referred_to_weakly_and_take_notes(run):
+    async def main():
+        async with timeout(1) as scope:
+            scope.note = "for later"
+            return weakref.ref(scope)() is scope and scope.note
+
+    assert run(main()) == "for later"

@@ -52,6 +52,9 @@ class DebugPart(LoopPart):
             sys.set_coroutine_origin_tracking_depth(self._origin_depth_before)
             self._origin_depth_before = None
 
+    # The name by which programs that run a loop in a loop know it (nest_asyncio2).
+    _set_coroutine_origin_tracking = _track_coroutine_origins
+
     def _check_thread(self) -> None:
         """Raise RuntimeError where the loop runs in a thread other than the calling one.
 

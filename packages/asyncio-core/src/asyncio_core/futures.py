@@ -404,7 +404,7 @@ def _chain_future(source: Any, destination: Any) -> None:
     settle = _copy_future_state if isfuture(destination) else _reversed_set_state
 
     def pass_on(source: Any) -> None:
-        if destination_loop is None or destination_loop is source_loop:
+        if destination_loop is None or destination_loop in (source_loop, _get_running_loop()):
             settle(source, destination)
         elif not destination_loop.is_closed():
             # A loop that is closed has nobody left to tell.

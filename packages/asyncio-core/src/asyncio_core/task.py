@@ -407,6 +407,9 @@ def _failure_of_foreign(future: Any) -> BaseException | None:
         future.result()
     except BaseException as error:
         return error
+    finally:
+        # This frame is part of the error's traceback, and the error of the future.
+        del future
     return None
 
 

@@ -200,12 +200,16 @@ class TaskGroup:
         """Cancel the children and, while it runs, the body."""
         if self._stopping:
             return
+        self._abort()
+        if self._phase is _BODY:
+            self._interrupt_body()
+
+    def _abort(self) -> None:
+        """Cancel the children and take no more of them; programs that know no `cancel()` yet do this."""
         self._stopping = True
         for task in self._tasks:
             if not task.done():
                 task.cancel()
-        if self._phase is _BODY:
-            self._interrupt_body()
 
     def _interrupt_body(self) -> None:
         if self._parent is not None:

@@ -43,7 +43,10 @@ class Timeout:
     Made by `timeout()` and `timeout_at()`. Added in Python 3.11.
     """
 
-    __slots__ = ("_alarm", "_cancels_before", "_state", "_task", "_when")
+    __slots__ = (
+        *("_alarm", "_cancels_before", "_state", "_task", "_when"),
+        *("__dict__", "__weakref__"),  # for who keeps something with a timeout, or it somewhere
+    )
 
     def __init__(self, when: float | None) -> None:
         """Make a timeout for the moment `when` (seconds on ``loop.time()``; None: never)."""
