@@ -241,3 +241,38 @@ def test_running_out_of_descriptors_is_no_missing_mechanism(
 def test_descriptor_of_takes_numbers_and_objects(pair: Any) -> None:
     assert poller.descriptor_of(3) == 3
     assert poller.descriptor_of(pair[0]) == pair[0].fileno()
+
+
+def test_a_select_that_was_put_in_its_place_is_called(
+    loop: SelectorEventLoop, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """As plug-ins do that let time pass at once."""
+    left, right = pair
+    waits: list[float | None] = []
+    usual = loop._selector.select
+
+    def select(timeout: float | None = None) -> Any:
+        waits.append(timeout)
+        return usual(timeout)
+
+    loop._selector.select = select  # type: ignore[method-assign]
+    loop.run_until_complete(loop.sock_sendall(left, b"x"))
+    assert loop.run_until_complete(loop.sock_recv(right, 1)) == b"x"
+    before = len(waits)
+    loop.call_later(0.01, loop.stop)
+    loop.run_forever()
+    assert len(waits) > before > 0
+    # Reader and writer of one descriptor, and one that was cancelled from outside.
+    seen: list[str] = []
+    loop.add_reader(right, seen.append, "reader")
+    loop.add_writer(right, seen.append, "writer")
+    left.send(b"y")
+    loop.stop()
+    loop.run_forever()
+    assert sorted(seen) == ["reader", "writer"]
+    key = loop._selector.get_key(right.fileno())
+    key.data[1].cancel()
+    loop.stop()
+    loop.run_forever()
+    assert not loop.remove_writer(right)
+    assert loop.remove_reader(right)

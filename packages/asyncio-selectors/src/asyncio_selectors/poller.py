@@ -88,6 +88,22 @@ class Poller(BaseSelector):
         self._keys = KeyMap()
         self._closed = False
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "select":
+            # Who puts another one in its place, to count waits or to skip them, has it called.
+            self.collect = self._collect_selected  # type: ignore[method-assign]
+
+    def _collect_selected(self, timeout: float | None, ready: deque[Handle]) -> None:
+        for key, events in self.select(timeout):
+            for event, handle in zip((EVENT_READ, EVENT_WRITE), key.data, strict=True):
+                if handle is None or not events & event:
+                    continue
+                if handle._cancelled:
+                    self._drop(key.fd, event)
+                else:
+                    ready.append(handle)
+
     def _watch(self, fd: int, events: int) -> None:
         raise NotImplementedError
 
