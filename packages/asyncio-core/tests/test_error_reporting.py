@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -172,3 +174,26 @@ def test_nothing_is_told_where_there_is_nobody_to_tell(loop, monkeypatch):
     monkeypatch.setattr(base_events, "logger", None, raising=False)
     monkeypatch.setattr("sys.stderr", None)
     loop.call_exception_handler({"message": "unheard"})
+
+
+def test_what_nobody_asked_for_is_told_also_at_the_end_of_the_interpreter():
+    program = """
+import asyncio_core
+
+async def bad():
+    raise ValueError("lost")
+
+async def main():
+    global task
+    task = asyncio_core.create_task(bad())
+    await asyncio_core.sleep(0)
+
+asyncio_core.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert "Task exception was never retrieved" in done.stderr
+    assert "in bad" in done.stderr
+    assert "ValueError: lost" in done.stderr
+    assert "sys.meta_path" not in done.stderr

@@ -151,10 +151,15 @@ def _say(last_words: str, context: ExceptionContext) -> None:
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as exc:
-        lines = [f"{last_words}: {exc!r}"]
+        # At the interpreter's end it is nothing new that logging is not to be had.
+        lines = [] if sys.is_finalizing() else [f"{last_words}: {exc!r}"]
         try:
             lines += [f"{key}: {value!r}" for key, value in context.items()]
             sys.stderr.write("\n".join([*lines, ""]))
+            failure = context.get("exception")
+            if failure is not None:
+                # Needs nothing that is not there yet.
+                sys.__excepthook__(type(failure), failure, failure.__traceback__)
         except Exception:
             # No stderr either, or something without a repr: there is nobody left to tell.
             pass
