@@ -30,7 +30,7 @@ NEWEST = "3.13"
 #: Seconds that one program may take; most end in less than ten.
 LIMIT = 120
 
-QUICK = ["aiohttp", "anyio", "httpx_uvicorn", "starlette", "websockets"]
+QUICK = ["aiohttp", "anyio", "httpx_uvicorn", "nest_asyncio", "starlette", "websockets"]
 OTHERS = [
     "aiosmtpd",
     "asyncpg",

@@ -202,9 +202,9 @@ class BaseEventLoop(
         """
         self._run_forever_setup()
         try:
-            turn = self._run_once
             while True:
-                turn()
+                # Looked up each time: it may be replaced while the loop runs, as in a notebook.
+                self._run_once()
                 if self._stopping:
                     break
         finally:
@@ -379,9 +379,20 @@ class BaseEventLoop(
         if handle._scheduled:
             self._timer_cancelled_count += 1
 
+    # A heap of handles, for a turn of the loop that is not ours.
+    _outside_timers: list[TimerHandle]
+
     @property
-    def _scheduled(self) -> _ScheduledTimers:
-        return _ScheduledTimers(self)
+    def _scheduled(self) -> Any:
+        if not hasattr(self, "_nest_patched"):
+            return _ScheduledTimers(self)
+        # nest_asyncio has replaced what runs the loop, so that it can run within itself. Each of its
+        # turns asks for a heap of handles, and takes off it what is due.
+        timers = self.__dict__.setdefault("_outside_timers", [])
+        for _, _, timer in self._timer_heap:
+            heappush(timers, timer)
+        self._timer_heap.clear()
+        return timers
 
     def _add_callback(self, handle: Handle) -> None:
         """Queue a handle that a poller's event calls for."""
