@@ -758,7 +758,7 @@ def test_wake_works_after_an_interrupt(
 
     proactor.wake()
     with monkeypatch.context() as patch:
-        patch.setattr("asyncio_iocp.proactor.GetQueuedCompletionStatusEx", interrupted)
+        patch.setattr("asyncio_iocp.completion_port.GetQueuedCompletionStatusEx", interrupted)
         with pytest.raises(KeyboardInterrupt):
             proactor.select(30)
     proactor.select(0)

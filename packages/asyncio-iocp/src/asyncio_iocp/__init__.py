@@ -3,8 +3,9 @@
 How the parts lie on each other, from below:
 
     _overlapped                  the extension: overlapped operations and completion ports
-    overlapped_futures.py,       a future for each operation, and what starts operations and
-    proactor.py,                 hears of their ends
+    overlapped_futures.py,       a future for each operation, where its end is heard of, and
+    completion_port.py,          what starts operations
+    proactor.py,
     socket_polling.py
     transport_base.py,           connections, pipes and datagram endpoints, each the one owner of
     reading.py, writing.py,      its handle

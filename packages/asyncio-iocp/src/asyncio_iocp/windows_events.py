@@ -128,4 +128,4 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-make_face(__name__, ("pipe_serving", "proactor"))
+make_face(__name__, ("completion_port", "pipe_serving", "proactor"))
