@@ -709,6 +709,19 @@ def test_select_waits_in_milliseconds(proactor: IocpProactor) -> None:
     assert not proactor._fine_timer
 
 
+def test_operation_can_be_had_by_the_names_that_nest_asyncio_knows(
+    proactor: IocpProactor, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    reading: Any = proactor.recv(sockets[0], 10)
+    operation = reading._ov
+    assert operation.pending
+    reading.cancel()
+    proactor._unregister(operation)
+    while proactor._pending:
+        proactor.select(1)
+    assert reading._ov is None
+
+
 def test_repr_tells_of_the_operation(
     proactor: IocpProactor, sockets: tuple[socket.socket, socket.socket]
 ) -> None:

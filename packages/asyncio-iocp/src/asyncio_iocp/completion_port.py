@@ -213,6 +213,9 @@ class CompletionPort:
         if operation is not None:
             self._pending.pop(operation.address, None)
 
+    def _unregister(self, operation: Overlapped) -> None:
+        """Do nothing about an operation whose future was cancelled: its packet comes (nest_asyncio)."""
+
     # --- The end -----------------------------------------------------------------------------
 
     def close(self) -> None:

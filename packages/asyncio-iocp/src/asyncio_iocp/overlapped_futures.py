@@ -64,6 +64,11 @@ class _OverlappedFuture(Future["Any"]):
         state = "pending" if operation.pending else "completed"
         return f"{text[:-1]} overlapped=<{state}, {operation.address:#x}>>"
 
+    @property
+    def _ov(self) -> Overlapped | None:
+        """The operation, by the name that nest_asyncio knows."""
+        return self._operation
+
     def cancel(self, msg: Any | None = None) -> bool:
         if self._state is _PENDING:
             self._stop()
