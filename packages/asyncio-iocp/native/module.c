@@ -153,7 +153,13 @@ module_free(void *module)
 
     module_clear(module);
     if (state != NULL && state->winsock_started) {
+        int i;
+
         sweep_orphans(state);
+        for (i = 0; i < RETIRED_WAITS; i++) {
+            PyMem_Free(state->retired[i]);
+            state->retired[i] = NULL;
+        }
         state->winsock_started = 0;
         WSACleanup();
     }

@@ -104,11 +104,16 @@ typedef struct {
     DWORD error;          /* of the last call */
 } Overlapped;
 
+/* How many waits that are over keep their contexts. */
+#define RETIRED_WAITS 16
+
 /* --- The module's state ---------------------------------------------------------------------- */
 
 typedef struct {
     PyTypeObject *overlapped_type;
     PyObject *waits; /* dict: wait handle -> address of its wait_context */
+    void *retired[RETIRED_WAITS]; /* contexts of waits that are over, freed one after the other */
+    unsigned int retired_next;
     operation *orphans;
     int winsock_started;
     /* Winsock's extensions have no fixed address; NULL where the provider lacks one. */

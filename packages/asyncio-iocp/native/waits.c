@@ -6,10 +6,13 @@
 
 /* --- Waits ----------------------------------------------------------------------------------- */
 
+/* Whoever is first decides: the callback, that there is a packet, or who ends the wait, that there is none. */
+enum { ARMED, POSTED, ENDED };
+
 typedef struct {
     HANDLE port;
     OVERLAPPED *address;
-    volatile LONG posted;
+    volatile LONG state;
 } wait_context;
 
 /* Runs in a thread of the system's pool, without the interpreter. */
@@ -17,8 +20,18 @@ static VOID CALLBACK
 tell_port(PVOID argument, BOOLEAN timed_out)
 {
     wait_context *context = argument;
-    if (PostQueuedCompletionStatus(context->port, timed_out ? 1 : 0, 0, context->address))
-        InterlockedExchange(&context->posted, 1);
+    if (InterlockedCompareExchange(&context->state, POSTED, ARMED) == ARMED)
+        PostQueuedCompletionStatus(context->port, timed_out ? 1 : 0, 0, context->address);
+}
+
+/* Free a context, later: Wine's pool may say that a callback is over while its last instructions run. */
+static void
+retire(module_state *state, wait_context *context)
+{
+    unsigned int place = state->retired_next++ % RETIRED_WAITS;
+
+    PyMem_Free(state->retired[place]);
+    state->retired[place] = context;
 }
 
 /* RegisterWaitWithQueue(handle, port, address, milliseconds) -> wait handle.
@@ -48,17 +61,18 @@ METHOD(register_wait)
         return PyErr_NoMemory();
     context->port = port;
     context->address = (OVERLAPPED *)address;
-    context->posted = 0;
-    /* All that the callback does is to post: it may keep the waiting thread for that long. */
+    context->state = ARMED;
+    /* Not in the thread that waits: there Wine frees the wait under the callback when it is ended meanwhile. */
     if (!RegisterWaitForSingleObject(&wait, handle, tell_port, context, milliseconds,
-                                     WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE)) {
+                                     WT_EXECUTEONLYONCE)) {
         PyMem_Free(context);
         return raise_windows_error(GetLastError());
     }
     if ((key = PyLong_FromVoidPtr(wait)) == NULL || (value = PyLong_FromVoidPtr(context)) == NULL ||
         PyDict_SetItem(state->waits, key, value) < 0) {
+        context->state = ENDED;
         UnregisterWaitEx(wait, INVALID_HANDLE_VALUE);
-        PyMem_Free(context);
+        retire(state, context);
         Py_CLEAR(key);
     }
     Py_XDECREF(value);
@@ -75,7 +89,8 @@ end_wait(HANDLE wait)
     if (!UnregisterWaitEx(wait, INVALID_HANDLE_VALUE))
         error = GetLastError();
     Py_END_ALLOW_THREADS
-    return error;
+    /* A callback that was to be waited for, and was not (Wine): it decides nothing any more. */
+    return error == ERROR_IO_PENDING ? ERROR_SUCCESS : error;
 }
 
 /* UnregisterWait(wait) -> True if the packet has been posted, False if it never will be */
@@ -98,11 +113,11 @@ unregister_wait(PyObject *module, PyObject *key)
     context = PyLong_AsVoidPtr(value);
     if (PyDict_DelItem(state->waits, key) < 0)
         return NULL;
+    posted = InterlockedCompareExchange(&context->state, ENDED, ARMED) == POSTED;
     error = end_wait(wait);
     if (error) /* the callback may still run, so the context has to stay */
         return raise_windows_error(error);
-    posted = context->posted;
-    PyMem_Free(context);
+    retire(state, context);
     return PyBool_FromLong(posted);
 }
 
@@ -131,9 +146,13 @@ unregister_all_waits(module_state *state)
 
     if (state->waits == NULL)
         return;
-    while (PyDict_Next(state->waits, &position, &key, &value))
+    while (PyDict_Next(state->waits, &position, &key, &value)) {
+        wait_context *context = PyLong_AsVoidPtr(value);
+
+        InterlockedCompareExchange(&context->state, ENDED, ARMED);
         if (end_wait(PyLong_AsVoidPtr(key)) == ERROR_SUCCESS)
-            PyMem_Free(PyLong_AsVoidPtr(value));
+            retire(state, context);
+    }
     PyDict_Clear(state->waits);
 }
 

@@ -774,6 +774,20 @@ def test_waits_and_events_refuse_what_is_none(port: int) -> None:
         _overlapped.CreateEvent(None, True, False, 7)  # type: ignore[arg-type]
 
 
+def test_wait_that_is_ended_while_it_ends_tells_whether_there_is_a_packet(port: int) -> None:
+    told = 0
+    for _ in range(3000):
+        event = _overlapped.CreateEvent(None, True, True, None)
+        told += _overlapped.UnregisterWait(
+            _overlapped.RegisterWaitWithQueue(event, port, 4, INFINITE)
+        )
+        _winapi.CloseHandle(event)
+    taken = 0
+    while packets := GetQueuedCompletionStatusEx(port, 100):
+        taken += len(packets)
+    assert taken == told
+
+
 def test_timer_is_set_and_set_back() -> None:
     _overlapped.timeBeginPeriod(1)
     _overlapped.timeEndPeriod(1)

@@ -6,6 +6,7 @@ import socket
 
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.socket_options import _check_ssl_socket
+from asyncio_iocp.writing import MOST_AT_ONCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ("SocketCalls",)
 
-# Bytes that go to the system with one call; it takes less than 2 GiB.
-_MOST_AT_ONCE = 1 << 30
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
@@ -84,9 +83,9 @@ class SocketCalls(BaseEventLoop):
         """
         self._check_socket(sock)
         rest = memoryview(data).cast("B")
-        while len(rest) > _MOST_AT_ONCE:
-            await self._proactor.send(sock, rest[:_MOST_AT_ONCE])
-            rest = rest[_MOST_AT_ONCE:]
+        while len(rest) > MOST_AT_ONCE:
+            await self._proactor.send(sock, rest[:MOST_AT_ONCE])
+            rest = rest[MOST_AT_ONCE:]
         await self._proactor.send(sock, rest)
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from asyncio_core.futures import Future
 
-__all__ = ("_ProactorBaseWritePipeTransport", "_ProactorWritePipeTransport")
+__all__ = ("MOST_AT_ONCE", "_ProactorBaseWritePipeTransport", "_ProactorWritePipeTransport")
 
 _WRITE_FAILED = "Fatal write error on pipe transport"
 # Bytes that go to the system with one call; it takes less than 2 GiB.
-_MOST_AT_ONCE = 1 << 30
+MOST_AT_ONCE = 1 << 30
 
 
 class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport):
@@ -87,10 +87,10 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
                 self._context.run(self._maybe_resume_protocol)
 
     def _send(self, data: Any) -> None:
-        if len(data) > _MOST_AT_ONCE:
+        if len(data) > MOST_AT_ONCE:
             # The rest waits, as what is written while a send is under way.
             whole = memoryview(data)
-            data, self._buffer = whole[:_MOST_AT_ONCE], bytearray(whole[_MOST_AT_ONCE:])
+            data, self._buffer = whole[:MOST_AT_ONCE], bytearray(whole[MOST_AT_ONCE:])
         writing = self._loop._proactor.send(self._sock, data)
         # True and nothing that merely counts as true: only a real future says so.
         if writing.done() is True:

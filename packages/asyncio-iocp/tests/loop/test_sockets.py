@@ -55,7 +55,7 @@ def test_all_of_it_is_sent_however_long_it_takes(loop: Any, pair: Any) -> None:
 def test_more_than_the_system_takes_at_once_is_sent_in_parts(
     loop: Any, pair: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "_MOST_AT_ONCE", 10_000)
+    monkeypatch.setattr(sockets, "MOST_AT_ONCE", 10_000)
     left, right = pair
 
     async def main() -> None:

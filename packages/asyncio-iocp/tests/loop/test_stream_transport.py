@@ -274,7 +274,7 @@ def test_what_is_written_arrives_and_the_protocol_is_slowed_down(
 def test_more_than_the_system_takes_at_once_is_sent_in_parts(
     loop: Any, connect: Any, in_thread: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_MOST_AT_ONCE", 100_000)
+    monkeypatch.setattr(writing, "MOST_AT_ONCE", 100_000)
 
     async def main() -> None:
         protocol, peer = await connect()
