@@ -107,3 +107,74 @@ def test_numeric_host_is_not_asked_for(run):
             await loop._ensure_resolved(("nowhere.example.test", 80))
 
     run(main())
+
+
+MPTCP = getattr(socket, "IPPROTO_MPTCP", 262)
+
+
+@pytest.mark.parametrize(
+    ("kind", "proto", "asked"),
+    [
+        (STREAM, MPTCP, (STREAM, 0)),
+        (STREAM, 132, (STREAM, 0)),
+        (DGRAM, 136, (DGRAM, 0)),
+        (socket.SOCK_SEQPACKET, 132, (STREAM, 0)),
+        (socket.SOCK_RAW, 1, (STREAM, 0)),
+        (STREAM, TCP, (STREAM, TCP)),
+        (DGRAM, 0, (DGRAM, 0)),
+    ],
+)
+def test_resolvers_are_asked_for_what_they_all_know(run, kind, proto, asked):
+    async def main():
+        loop = get_running_loop()
+        options = {}
+
+        async def getaddrinfo(host, port, **given):
+            options.update(given)
+            return [(FOUR, given["type"], given["proto"], "", ("192.0.2.1", port))]
+
+        loop.getaddrinfo = getaddrinfo
+        found = await loop._ensure_resolved(("example.test", 80), type=kind, proto=proto)
+        assert (options["type"], options["proto"]) == asked
+        assert found == [(FOUR, kind, proto, "", ("192.0.2.1", 80))]
+
+    run(main())
+
+
+def test_numeric_host_needs_no_resolver_for_any_protocol(run):
+    async def main():
+        loop = get_running_loop()
+        loop.getaddrinfo = None
+        for kind, proto in ((STREAM, MPTCP), (DGRAM, 136), (socket.SOCK_RAW, 1)):
+            for host, family in (("127.0.0.1", FOUR), ("::1", SIX)):
+                (found,) = await loop._ensure_resolved((host, 80), type=kind, proto=proto)
+                assert found[:3] == (family, kind, proto)
+                assert found[4][:2] == (host, 80)
+
+    run(main())
+
+
+BAD_NAMES = ["a..b", ".", ".a", "x" * 64 + ".example.test", "\xe4" * 64, "\ud800", "a..1"]
+
+
+@pytest.mark.parametrize("host", BAD_NAMES)
+def test_what_cannot_be_a_name_does_not_resolve(run, host):
+    async def main():
+        loop = get_running_loop()
+        calls = [
+            lambda: loop.getaddrinfo(host, 80),
+            lambda: loop.create_connection(None, host, 80),
+            lambda: loop.create_connection(None, host, 80, happy_eyeballs_delay=1),
+            lambda: loop.create_connection(None, "127.0.0.1", 80, local_addr=(host, 0)),
+            lambda: loop.create_server(None, host, 80),
+            lambda: loop.create_server(None, ["127.0.0.1", host], 80),
+            lambda: loop.create_datagram_endpoint(None, (host, 0)),
+            lambda: loop.create_datagram_endpoint(None, None, (host, 80)),
+        ]
+        for call in calls:
+            with pytest.raises(socket.gaierror, match="is no name of a host") as caught:
+                await call()
+            assert caught.value.errno == socket.EAI_NONAME
+            assert isinstance(caught.value.__cause__, UnicodeError)
+
+    run(main())

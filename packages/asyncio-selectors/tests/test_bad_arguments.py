@@ -173,6 +173,34 @@ datagrams(local_addr=5, family=socket.AF_UNIX, error=TypeError, match="string, g
 datagrams(local_addr=("127.0.0.1", 70000), error=OverflowError, match="0-65535")
 datagrams(local_addr=("1.2.3.4", 0), error=OSError, match="assign requested address")
 
+# A name that stops being an address behind a null character must not stand for that address.
+NULL = "embedded null character in "
+WITH_NULL = ("127.0.0.1\0.example.org", 1)
+connecting(*WITH_NULL, error=ValueError, match=NULL + "host")
+serving(*WITH_NULL, error=ValueError, match=NULL + "host")
+datagrams(local_addr=WITH_NULL, error=ValueError, match=NULL + "host")
+datagrams(remote_addr=WITH_NULL, error=ValueError, match=NULL + "host")
+datagrams(local_addr="/a\0b", family=socket.AF_UNIX, error=ValueError, match=NULL + "path")
+datagrams(remote_addr=b"/a\0b", family=socket.AF_UNIX, error=ValueError, match=NULL + "path")
+call("sock_connect", "socket", WITH_NULL, error=ValueError, match=NULL + "host")
+call("sock_sendto", "udp", b"x", WITH_NULL, error=ValueError, match=NULL + "host")
+call("sock_connect", "unix", "/a\0b", error=ValueError, match=NULL + "path")
+call("sock_sendto", "unix", b"x", b"/a\0b", error=ValueError, match=NULL + "path")
+for _method in ("create_unix_connection", "create_unix_server"):
+    call(_method, Protocol, "/a\0b", error=ValueError, match=NULL + "path")
+    call(_method, Protocol, b"/a\0b", error=ValueError, match=NULL + "path")
+call(
+    *("create_unix_connection", Protocol, "/p"),
+    ssl=CONTEXT,
+    server_hostname="a\0b",
+    error=ValueError,
+    match=NULL + "server_hostname",
+)
+for _method in ("sock_connect", "sock_sendto"):
+    for _host in ("a..b", "x" * 64 + ".example.test"):
+        _more = (b"x",) if _method == "sock_sendto" else ()
+        call(_method, "udp", *_more, (_host, 1), error=socket.gaierror, match="no name of a host")
+
 PATH_AND_SOCK = "path and sock can not be specified at the same time: '/p' and <socket"
 for _method in ("create_unix_connection", "create_unix_server"):
     call(_method, Protocol, error=ValueError, match="path.* sock")
@@ -342,6 +370,7 @@ class Bench:
         self.things = {
             "socket": tcp(),
             "udp": udp(),
+            "unix": unix(),
             "blocking": socket.socket(),
             "transport": self.transport,
             "of a transport": self.transport.get_extra_info("socket"),
@@ -350,7 +379,7 @@ class Bench:
     def close(self):
         self.transport.abort()
         self.loop.run_until_complete(asyncio_core.sleep(0))
-        for name in ("socket", "udp", "blocking"):
+        for name in ("socket", "udp", "unix", "blocking"):
             self.things[name].close()
         self.peer.close()
         self.loop.close()

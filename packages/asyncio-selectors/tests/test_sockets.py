@@ -386,3 +386,48 @@ def test_a_cancelled_wait_leaves_a_later_one_alone(loop: SelectorEventLoop, pair
         assert await asyncio_core.wait_for(second, 10) == b"for the second"[:10]
 
     loop.run_until_complete(main())
+
+
+def test_a_datagram_to_a_name_is_looked_up_by_the_loop(
+    loop: SelectorEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> Any:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", port))]
+
+    async def main() -> None:
+        with (
+            socket.socket(type=socket.SOCK_DGRAM) as receiver,
+            socket.socket(type=socket.SOCK_DGRAM) as sender,
+        ):
+            for sock in receiver, sender:
+                sock.setblocking(False)
+            receiver.bind(("127.0.0.1", 0))
+            port = receiver.getsockname()[1]
+            for host in ("name.example.test", "127.0.0.1", b"127.0.0.1"):
+                assert await loop.sock_sendto(sender, b"data", (host, port)) == 4
+                assert await loop.sock_recv(receiver, 10) == b"data"
+            assert asked == ["name.example.test"]
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    loop.run_until_complete(main())
+
+
+def test_an_mptcp_socket_connects(loop: SelectorEventLoop) -> None:
+    try:
+        client = socket.socket(proto=getattr(socket, "IPPROTO_MPTCP", 262))
+    except OSError:
+        pytest.skip("needs a kernel with MPTCP")
+
+    async def main() -> None:
+        with client, socket.create_server(("127.0.0.1", 0)) as listener:
+            client.setblocking(False)
+            await loop.sock_connect(client, listener.getsockname())
+            accepted, _ = listener.accept()
+            with accepted:
+                await loop.sock_sendall(client, b"x")
+                assert accepted.recv(1) == b"x"
+
+    loop.run_until_complete(main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 
 from asyncio_core.loop_part import LoopPart
+from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 
     from asyncio_core.abstract_loop import AddressInfo
 
+_INTERNET = (socket.AF_INET, getattr(socket, "AF_INET6", None))
+
+# What every resolver can be asked for; 0 stands for any.
+_RESOLVED_TYPES = (socket.SOCK_STREAM, socket.SOCK_DGRAM, 0)
+_RESOLVED_PROTOCOLS = (0, socket.IPPROTO_TCP, socket.IPPROTO_UDP)
+
 
 def _implied_protocol(kind: int, proto: int) -> int | None:
     """The protocol number of TCP or UDP that goes with a socket type, None for any other."""
-    if proto not in (0, socket.IPPROTO_TCP, socket.IPPROTO_UDP):
+    if proto not in _RESOLVED_PROTOCOLS:
         return None
     if kind == socket.SOCK_STREAM:
         return socket.IPPROTO_TCP
@@ -107,6 +114,19 @@ def _interleave_addrinfos(
 class ResolvingPart(LoopPart):
     """The part of a loop that turns a host and a port into addresses."""
 
+    async def _address_for(self, sock: socket.socket, address: Any) -> Any:
+        """Give *address* as *sock* can use it, resolved where it is a name.
+
+        Raises :exc:`ValueError` where a null character is in it, and what the lookup raises.
+        """
+        if sock.family not in _INTERNET:
+            refuse_null_in_socket_path(address)
+            return address
+        found = await self._ensure_resolved(
+            address, family=sock.family, type=sock.type, proto=sock.proto
+        )
+        return found[0][4]
+
     async def _ensure_resolved(
         self,
         address: tuple[Any, ...],
@@ -119,15 +139,25 @@ class ResolvingPart(LoopPart):
         """Resolve *address*, a pair ``(host, port)`` or what IPv6 adds to it.
 
         Only names go to ``getaddrinfo()``. Its errors pass through; an empty answer, which
-        some replacements of it give, is an :exc:`OSError` too.
+        some replacements of it give, is an :exc:`OSError` too. Raises :exc:`ValueError` where the
+        host or the port has a null character.
         """
         host, port, *rest = address
-        numeric = _ipaddr_info(host, port, family, type, proto, *rest)
+        refuse_null(host, "host")
+        refuse_null(port, "port")
+        # Not every resolver knows every kind of socket (MPTCP, SCTP, raw ones), and an address does
+        # not depend on it.
+        known_type = type if type in _RESOLVED_TYPES else socket.SOCK_STREAM
+        known_proto = proto if proto in _RESOLVED_PROTOCOLS else 0
+        numeric = _ipaddr_info(host, port, family, known_type, known_proto, *rest)
         if numeric is not None:
-            return [numeric]
-        found = await self.getaddrinfo(
-            host, port, family=family, type=type, proto=proto, flags=flags
-        )
+            found = [numeric]
+        else:
+            found = await self.getaddrinfo(
+                host, port, family=family, type=known_type, proto=known_proto, flags=flags
+            )
         if not found:
             raise OSError(f"no address found for {host!r}, port {port!r}")
+        if (known_type, known_proto) != (type, proto):
+            found = [(info[0], type, proto, *info[3:]) for info in found]
         return found

@@ -12,6 +12,7 @@ import socket
 
 from asyncio_core import log, staggered
 from asyncio_core.addresses import ResolvingPart, _interleave_addrinfos
+from asyncio_core.null_characters import refuse_null
 from asyncio_core.socket_options import (
     _both_given,
     _check_ssl_socket,
@@ -84,6 +85,7 @@ class ConnectingPart(ResolvingPart):
             raise ValueError(
                 f"server_hostname is only meaningful with ssl, got {server_hostname!r}"
             )
+        refuse_null(server_hostname, "server_hostname")
 
         if sock is not None:
             if host is not None or port is not None:

@@ -8,6 +8,7 @@ import stat
 
 from asyncio_core import log
 from asyncio_core.addresses import ResolvingPart
+from asyncio_core.null_characters import refuse_null_in_socket_path
 from asyncio_core.socket_options import _set_reuseport
 
 TYPE_CHECKING = False
@@ -203,9 +204,11 @@ def _unix_endpoint(family: int, proto: int, local_addr: Any, remote_addr: Any) -
 
 def _unix_address(addr: Any) -> str | bytes:
     try:
-        return os.fspath(addr)  # type: ignore[no-any-return]
+        path = os.fspath(addr)
     except TypeError:
         raise TypeError(f"an AF_UNIX address has to be a string, got {addr!r}") from None
+    refuse_null_in_socket_path(path)
+    return path  # type: ignore[no-any-return]
 
 
 def _remove_stale_socket(path: str | bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 
 from asyncio_core.loop_part import LoopPart
+from asyncio_core.null_characters import refuse_null
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -256,17 +257,26 @@ class ExecutorPart(LoopPart):
 
         Numeric hosts are answered at once, names by a thread that only looks up names. Cancelling
         frees the caller at once, whatever the name server does. Raises OSError (`socket.gaierror`)
-        where the name does not resolve. Source: PEP 3156.
+        where the name does not resolve or is none, as with an empty label or one of more than 63
+        letters, and ValueError where it has a null character. Source: PEP 3156.
         """
+        refuse_null(host, "host")
+        refuse_null(port, "port")
         if _looks_numeric(host):
             try:
                 return [*socket.getaddrinfo(host, port, family, type, proto, flags | _NUMERIC)]
-            except OSError:
+            except (OSError, UnicodeError):
                 # A name after all, or a port by name, or a mistake whose error the full call tells.
                 pass
-        return await self._look_up(  # type: ignore[no-any-return]
-            socket.getaddrinfo, host, port, family, type, proto, flags
-        )
+        try:
+            return await self._look_up(  # type: ignore[no-any-return]
+                socket.getaddrinfo, host, port, family, type, proto, flags
+            )
+        except UnicodeError as exc:
+            # Python encodes it (IDNA) before anybody is asked.
+            raise socket.gaierror(
+                socket.EAI_NONAME, f"{host!r} is no name of a host: {exc}"
+            ) from exc
 
     async def getnameinfo(
         self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int = 0
@@ -274,8 +284,11 @@ class ExecutorPart(LoopPart):
         """Find host and service of an address, as `socket.getnameinfo()` does.
 
         Threads and cancelling are as with `getaddrinfo()`; with NI_NUMERICHOST and NI_NUMERICSERV
-        there is nothing to look up, and no thread is asked. Source: PEP 3156.
+        there is nothing to look up, and no thread is asked. Raises ValueError where the address has a
+        null character. Source: PEP 3156.
         """
+        if sockaddr:
+            refuse_null(sockaddr[0], "host")
         if flags & socket.NI_NUMERICHOST and flags & socket.NI_NUMERICSERV:
             return socket.getnameinfo(sockaddr, flags)
         return await self._look_up(  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from asyncio_core import log
 from asyncio_core.loop_part import LoopPart
+from asyncio_core.null_characters import refuse_null_in_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class SubprocessPart(LoopPart):
 
         Streams are as for :class:`subprocess.Popen`, except that the default is a pipe.
         *kwargs* go to ``Popen``. Gives ``(transport, protocol)``. Raises :exc:`ValueError` for
-        options that would make the pipes text or buffered, which these transports do not do.
-        Source: PEP 3156.
+        options that would make the pipes text or buffered, which these transports do not do, and
+        for a null character in the command, the environment or a path. Source: PEP 3156.
         """
         if not isinstance(cmd, (bytes, str)):
             raise ValueError(f"cmd must be a string, got {cmd!r}")
@@ -97,6 +98,7 @@ class SubprocessPart(LoopPart):
         options: dict[str, Any],
     ) -> tuple[SubprocessTransport, _ProtocolT]:
         """Start the child and wait until its pipes are connected."""
+        refuse_null_in_command(command, options)
         protocol = protocol_factory()
         described = None
         if self._debug:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.datagram_addresses import needs_lookup
 from asyncio_core.socket_options import _check_ssl_socket
 from asyncio_iocp.writing import MOST_AT_ONCE
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ("SocketCalls",)
-
-_INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 class SocketCalls(BaseEventLoop):
@@ -91,9 +90,12 @@ class SocketCalls(BaseEventLoop):
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
         """Send one datagram to `address` and return the number of bytes sent.
 
+        A host name is looked up first. Raises ValueError where the address has a null character.
         Added in Python 3.11.
         """
         self._check_socket(sock)
+        if needs_lookup(sock.family, address):
+            address = await self._address_for(sock, address)
         return await self._proactor.sendto(sock, data, 0, address)  # type: ignore[no-any-return]
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
@@ -116,12 +118,9 @@ class SocketCalls(BaseEventLoop):
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect to `address`; a host name is looked up first.
 
-        Raises OSError where the peer cannot be reached. See PEP 3156.
+        Raises OSError where the peer cannot be reached, ValueError where the address has a null
+        character. See PEP 3156.
         """
         self._check_socket(sock)
-        if sock.family in _INTERNET:
-            found = await self._ensure_resolved(
-                address, family=sock.family, type=sock.type, proto=sock.proto
-            )
-            address = found[0][4]
+        address = await self._address_for(sock, address)
         await self._proactor.connect(sock, address)

@@ -14,6 +14,7 @@ from asyncio_iocp import sockets
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WITH_NULL = ("127.0.0.1\0.example.org", 9)
 DATA = bytes(range(256)) * 4096
 
 
@@ -239,5 +240,19 @@ def test_closed_socket_is_an_error_and_nothing_hangs(loop: Any) -> None:
         ):
             with pytest.raises(OSError, match=r"\w"):
                 await call
+
+    loop.run_until_complete(main())
+
+
+def test_null_characters_and_impossible_names_are_refused(loop: Any) -> None:
+    async def main() -> None:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            for sock in tcp, udp:
+                sock.setblocking(False)
+            for address, error in ((WITH_NULL, ValueError), (("a..b", 9), socket.gaierror)):
+                with pytest.raises(error):
+                    await loop.sock_connect(tcp, address)
+                with pytest.raises(error):
+                    await loop.sock_sendto(udp, b"x", address)
 
     loop.run_until_complete(main())

@@ -11,6 +11,7 @@ import errno
 import socket
 
 from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.datagram_addresses import needs_lookup
 from asyncio_core.futures import Future
 from asyncio_core.socket_options import _check_ssl_socket
 
@@ -178,9 +179,12 @@ class SocketCalls(BaseEventLoop):
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
         """Send one datagram to `address` and return the number of bytes sent.
 
+        A host name is looked up first. Raises ValueError where the address has a null character.
         Added in Python 3.11.
         """
         self._check_socket(sock)
+        if needs_lookup(sock.family, address):
+            address = await self._address_for(sock, address)
         while True:
             try:
                 return sock.sendto(data, address)
@@ -207,14 +211,11 @@ class SocketCalls(BaseEventLoop):
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect to `address`; a host name is looked up first.
 
-        Raises OSError where the peer cannot be reached. See PEP 3156.
+        Raises OSError where the peer cannot be reached, ValueError where the address has a null
+        character. See PEP 3156.
         """
         self._check_socket(sock)
-        if sock.family in _INTERNET:
-            found = await self._ensure_resolved(
-                address, family=sock.family, type=sock.type, proto=sock.proto
-            )
-            address = found[0][4]
+        address = await self._address_for(sock, address)
         delay, longest = _FULL_BACKLOG_DELAYS
         while True:
             try:

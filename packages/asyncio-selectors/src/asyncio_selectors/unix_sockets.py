@@ -8,6 +8,7 @@ import socket
 import stat
 
 from asyncio_core import log
+from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
 from asyncio_core.serving import Server
 from asyncio_core.socket_options import _tls_timeouts
 
@@ -80,11 +81,14 @@ class UnixSockets(_Base):
             raise ValueError(
                 f"server_hostname is only meaningful with ssl, got {server_hostname!r}"
             )
+        refuse_null(server_hostname, "server_hostname")
         timeouts = _tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         if path is not None:
             if sock is not None:
                 raise _both_given(path, sock)
-            sock = await self._connected_to(os.fspath(path))
+            path = os.fspath(path)
+            refuse_null_in_socket_path(path)
+            sock = await self._connected_to(path)
         elif sock is None:
             raise ValueError("no path and sock were specified")
         else:
@@ -135,7 +139,9 @@ class UnixSockets(_Base):
         if sock is None:
             if path is None:
                 raise ValueError("path was not specified, and no sock specified")
-            listening = _bound_to(os.fspath(path))
+            path = os.fspath(path)
+            refuse_null_in_socket_path(path)
+            listening = _bound_to(path)
         elif path is not None:
             raise _both_given(path, sock)
         else:
