@@ -347,6 +347,68 @@ def test_a_broken_listening_socket_is_reported_once_and_given_up(
     loop.reported.clear()  # type: ignore[attr-defined]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a listener is not shut down on Windows")
+def test_serving_for_ever_ends_with_the_last_listening_socket(
+    loop: SelectorEventLoop, recorder: Any, descriptors: Any
+) -> None:
+    async def main() -> None:
+        reports: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda _, context: reports.append(context))
+        server = await loop.create_server(recorder, ["127.0.0.1", "127.0.0.2"], 0)
+        first, second = server.sockets
+        address = second.getsockname()
+        forever = loop.create_task(server.serve_forever())
+        first.shutdown(socket.SHUT_RDWR)
+        while not reports:
+            await asyncio_core.sleep(0)
+        # The other one is served on.
+        assert reports.pop()["socket"]._sock is first._sock
+        assert server.is_serving() and not forever.done()
+        assert [sock.getsockname() for sock in server.sockets] == [address]
+        _, client = await loop.create_connection(recorder, *address)
+
+        second.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(OSError) as caught:
+            await asyncio_core.wait_for(forever, 20)
+        assert caught.value.errno == errno.EINVAL
+        assert [report["exception"] for report in reports] == [caught.value]
+        assert not server.is_serving() and server.sockets == ()
+        # As after close(), the connections end with it.
+        await client.lost
+        await server.wait_closed()
+
+    before = descriptors()
+    loop.run_until_complete(main())
+    assert descriptors() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a listener is not shut down on Windows")
+def test_a_server_whose_listening_socket_is_dead_does_not_serve(
+    loop: SelectorEventLoop, recorder: Any
+) -> None:
+    async def main() -> None:
+        reports: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda _, context: reports.append(context))
+        server = await loop.create_server(recorder, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        _, client = await loop.create_connection(recorder, *address)
+        server.sockets[0].shutdown(socket.SHUT_RDWR)
+        while server.is_serving():
+            await asyncio_core.sleep(0)
+        assert len(reports) == 1
+        for start in server.start_serving, server.serve_forever:
+            with pytest.raises(OSError) as caught:
+                await start()
+            assert caught.value.errno == errno.EINVAL
+        # Connections go on: nobody has asked for their end.
+        assert not client.lost.done()
+        client.transport.close()
+        server.close()
+        await asyncio_core.wait_for(server.wait_closed(), 20)
+
+    loop.run_until_complete(main())
+
+
 def test_each_connection_has_a_context_of_its_own(loop: SelectorEventLoop, recorder: Any) -> None:
     variable = contextvars.ContextVar("variable", default="unset")
     seen: list[tuple[str, str]] = []

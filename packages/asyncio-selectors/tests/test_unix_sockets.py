@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -126,6 +127,95 @@ def test_a_stale_socket_is_replaced(
 ) -> None:
     stale(unix_path)
     loop.run_until_complete(exchange(loop, recorder, unix_path, unix_path))
+
+
+KINDS = ["SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET"]
+
+
+@pytest.mark.parametrize("listening", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_name_of_a_socket_that_lives_is_not_taken_over(
+    loop: SelectorEventLoop,
+    recorder: Any,
+    unix_path: Path,
+    descriptors: Any,
+    kind: str,
+    listening: bool,
+) -> None:
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX, getattr(socket, kind)) as living:
+            living.bind(str(unix_path))
+            if listening and kind != "SOCK_DGRAM":
+                living.listen()
+                # A full backlog is no sign of death.
+                living.listen(0)
+            was = unix_path.stat()
+            before = descriptors()
+            with pytest.raises(OSError, match="is already in use") as caught:
+                await loop.create_unix_server(recorder, unix_path)
+            assert caught.value.errno == errno.EADDRINUSE
+            assert str(unix_path) in str(caught.value)
+            with pytest.raises(OSError, match="is already in use") as caught:
+                await loop.create_datagram_endpoint(
+                    recorder, str(unix_path), family=socket.AF_UNIX
+                )
+            assert caught.value.errno == errno.EADDRINUSE
+            assert os.path.samestat(unix_path.stat(), was)
+            del caught
+            assert descriptors() == before
+        # Stale from here on.
+        server = await loop.create_unix_server(recorder, unix_path)
+        server.close()
+        await server.wait_closed()
+
+    loop.run_until_complete(main())
+
+
+def test_a_server_that_lives_does_not_notice_that_another_asked(
+    loop: SelectorEventLoop, recorder: Any, unix_path: Path
+) -> None:
+    async def main() -> None:
+        made: list[Any] = []
+        async with await loop.create_unix_server(lambda: made.append(1), unix_path):
+            with pytest.raises(OSError, match="is already in use"):
+                await loop.create_unix_server(recorder, unix_path)
+            await _turn()
+        assert made == []
+
+    loop.run_until_complete(main())
+
+
+def test_a_stale_datagram_socket_is_replaced(
+    loop: SelectorEventLoop, recorder: Any, unix_path: Path
+) -> None:
+    async def main() -> None:
+        for _ in range(2):
+            transport, protocol = await loop.create_datagram_endpoint(
+                recorder, unix_path, family=socket.AF_UNIX
+            )
+            transport.close()
+            await protocol.lost
+
+    stale(unix_path)
+    loop.run_until_complete(main())
+
+
+def test_the_file_of_a_socket_that_somebody_else_has_too_stays(
+    loop: SelectorEventLoop, recorder: Any, unix_path: Path
+) -> None:
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX) as managed:
+            managed.bind(str(unix_path))
+            managed.listen()
+            for _ in range(2):
+                server = await loop.create_unix_server(recorder, sock=managed.dup())
+                server.close()
+                await server.wait_closed()
+                assert unix_path.exists()
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(unix_path))
+
+    loop.run_until_complete(main())
 
 
 def test_a_file_that_is_no_socket_stays(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-import stat
 
-from asyncio_core import log
+from asyncio_core import log, socket_files
 from asyncio_core.addresses import ResolvingPart
 from asyncio_core.null_characters import refuse_null_in_socket_path
 from asyncio_core.socket_options import _set_reuseport
@@ -55,7 +55,7 @@ class DatagramPart(ResolvingPart):
         The socket is bound to *local_addr* and connected to *remote_addr*, each a pair
         ``(host, port)``, or for ``AF_UNIX`` a path (str, bytes or path object; with a leading
         null an abstract name); one of them or *family* is needed. A socket file that an earlier
-        endpoint left at a local path is removed. With *allow_broadcast* the socket is not
+        endpoint left at a local path is removed; one that is in use is an error. With *allow_broadcast* the socket is not
         connected: *remote_addr* is only where it sends to by default. Or *sock* is a datagram
         socket, which the transport then owns, and nothing else may be given.
 
@@ -170,7 +170,7 @@ class DatagramPart(ResolvingPart):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             sock.setblocking(False)
             if endpoint.local is not None:
-                sock.bind(endpoint.local)
+                _bind(sock, endpoint.local)
             # A connected socket would take no answers to a broadcast: they come from hosts.
             if endpoint.remote is not None and not allow_broadcast:
                 await self.sock_connect(sock, endpoint.remote)
@@ -198,7 +198,7 @@ def _unix_endpoint(family: int, proto: int, local_addr: Any, remote_addr: Any) -
         None if addr is None else _unix_address(addr) for addr in (local_addr, remote_addr)
     )
     if local and local[0] not in (0, "\x00"):
-        _remove_stale_socket(local)
+        socket_files.take_stale_away(local)
     return _Endpoint(family, proto, local, remote)
 
 
@@ -211,13 +211,10 @@ def _unix_address(addr: Any) -> str | bytes:
     return path  # type: ignore[no-any-return]
 
 
-def _remove_stale_socket(path: str | bytes) -> None:
-    """Remove a socket file at *path*; a file of any other kind stays and lets bind() fail."""
+def _bind(sock: socket.socket, address: Any) -> None:
     try:
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            os.remove(path)
-    except FileNotFoundError:
-        pass
+        sock.bind(address)
     except OSError as exc:
-        # bind() says what is wrong, in its own words.
-        log.logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
+        if exc.errno == errno.EADDRINUSE and isinstance(address, (str, bytes)):
+            raise socket_files.in_use(address, exc.errno) from None
+        raise

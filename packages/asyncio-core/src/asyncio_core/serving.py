@@ -71,7 +71,10 @@ class Server(AbstractServer):
         self._ssl_shutdown_timeout = ssl_shutdown_timeout
         self._context: Context = contextvars.copy_context()
         self._serving = False
-        self._serving_forever_fut: Future[Any] | None = None
+        # What the last of the listening sockets came to its end with, before close().
+        self._failure: OSError | None = None
+        # Its result is that failure.
+        self._serving_forever_fut: Future[OSError] | None = None
         # Who waits for the end; None once it has come.
         self._waiters: list[Future[None]] | None = []
         # Weak, by identity: a transport that the application lost must not keep the server
@@ -132,6 +135,20 @@ class Server(AbstractServer):
                     break
                 transport = outer
 
+    def _lose_listener(self, sock: socket.socket, failure: OSError) -> None:
+        """Give up a listening socket that cannot be served; without any the server does not serve."""
+        if self._sockets is None or sock not in self._sockets:
+            return
+        self._sockets.remove(sock)
+        self._loop._stop_serving(sock)
+        if self._sockets:
+            return
+        self._serving = False
+        self._failure = failure
+        forever = self._serving_forever_fut
+        if forever is not None and not forever.done():
+            forever.set_result(failure)
+
     # What the application calls.
 
     def get_loop(self) -> LoopPart:
@@ -139,12 +156,15 @@ class Server(AbstractServer):
         return self._loop
 
     def is_serving(self) -> bool:
-        """Tell whether connections are accepted at present. Added in Python 3.7."""
+        """Tell whether connections are accepted at present, on one listening socket at least.
+
+        Added in Python 3.7.
+        """
         return self._serving
 
     @property
     def sockets(self) -> tuple[TransportSocket, ...]:
-        """The listening sockets, to look at; empty after :meth:`close`.
+        """The listening sockets that are served, to look at; empty after :meth:`close`.
 
         Source: PEP 3156; a list of plain sockets before Python 3.8.
         """
@@ -192,14 +212,18 @@ class Server(AbstractServer):
         Either way the server and its connections are closed (as since Python 3.14; before,
         :meth:`close` left them open, and an idle one kept this from ending). This waits for them
         to be gone and ends with :exc:`CancelledError`. Raises :exc:`RuntimeError` where the
-        server is closed already or another task serves. Added in Python 3.7.
+        server is closed already or another task serves.
+
+        A listening socket that breaks, as by ``shutdown()``, is reported and closed, and the others are
+        served on. With the last one the server is closed, and this raises its :exc:`OSError` at
+        once. Added in Python 3.7.
         """
         if self._serving_forever_fut is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
         self._start_serving()
         forever = self._serving_forever_fut = self._loop.create_future()
         try:
-            await forever
+            failure = await forever
         except CancelledError:
             self.close()
             self.close_clients()
@@ -207,6 +231,13 @@ class Server(AbstractServer):
             raise
         finally:
             self._serving_forever_fut = None
+        self.close()
+        self.close_clients()
+        try:
+            raise failure
+        finally:
+            # Its traceback leads to this frame.
+            del failure
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed and its last connection has ended.
@@ -228,6 +259,8 @@ class Server(AbstractServer):
         sockets = self._sockets
         if sockets is None:
             raise RuntimeError(f"server {self!r} is closed")
+        if self._failure is not None:
+            raise self._failure
         if self._serving:
             return
         # This can fail, as two servers may have bound one address; nothing is accepted by then.

@@ -128,8 +128,13 @@ class _Listener:
         try:
             loop.call_exception_handler(report)
         finally:
-            if not rest:
+            server = self._terms[1]
+            if rest:
+                pass
+            elif server is None:
                 sock.close()
+            else:
+                server._lose_listener(sock, exc)
 
     def _end_rest(self, fd: int) -> None:
         self._loop._resting.pop(fd, None)

@@ -178,9 +178,31 @@ def test_socket_that_is_broken_is_given_up_and_reported(
         server = await loop.create_server(Echo, "127.0.0.1", 0)
         (report,) = loop.reported
         assert "served no more" in report["message"]
-        assert server.sockets[0].fileno() == -1
+        assert report["socket"].fileno() == -1
+        assert not server.is_serving() and server.sockets == ()
+        with pytest.raises(OSError, match="not listening"):
+            await server.serve_forever()
         server.close()
         await server.wait_closed()
+        loop.reported.clear()
+
+    loop.run_until_complete(main())
+
+
+def test_serving_for_ever_ends_with_the_last_listening_socket(
+    loop: Any, serve: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        server, address = await serve()
+        forever = loop.create_task(server.serve_forever())
+        await ask(loop, recorder, address)
+        fail_once(loop, monkeypatch, OSError(errno.EINVAL, "not listening"), later=True)
+        # The accept that is under way is in order; the next one is not.
+        transport, _ = await loop.create_connection(recorder, *address)
+        with pytest.raises(OSError, match="not listening"):
+            await asyncio_core.wait_for(forever, 20)
+        assert not server.is_serving()
+        transport.close()
         loop.reported.clear()
 
     loop.run_until_complete(main())

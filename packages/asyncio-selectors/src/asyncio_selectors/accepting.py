@@ -134,7 +134,9 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         exc: OSError,
         protocol_factory: Callable[[], BaseProtocol],
         sock: socket.socket,
-        *terms: Any,
+        sslcontext: Any,
+        server: Server | None,
+        *more: Any,
     ) -> None:
         """Rest where the system ran out of something; give the socket up where it is broken."""
         fd = sock.fileno()
@@ -143,7 +145,8 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         if rest:
             # Before the report: whatever comes of that, the socket will be served again.
             self._resting[fd] = self.call_later(
-                constants.ACCEPT_RETRY_DELAY, self._end_rest, protocol_factory, sock, *terms
+                *(constants.ACCEPT_RETRY_DELAY, self._end_rest),
+                *(protocol_factory, sock, sslcontext, server, *more),
             )
         self._give_spare()
         try:
@@ -158,6 +161,8 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
             )
         finally:
             self._keep_spare()
+            if not rest and server is not None:
+                server._lose_listener(sock, exc)
 
     def _end_rest(
         self, protocol_factory: Callable[[], BaseProtocol], sock: socket.socket, *terms: Any

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import stat
+from typing import NamedTuple
 
-from asyncio_core import log
+from asyncio_core import log, socket_files
 from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
 from asyncio_core.serving import Server
 from asyncio_core.socket_options import _tls_timeouts
@@ -41,20 +41,20 @@ def _is_abstract(path: str | bytes) -> bool:
     return path[:1] in (("", "\0") if isinstance(path, str) else (b"", b"\0"))
 
 
-def _identity(path: str | bytes) -> tuple[int, int] | None:
-    """What tells a socket file from another one of the same name, None where there is no file."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+class _ListeningFile(NamedTuple):
+    """The file of a listening socket, to be removed when the socket is closed."""
+
+    path: str | bytes
+    identity: tuple[int, int]
+    # Whoever handed the socket over may have it still, as service managers do.
+    handed_over: bool
 
 
 class UnixSockets(_Base):
     """`create_unix_connection()` and `create_unix_server()`."""
 
-    # Listening sockets whose file is ours to remove: path and identity of the file.
-    _unix_server_sockets: dict[socket.socket, tuple[str | bytes, tuple[int, int]]]
+    # Listening sockets whose file is ours to remove.
+    _unix_server_sockets: dict[socket.socket, _ListeningFile]
 
     async def create_unix_connection(
         self,
@@ -127,9 +127,10 @@ class UnixSockets(_Base):
     ) -> Server:
         """Listen on the Unix stream socket at `path`, or on `sock`, and return the server.
 
-        A socket file that lies at `path` already is taken away first; any other file is an
-        error. With `cleanup_socket` closing the server removes the file, unless somebody has
-        put another one in its place. Other arguments are those of `create_server()`. Raises
+        A socket file that lies at `path` already is taken away first where nobody has its socket
+        any more; any other file, and a server that lives, is an error. With `cleanup_socket`
+        closing the server removes the file, unless somebody has put another one in its place, or
+        has `sock`, too, and can serve it again. Other arguments are those of `create_server()`. Raises
         ValueError and TypeError for arguments that do not fit, OSError where the system refuses.
         `ssl_shutdown_timeout` since Python 3.11, `cleanup_socket` since 3.13.
         """
@@ -149,7 +150,7 @@ class UnixSockets(_Base):
             listening = sock
         listening.setblocking(False)
         if cleanup_socket:
-            self._remember_file(listening)
+            self._remember_file(listening, handed_over=sock is not None)
         server = Server(self, [listening], protocol_factory, ssl, backlog, **timeouts)
         if start_serving:
             try:
@@ -160,49 +161,53 @@ class UnixSockets(_Base):
                 raise
         return server
 
-    def _remember_file(self, sock: socket.socket) -> None:
+    def _remember_file(self, sock: socket.socket, handed_over: bool) -> None:
         path = sock.getsockname()
         if isinstance(path, (str, bytes)) and not _is_abstract(path):
-            identity = _identity(path)
-            if identity is not None:
+            found = socket_files.identity(path)
+            if found is not None:
                 # Closing may happen in another working directory.
-                self._unix_server_sockets[sock] = os.path.abspath(path), identity
+                file = _ListeningFile(os.path.abspath(path), found, handed_over)
+                self._unix_server_sockets[sock] = file
 
     def _stop_serving(self, sock: socket.socket) -> None:
-        path, identity = self._unix_server_sockets.pop(sock, (None, None))
-        if path is not None and _identity(path) == identity:
+        file = self._unix_server_sockets.pop(sock, None)
+        if file is None:
+            super()._stop_serving(sock)
+        elif file.handed_over:
+            super()._stop_serving(sock)
+            _remove(file)
+        else:
             # Before the socket is closed: later the number could belong to somebody else's file.
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                pass
-            except OSError as exc:
-                log.logger.error("Unable to clean up listening UNIX socket %r: %r", path, exc)
-        super()._stop_serving(sock)
+            _remove(file)
+            super()._stop_serving(sock)
 
 
 def _bound_to(path: str | bytes) -> socket.socket:
     """Return a socket bound to `path`, in the place of a stale one."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _take_stale_away(path)
+        if not _is_abstract(path):
+            socket_files.take_stale_away(path)
         listening.bind(path)
     except BaseException as exc:
         listening.close()
         if isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE:
-            raise OSError(exc.errno, f"Address {path!r} is already in use") from None
+            raise socket_files.in_use(path, exc.errno) from None
         raise
     return listening
 
 
-def _take_stale_away(path: str | bytes) -> None:
-    if _is_abstract(path):
-        return
+def _remove(file: _ListeningFile) -> None:
+    """Remove a file that is still the socket's, and nobody else's."""
+    path = file.path
     try:
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            os.unlink(path)
+        if socket_files.identity(path) != file.identity:
+            return
+        if file.handed_over and socket_files.is_bound(path):
+            return
+        os.unlink(path)
     except FileNotFoundError:
         pass
     except OSError as exc:
-        # bind() tells better what is wrong.
-        log.logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
+        log.logger.error("Unable to clean up listening UNIX socket %r: %r", path, exc)
