@@ -156,9 +156,7 @@ def test_the_name_of_a_socket_that_lives_is_not_taken_over(
             assert caught.value.errno == errno.EADDRINUSE
             assert str(unix_path) in str(caught.value)
             with pytest.raises(OSError, match="is already in use") as caught:
-                await loop.create_datagram_endpoint(
-                    recorder, str(unix_path), family=socket.AF_UNIX
-                )
+                await loop.create_datagram_endpoint(recorder, str(unix_path), family=socket.AF_UNIX)
             assert caught.value.errno == errno.EADDRINUSE
             assert os.path.samestat(unix_path.stat(), was)
             del caught

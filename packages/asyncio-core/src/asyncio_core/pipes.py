@@ -30,7 +30,8 @@ class PipePart(LoopPart):
         *pipe* is a file object over a pipe, a socket or a character device; it is made
         non-blocking, and the transport closes it. Gives ``(transport, protocol)``. Raises
         :exc:`ValueError` for other kinds of files, which stay open, and :exc:`OSError` for a
-        device that the system cannot watch, which is closed then. Source: PEP 3156.
+        device that the system cannot watch, which is closed then, as it is where the factory
+        raises. Source: PEP 3156.
         """
         return await self._connect_pipe(self._make_read_pipe_transport, protocol_factory, pipe)
 
@@ -50,7 +51,11 @@ class PipePart(LoopPart):
         pipe: Any,
     ) -> tuple[_PipeT, _ProtocolT]:
         """Make a pipe's transport and wait until its protocol knows of it."""
-        protocol = protocol_factory()
+        try:
+            protocol = protocol_factory()
+        except BaseException:
+            _close_quietly(pipe)
+            raise
         up = self.create_future()
         transport = make_transport(pipe, protocol, up)
         try:
@@ -65,3 +70,12 @@ class PipePart(LoopPart):
         if self._debug:
             log.logger.debug("%r is connected to pipe %r for %r", transport, pipe, protocol)
         return transport, protocol
+
+
+def _close_quietly(pipe: Any) -> None:
+    """Close a pipe while another exception is on its way, which matters more."""
+    try:
+        pipe.close()
+    except OSError:
+        # A buffered file has something to write and nobody who reads it.
+        pass

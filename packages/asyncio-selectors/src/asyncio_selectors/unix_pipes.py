@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 import warnings
 from contextvars import copy_context
 
@@ -13,6 +12,7 @@ from asyncio_core import constants
 from asyncio_core.failures import tell_failure
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
+from asyncio_selectors.pipe_hangups import notices_hangup, peer_is_gone
 from asyncio_selectors.transport_base import watch_reading, watch_writing
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.futures import Future
+    from asyncio_core.handles import Handle
     from asyncio_core.protocols import BaseProtocol
 
 __all__ = ("_UnixReadPipeTransport", "_UnixWritePipeTransport")
@@ -133,6 +134,8 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
         super().__init__({**(extra or {}), "pipe": pipe})
         self._loop = loop
         self._paused = False
+        # The next read of a device that cannot be watched because it never blocks, such as /dev/null.
+        self._next_read: Handle | None = None
         self._open(pipe, protocol, "pipes/sockets")
         loop.call_soon(self._begin, waiter, context=self._context)
 
@@ -143,13 +146,33 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
         return not self._paused and not self._closing
 
     def _watch(self) -> None:
-        if self.is_reading():
+        if not self.is_reading():
+            return
+        try:
             watch_reading(self._loop, self._fileno, self._read_ready, self._context)
+        except PermissionError:
+            # So epoll says that there is nothing to wait for.
+            self._read_soon()
+
+    def _read_soon(self) -> None:
+        self._next_read = self._loop.call_soon(self._read_unwatched, context=self._context)
+
+    def _read_unwatched(self) -> None:
+        # Everybody else has a turn in between: /dev/zero has no end. What the protocol does about the
+        # data, pausing say, is about the next read already.
+        self._read_soon()
+        self._read_ready()
+
+    def _unwatch(self) -> None:
+        following, self._next_read = self._next_read, None
+        if following is not None:
+            following.cancel()
+        self._loop._remove_reader(self._fileno)
 
     def pause_reading(self) -> None:
         if self.is_reading():
             self._paused = True
-            self._loop._remove_reader(self._fileno)
+            self._unwatch()
 
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
@@ -166,7 +189,7 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
             return
         if not data:
             self._closing = True
-            self._loop._remove_reader(self._fileno)
+            self._unwatch()
             self._loop.call_soon(self._protocol.eof_received, context=self._context)
             self._loop.call_soon(self._call_connection_lost, None, context=self._context)
         elif isinstance(self._protocol, BufferedProtocol):
@@ -180,7 +203,7 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
 
     def _close(self, exc: BaseException | None) -> None:
         self._closing = True
-        self._loop._remove_reader(self._fileno)
+        self._unwatch()
         self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
 
     def _is_everyday(self, exc: BaseException) -> bool:
@@ -208,12 +231,9 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         # connection_lost() was called, or is about to be.
         self._ended = False
         mode = self._open(pipe, protocol, "pipes, sockets and character devices")
-        # Elsewhere than on Linux a FIFO in the file system is readable at both ends while it holds
-        # data, and AIX polls pipes wrongly; there the next write finds out.
-        self._notices_hangup = stat.S_ISSOCK(mode) or (
-            stat.S_ISFIFO(mode)
-            and not sys.platform.startswith("aix")
-            and (sys.platform == "linux" or not os.fstat(self._fileno).st_nlink)
+        self._is_socket = stat.S_ISSOCK(mode)
+        self._notices_hangup = self._is_socket or (
+            stat.S_ISFIFO(mode) and notices_hangup(self._fileno)
         )
         loop.call_soon(self._begin, waiter, context=self._context)
 
@@ -231,7 +251,11 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         return len(self._buffer)
 
     def _read_ready(self) -> None:
-        """The reader has gone away."""
+        """There is something to read: the reader has gone away, or a socket has another story."""
+        if self._is_socket and not peer_is_gone(self._fileno):
+            # It would be told again and again. A later end is found by the next write.
+            self._loop._remove_reader(self._fileno)
+            return
         self._close(BrokenPipeError() if self._buffer else None)
 
     def write(self, data: Any) -> None:

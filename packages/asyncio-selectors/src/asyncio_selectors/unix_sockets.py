@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import NamedTuple
 
 from asyncio_core import log, socket_files
 from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
@@ -41,13 +40,16 @@ def _is_abstract(path: str | bytes) -> bool:
     return path[:1] in (("", "\0") if isinstance(path, str) else (b"", b"\0"))
 
 
-class _ListeningFile(NamedTuple):
+class _ListeningFile:
     """The file of a listening socket, to be removed when the socket is closed."""
 
-    path: str | bytes
-    identity: tuple[int, int]
-    # Whoever handed the socket over may have it still, as service managers do.
-    handed_over: bool
+    __slots__ = ("handed_over", "identity", "path")
+
+    def __init__(self, path: str | bytes, identity: tuple[int, int], handed_over: bool) -> None:
+        self.path = path
+        self.identity = identity
+        # Whoever handed the socket over may have it still, as service managers do.
+        self.handed_over = handed_over
 
 
 class UnixSockets(_Base):
