@@ -269,7 +269,7 @@ def test_connecting_a_device_that_cannot_be_watched(rounds: Any, loop: Any, reco
     async def subject() -> None:
         device = Path(os.devnull).open("rb", 0)  # noqa: SIM115
         _, protocol = await loop.connect_read_pipe(recorder, device)
-        await protocol.lost
+        await protocol.until(protocol.lost.done)
         assert device.closed
 
     rounds(subject)
