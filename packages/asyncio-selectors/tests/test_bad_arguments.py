@@ -339,7 +339,7 @@ for _method, _before in {
         match="coroutines cannot be used with .*coroutine_function",
     )
 call("call_later", None, nothing, error=TypeError, match="delay must not be None")
-call("call_later", "1", nothing, error=TypeError, match="'str'")
+call("call_later", "1", nothing, error=TypeError, match="delay must be a number, not '1'")
 call("call_at", None, nothing, error=TypeError, match="when cannot be None")
 call("call_at", "1", nothing, error=TypeError, match="when must be a number, not '1'")
 call("set_default_executor", "x", error=TypeError, match="ThreadPoolExecutor instance, got 'x'")

@@ -1,4 +1,4 @@
-"""The base of event loops: a queue of callbacks that are ready, a heap of timers, and the turn.
+"""The base of event loops: a queue of callbacks that are ready, and the turn.
 
 A turn waits for input and output as long as no callback is ready and no timer due, moves what became
 ready to the queue, and then runs the callbacks that are in the queue at that moment; those that they
@@ -16,7 +16,7 @@ import time
 import warnings
 import weakref
 from collections import deque
-from heapq import heapify, heappop, heappush
+from heapq import heappop
 from threading import get_ident
 
 from asyncio_core import coroutines, futures, running_loop
@@ -29,16 +29,22 @@ from asyncio_core.error_reporting import ErrorReportingPart
 from asyncio_core.executors import ExecutorPart
 from asyncio_core.faces import make_face
 from asyncio_core.file_sending import FileSendingPart
-from asyncio_core.handles import Handle, TimerHandle, _check_moment, _ThreadSafeHandle
+from asyncio_core.handles import Handle, _ThreadSafeHandle
 from asyncio_core.pipes import PipePart
 from asyncio_core.serving import Server, ServingPart
 from asyncio_core.subprocesses import SubprocessPart
 from asyncio_core.task_making import TaskMakingPart
+from asyncio_core.timers import (
+    _MIN_CANCELLED_TIMER_HANDLES_FRACTION as _MIN_CANCELLED_TIMER_HANDLES_FRACTION,
+)
+from asyncio_core.timers import _MIN_SCHEDULED_TIMER_HANDLES as _MIN_SCHEDULED_TIMER_HANDLES
+from asyncio_core.timers import MAXIMUM_SELECT_TIMEOUT as MAXIMUM_SELECT_TIMEOUT
+from asyncio_core.timers import TimerPart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Sequence
     from contextvars import Context
     from typing import Any, TypeVar, TypeVarTuple, Unpack
 
@@ -52,45 +58,6 @@ if TYPE_CHECKING:
 
 __all__ = ("BaseEventLoop", "Server")
 
-# Cancelled timers stay in the heap until they come to its top. Once there are more than the first
-# number of timers, and more than the second share of them is cancelled, the heap is made anew.
-_MIN_SCHEDULED_TIMER_HANDLES = 100
-_MIN_CANCELLED_TIMER_HANDLES_FRACTION = 0.5
-
-# Seconds. The longest wait: pollers overflow on more, and a day is as good as for ever.
-MAXIMUM_SELECT_TIMEOUT = 24 * 3600
-
-
-class _ScheduledTimers:
-    """The timers of a loop as its `_scheduled` shows them: handles, in no particular order.
-
-    The heap itself holds tuples. This view is for suites and debuggers.
-    """
-
-    __slots__ = ("_loop",)
-
-    def __init__(self, loop: BaseEventLoop) -> None:
-        self._loop = loop
-
-    def __len__(self) -> int:
-        return len(self._loop._timer_heap)
-
-    def __iter__(self) -> Iterator[TimerHandle]:
-        return (entry[2] for entry in self._loop._timer_heap)
-
-    def __eq__(self, other: object) -> bool:
-        try:
-            return list(self) == list(other)  # type: ignore[call-overload, no-any-return]
-        except TypeError:
-            return NotImplemented
-
-    def __repr__(self) -> str:
-        return repr(list(self))
-
-    def append(self, timer: TimerHandle) -> None:
-        """Schedule a handle that was made by hand."""
-        self._loop._add_timer(timer)
-
 
 class BaseEventLoop(
     ConnectingPart,
@@ -101,6 +68,7 @@ class BaseEventLoop(
     FileSendingPart,
     ExecutorPart,
     TaskMakingPart,
+    TimerPart,
     AsyncgenPart,
     ErrorReportingPart,
     DebugPart,
@@ -115,11 +83,7 @@ class BaseEventLoop(
 
     def __init__(self) -> None:
         self._ready = deque()
-        # Heap of (time, number, handle). Numbers differ, so comparing never reaches the handle, runs
-        # in C, and gives timers for one moment the order in which they were made.
-        self._timer_heap: list[tuple[float, int, TimerHandle]] = []
-        self._timer_number = 0
-        self._timer_cancelled_count = 0
+        self._init_timers()
         self._closed = False
         self._stopping = False
         self._thread_id = None
@@ -260,6 +224,7 @@ class BaseEventLoop(
         self._closed = True
         self._ready.clear()
         self._timer_heap.clear()
+        self._timers_kept = None
         self._timer_cancelled_count = 0
         self._abandon_executors()
 
@@ -317,82 +282,12 @@ class BaseEventLoop(
         self._write_to_self()
         return handle
 
-    def call_later(
-        self,
-        delay: float,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: Unpack[_Ts],
-        context: Context | None = None,
-    ) -> TimerHandle:
-        """Run `callback(*args)` in `delay` seconds; 0 and less mean the next turn.
-
-        Returns a handle with which it can be cancelled. Raises what `call_soon()` raises, and
-        TypeError where `delay` is None. Source: PEP 3156.
-        """
-        if delay is None:
-            raise TypeError("delay must not be None")
-        timer = self.call_at(self.time() + delay, callback, *args, context=context)
-        return _made_elsewhere(timer)
-
-    def call_at(
-        self,
-        when: float,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: Unpack[_Ts],
-        context: Context | None = None,
-    ) -> TimerHandle:
-        """Run `callback(*args)` when the loop's clock reaches `when`, in seconds of `time()`.
-
-        Timers for the same moment run in the order in which they were made. Returns and raises what
-        `call_later()` does. Source: PEP 3156.
-        """
-        if when is None:
-            raise TypeError("when cannot be None")
-        if when.__class__ is not float:
-            # What cannot be compared would only show later, to all that make or run timers.
-            _check_moment(when)
-        if self._closed or self._debug:
-            self._check_call(callback, "call_at")
-        timer = TimerHandle(when, callback, args, self, context)
-        if timer._source_traceback is not None:
-            _made_elsewhere(timer)
-        self._timer_number = number = self._timer_number + 1
-        heappush(self._timer_heap, (when, number, timer))
-        timer._scheduled = True
-        return timer
-
     def _check_call(self, callback: Any, method: str, *, any_thread: bool = False) -> None:
         """Check what closed loops and debug mode refuse; asked only where it is one of the two."""
         self._check_closed()
         if not any_thread:
             self._check_thread()
         self._check_callback(callback, method)
-
-    def _add_timer(self, timer: TimerHandle) -> None:
-        self._timer_number += 1
-        heappush(self._timer_heap, (timer._when, self._timer_number, timer))
-        timer._scheduled = True
-        if timer._cancelled:
-            self._timer_cancelled_count += 1
-
-    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
-        if handle._scheduled:
-            self._timer_cancelled_count += 1
-
-    # A heap of handles, for a turn of the loop that is not ours.
-    _outside_timers: list[TimerHandle]
-
-    @property
-    def _scheduled(self) -> Any:
-        if not hasattr(self, "_nest_patched"):
-            return _ScheduledTimers(self)
-        # nest_asyncio has replaced what runs the loop, so that it can run within itself. Each of its
-        # turns asks for a heap of handles, and takes off it what is due.
-        timers = self.__dict__.setdefault("_outside_timers", [])
-        for _, _, timer in self._timer_heap:
-            heappush(timers, timer)
-        self._timer_heap.clear()
-        return timers
 
     def _add_callback(self, handle: Handle) -> None:
         """Queue a handle that a poller's event calls for."""
@@ -414,12 +309,14 @@ class BaseEventLoop(
                 self._forget_cancelled_timers()
             if ready or self._stopping:
                 self._poll(0)
-            elif timers:
+            elif timers and self._timers_plain:
                 wait = timers[0][0] - self.time()
                 self._poll(0 if wait <= 0 else min(wait, MAXIMUM_SELECT_TIMEOUT))
             else:
-                self._poll(None)
-            if timers:
+                self._poll(self._wait_for_timers())
+            if not self._timers_plain:
+                self._queue_due_timers()
+            elif timers:
                 # What falls due before the clock's next tick cannot be told from what is due now.
                 due = self.time() + self._clock_resolution
                 while timers and timers[0][0] < due:
@@ -442,28 +339,6 @@ class BaseEventLoop(
                 handle._run()
         # Tracebacks of what failed lead to this frame, which would lead back to the task.
         handle = None  # type: ignore[assignment]
-
-    def _forget_cancelled_timers(self) -> None:
-        """Take cancelled timers off the heap's top, or all of them where they are too many."""
-        timers = self._timer_heap
-        if (
-            len(timers) > _MIN_SCHEDULED_TIMER_HANDLES
-            and self._timer_cancelled_count > len(timers) * _MIN_CANCELLED_TIMER_HANDLES_FRACTION
-        ):
-            kept = []
-            for entry in timers:
-                if entry[2]._cancelled:
-                    entry[2]._scheduled = False
-                else:
-                    kept.append(entry)
-            heapify(kept)
-            # In place: the turn that called holds on to this list.
-            timers[:] = kept
-            self._timer_cancelled_count = 0
-            return
-        while timers and timers[0][2]._cancelled:
-            heappop(timers)[2]._scheduled = False
-            self._timer_cancelled_count -= 1
 
 
 def _run_until_complete_cb(fut: Future[Any]) -> None:
@@ -516,5 +391,6 @@ make_face(
         "serving",
         "socket_options",
         "subprocesses",
+        "timers",
     ),
 )

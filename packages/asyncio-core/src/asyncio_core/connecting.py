@@ -12,6 +12,7 @@ import socket
 
 from asyncio_core import log, staggered
 from asyncio_core.addresses import ResolvingPart, _interleave_addrinfos
+from asyncio_core.moments import check_moment
 from asyncio_core.null_characters import refuse_null
 from asyncio_core.socket_options import (
     _both_given,
@@ -77,6 +78,8 @@ class ConnectingPart(ResolvingPart):
         *ssl_shutdown_timeout* in 3.11, *all_errors* in 3.12.
         """
         timeouts = _tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if happy_eyeballs_delay is not None:
+            check_moment(happy_eyeballs_delay, "happy_eyeballs_delay")
         if ssl and server_hostname is None:
             if not host:
                 raise ValueError("You must set server_hostname when using ssl without a host")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 
 from asyncio_core.loop_part import LoopPart
+from asyncio_core.moments import check_moment
 from asyncio_core.null_characters import refuse_null
 
 TYPE_CHECKING = False
@@ -190,6 +191,8 @@ class ExecutorPart(LoopPart):
         `timeout`, in seconds, limits the wait; None does not. When it has passed, a RuntimeWarning
         says so and the threads are left to themselves. `timeout` was added in Python 3.12.
         """
+        if timeout is not None:
+            check_moment(timeout, "timeout")
         self._executor_shutdown_called = True
         executor = self._default_executor
         if executor is None:

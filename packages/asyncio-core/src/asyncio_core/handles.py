@@ -139,24 +139,17 @@ class Handle:
         self._loop.call_exception_handler(details)
 
 
-def _check_moment(when: Any) -> None:
-    """Raise TypeError for what is no time: timers are told apart by comparing it."""
-    try:
-        when < 0.0  # noqa: B015
-    except TypeError:
-        raise TypeError(f"when must be a number, not {when!r}") from None
-
-
 class TimerHandle(Handle):
     """A callback that is due at a time, as returned by `loop.call_later()` and `loop.call_at()`.
 
-    Timer handles order by their time. Loops here keep (time, number, handle) tuples in their heap,
-    so that the order of two timers is found without calling back into Python. Source: PEP 3156.
+    Timer handles order by their time. Source: PEP 3156.
     """
 
-    __slots__ = ["_scheduled", "_when"]
+    __slots__ = ["_number", "_scheduled", "_when"]
 
     _when: float
+    # Counts the timers of a loop that shows them, so that those of one moment keep their order.
+    _number: int
     # True while the handle lies in the loop's heap; cancelling tells the loop only then.
     _scheduled: bool
 

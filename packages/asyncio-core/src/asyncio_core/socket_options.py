@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
+from asyncio_core.moments import check_moment
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -77,7 +79,7 @@ def _tls_timeouts(
             continue
         if not tls:
             raise ValueError(f"{name} is only meaningful with ssl, got {seconds!r}")
-        if isinstance(seconds, (int, float)) and seconds <= 0:
+        if hasattr(seconds, "__float__") and check_moment(seconds, name) <= 0:
             raise ValueError(f"{name} should be a positive number, got {seconds}")
     return timeouts
 

@@ -13,6 +13,7 @@ import enum
 
 from asyncio_core import constants, log
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.moments import check_moment
 from asyncio_core.tls_flow import TLSFlow
 from asyncio_core.tls_state import SSLProtocolState, TLSMachine
 from asyncio_core.tls_transport import _SSLProtocolTransport
@@ -60,7 +61,7 @@ def _create_transport_context(server_side: bool, server_hostname: str | None) ->
 def _positive(name: str, seconds: float | None, default: float) -> float:
     if seconds is None:
         return default
-    if seconds <= 0:
+    if not check_moment(seconds, name) > 0:
         raise ValueError(f"{name} should be a positive number, got {seconds}")
     return seconds
 

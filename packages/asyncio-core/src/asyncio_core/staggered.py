@@ -7,6 +7,7 @@ succeeds first cancels the others itself, in the same step, so that no two of th
 from __future__ import annotations
 
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.moments import check_moment
 from asyncio_core.running_loop import get_running_loop
 from asyncio_core.waiting import wait
 
@@ -107,6 +108,8 @@ async def staggered_race(
     When the caller is cancelled, all attempts are, and CancelledError is raised once they have ended,
     even if one of them got through: an attempt that acquires something must give it back itself.
     """
+    if delay is not None:
+        check_moment(delay, "delay")
     race = _Race(get_running_loop() if loop is None else loop)
     try:
         try:

@@ -9,6 +9,7 @@ and when more are open than on entry, the cancellation goes on outward.
 from __future__ import annotations
 
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.moments import check_moment, moment_after
 from asyncio_core.running_loop import get_running_loop
 from asyncio_core.task_registry import current_task
 
@@ -49,7 +50,12 @@ class Timeout:
     )
 
     def __init__(self, when: float | None) -> None:
-        """Make a timeout for the moment `when` (seconds on ``loop.time()``; None: never)."""
+        """Make a timeout for the moment `when` (seconds on ``loop.time()``; None: never).
+
+        Raises ValueError for NaN, TypeError for what is no number.
+        """
+        if (when.__class__ is not float or when != when) and when is not None:
+            check_moment(when)
         self._state = _CREATED
         self._when = when
         self._task: Task[Any] | None = None
@@ -64,12 +70,14 @@ class Timeout:
         """Move the deadline to `when` (seconds on ``loop.time()``; None: never).
 
         A moment in the past ends the block as soon as it waits. Raises RuntimeError outside of the
-        block and once the deadline has passed.
+        block and once the deadline has passed; ValueError for NaN, and the deadline stays as it was.
         """
         if self._state is not _ENTERED:
             if self._state is _CREATED:
                 raise RuntimeError("Timeout has not been entered")
             raise RuntimeError(f"Cannot change state of {self._state} Timeout")
+        if when is not None and when is not self._when:
+            check_moment(when)
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -169,11 +177,13 @@ def timeout(delay: float | None) -> Timeout:
     can only be caught outside. None sets no limit; `Timeout.reschedule()` can set one later. The
     time counts from this call, not from the entry.
 
-    Raises RuntimeError where no loop runs. Added in Python 3.11.
+    Raises RuntimeError where no loop runs, ValueError where `delay` is NaN. Added in Python 3.11.
     """
     if delay is None:
         return Timeout(None)
-    return Timeout(get_running_loop().time() + delay)
+    now = get_running_loop().time()
+    plain = delay.__class__ is float or delay.__class__ is int
+    return Timeout(now + delay if plain else moment_after(now, delay))
 
 
 def timeout_at(when: float | None) -> Timeout:

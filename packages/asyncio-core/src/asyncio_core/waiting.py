@@ -23,6 +23,7 @@ from asyncio_core.futures import (
     future_add_to_awaited_by,
     future_discard_from_awaited_by,
 )
+from asyncio_core.moments import check_moment, moment_after
 from asyncio_core.running_loop import _get_running_loop, get_running_loop
 from asyncio_core.task_registry import current_task
 from asyncio_core.timeouts import Timeout
@@ -166,7 +167,12 @@ async def sleep(delay: float, result: Any = None) -> Any:
     With zero or less the other callbacks that are ready get one turn, and no timer is made. Raises
     ValueError where `delay` is not a number (NaN). Source: PEP 3156.
     """
-    if delay <= 0:
+    try:
+        at_once = delay <= 0
+    except ArithmeticError:
+        check_moment(delay, "delay")
+        raise
+    if at_once:
         await __sleep0()
         return result
     if delay != delay:
@@ -261,6 +267,8 @@ async def wait(
         raise ValueError(f"Invalid return_when value: {return_when}")
     if any(map(iscoroutine, futures)):
         raise TypeError("Passing coroutines is forbidden, use tasks explicitly.")
+    if timeout is not None:
+        check_moment(timeout, "timeout")
     await _wait(futures, timeout, return_when)
     done = {future for future in futures if future.done()}
     return done, futures - done
@@ -306,13 +314,21 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
     if timeout is None:
         return await fut
     try:
-        in_time = timeout > 0
-    except TypeError:
+        if not timeout > 0:
+            check_moment(timeout, "timeout")
+            deadline = None
+        else:
+            deadline = moment_after(get_running_loop().time(), timeout, "timeout")
+    except BaseException as exc:
         if iscoroutine(fut):
             fut.close()
-        raise TypeError(f"timeout must be a number or None, not {timeout!r}") from None
-    if in_time:
-        return await _before_deadline(fut, get_running_loop().time() + timeout)
+        if isinstance(exc, TypeError):
+            raise TypeError(f"timeout must be a number or None, not {timeout!r}") from None
+        if isinstance(exc, ArithmeticError):
+            check_moment(timeout, "timeout")
+        raise
+    if deadline is not None:
+        return await _before_deadline(fut, deadline)
     future = ensure_future(fut)
     if future.done():
         return future.result()
@@ -432,6 +448,8 @@ class _AsCompletedIterator:
     __slots__ = ("_arrivals", "_asker", "_left", "_pending", "_timer")
 
     def __init__(self, awaitables: Iterable[Any], timeout: float | None) -> None:
+        if timeout is not None:
+            check_moment(timeout, "timeout")
         loop = _loop_in_charge()
         self._arrivals = _Arrivals()
         self._asker = asker = _asking_task()

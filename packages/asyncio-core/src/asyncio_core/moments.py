@@ -1,0 +1,48 @@
+"""What may be said for a time in seconds: a number that can be told from the clock's.
+
+NaN is before nothing and after nothing. Among timers it would stand still, and let nothing pass that
+lies behind it; so it is refused where it is given, as is what cannot be compared with a clock at all.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def moment_after(now: float, delay: Any, name: str = "delay") -> Any:
+    """Return the moment `delay` seconds after `now`; raises what `check_moment()` does."""
+    try:
+        moment = now + delay
+    except TypeError:
+        # A decimal does not add to the clock, but its NaN is named as that of others is.
+        check_moment(delay, name)
+        raise
+    if moment != moment:
+        raise ValueError(f"{name} must not be NaN, got {delay!r}")
+    return moment
+
+
+def check_moment(value: Any, name: str = "when") -> float:
+    """Return `value` as a float to order it by.
+
+    Raises ValueError with `name` and the value for NaN of any type, and TypeError for what is no number.
+    """
+    try:
+        if value != value or not (value < 0.0 or value >= 0.0):
+            raise ValueError(f"{name} must not be NaN, got {value!r}")
+        moment = float(value)
+    except ValueError:
+        raise
+    except OverflowError:
+        # An int that no float can hold. So far away, one moment is as good as another.
+        return float("inf") if value > 0 else float("-inf")
+    except ArithmeticError:
+        # Decimal's NaN raises InvalidOperation, in place of being neither less nor greater.
+        raise ValueError(f"{name} must not be NaN, got {value!r}") from None
+    except Exception as exc:
+        raise TypeError(f"{name} must be a number, not {value!r}") from exc
+    if moment != moment:
+        raise ValueError(f"{name} must not be NaN, got {value!r}")
+    return moment
