@@ -265,20 +265,6 @@ def test_a_failing_protocol_is_reported_and_hears_more(
     loop.reported.clear()  # type: ignore[attr-defined]
 
 
-def test_an_address_of_the_wrong_kind_ends_the_endpoint(
-    loop: SelectorEventLoop, recorder: Any
-) -> None:
-    async def main() -> None:
-        one = await endpoint(loop, recorder)
-        one.transport.sendto(b"x", "not an address")
-        assert isinstance(await one.lost, TypeError)
-
-    loop.run_until_complete(main())
-    (report,) = loop.reported  # type: ignore[attr-defined]
-    assert report["message"] == "Fatal write error on datagram transport"
-    loop.reported.clear()  # type: ignore[attr-defined]
-
-
 def test_broadcasting_is_allowed_where_asked_for(loop: SelectorEventLoop, recorder: Any) -> None:
     async def main() -> None:
         one = await endpoint(loop, recorder, allow_broadcast=True)

@@ -43,9 +43,8 @@ def needs_lookup(family: int, address: Any) -> bool:
     return not (_is_numeric(family, host) or ("%" in host and ":" in host))
 
 
-def is_of_another_family(family: int, address: Any) -> bool:
-    """Tell whether *address* has a numeric host, but not one for sockets of *family*."""
-    host = address[0]
+def _is_of_another_family(family: int, host: Any) -> bool:
+    """Tell whether *host* is numeric, but not for sockets of *family*."""
     if isinstance(host, (bytes, bytearray)):
         host = host.decode("ascii", "replace")
     return any(_is_numeric(each, host) for each in _INTERNET if each not in (family, None))
@@ -59,23 +58,63 @@ def _is_numeric(family: Any, host: str) -> bool:
     return True
 
 
-class DestinationCheck:
-    """Finds out what is wrong with an address without sending anything there.
+class Destinations:
+    """Judges the addresses that datagrams of one socket are to go to."""
 
-    Python reads an address before it looks at the socket: a socket without a descriptor refuses a bad
-    address as any other does, for every family that there is.
-    """
-
-    __slots__ = ("_reader",)
+    __slots__ = ("_family", "_reader", "_sock", "numeric_host")
 
     def __init__(self, sock: socket.socket) -> None:
-        self._reader = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
-        self._reader.detach()
+        self._sock = sock
+        self._family = sock.family
+        self._reader: socket.socket | None = None
+        # The host of an address that was found to be no name last; most go there again.
+        self.numeric_host: str | None = None
 
-    def __call__(self, address: Any) -> None:
-        """Raise TypeError, ValueError or OverflowError as ``sendto()`` does; never for a good one."""
+    def is_name(self, address: Any) -> bool:
+        """Tell whether *address* has to be looked up, as `needs_lookup()` does.
+
+        Raises :exc:`ValueError` for an address of another family, and for a name what is wrong with the
+        rest.
+        """
+        if not needs_lookup(self._family, address):
+            if self._family in _INTERNET and isinstance(address, tuple) and address:
+                self.numeric_host = address[0]
+            return False
+        if _is_of_another_family(self._family, address[0]):
+            raise ValueError(f"{address!r} is an address of another family than the socket's")
+        self.check(("", *address[1:]))
+        return True
+
+    def check(self, address: Any) -> None:
+        """Raise TypeError, ValueError or OverflowError as ``sendto()`` does for a bad address.
+
+        Nothing is sent: Python reads an address before it looks at the socket, so that one without
+        a descriptor refuses a bad address as any other does, for every family that there is.
+        """
+        reader = self._reader
+        if reader is None:
+            sock = self._sock
+            if not issubclass(type(sock), socket.socket):
+                return  # somebody's own; it will tell
+            reader = socket.socket(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+            reader.detach()
+            self._reader = reader
         try:
-            self._reader.sendto(b"", address)
+            reader.sendto(b"", address)
         except OSError:
             # There is no descriptor, which is the next thing that it finds.
             pass
+
+
+def as_system_reads_it(family: int, address: Any) -> Any:
+    """Write a host that only ``sendto()`` knows as the address that it stands for, in a str."""
+    if family not in _INTERNET:
+        return address
+    host, *rest = address
+    if isinstance(host, (bytes, bytearray)):
+        host = host.decode("ascii")
+    if host == "":
+        host = "0.0.0.0" if family == socket.AF_INET else "::"
+    elif host == "<broadcast>":
+        host = "255.255.255.255"
+    return host, *rest

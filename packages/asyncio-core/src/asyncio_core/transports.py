@@ -168,8 +168,9 @@ class DatagramTransport(BaseTransport):
     def sendto(self, data: bytes | bytearray | memoryview, addr: Any = None) -> None:
         """Send *data* as one datagram, to *addr* or to the address it is connected to.
 
-        Returns at once; a datagram that the socket does not take now is buffered. An empty
-        one is sent too (since Python 3.13).
+        Returns at once; a datagram that the socket does not take now, or whose host is a name
+        that has to be looked up first, is buffered. An empty one is sent too (since Python 3.13).
+        A bad address raises here and costs the endpoint nothing.
         """
         raise NotImplementedError
 

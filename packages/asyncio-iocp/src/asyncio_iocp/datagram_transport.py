@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from asyncio_core.datagram_addresses import Destinations, as_system_reads_it
+from asyncio_core.datagram_lookups import PendingNames
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.transports import DatagramTransport
 from asyncio_core.trsock import socket_facts
@@ -42,6 +44,10 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
         extra: dict[str, Any] | None = None,
     ) -> None:
         self._address = address
+        self._destinations = Destinations(sock)
+        # The address that was found to be in order last, and the one that the system is given for it.
+        self._checked: tuple[Any, Any] = (None, None)
+        self._names: PendingNames | None = None
         super().__init__(loop, sock, protocol, waiter, extra)
         self._connected = self._facts["peername"] is not None
         self._discard_buffer()
@@ -53,6 +59,8 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
         self._buffer = deque()
         self._buffer_size = 0
         self._pending_write = 0
+        if self._names is not None:
+            self._names.cancel()
 
     def get_write_buffer_size(self) -> int:
         return self._buffer_size + self._pending_write
@@ -117,21 +125,76 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send one datagram, which may be empty; see `DatagramTransport.sendto()`.
 
-        Raises TypeError where `data` is not bytes-like, ValueError where the endpoint is bound to
-        another peer than `addr`.
+        A host that is a name is looked up first, without blocking the loop; where that fails the
+        protocol's `error_received()` is told. Raises TypeError where `data` is not bytes-like or
+        there is no address, ValueError where the endpoint is bound to another peer than `addr` or
+        `addr` is of another family, and what else `socket.sendto()` raises for a bad address; the
+        endpoint goes on.
         """
         self._check_sending(data, addr)
         if self._conn_lost:
             self._lost_write("socket.sendto()")
             return
-        waiting = self._buffer
         # A copy: the caller may reuse his buffer at once. And in bytes, whatever the items of a view are.
         data = bytes(data)
+        if self._address is None and (addr is not None or not self._connected):
+            if addr is None:
+                raise TypeError("sendto() needs an address: the endpoint is not connected")
+            if addr != self._checked[0]:
+                if self._destinations.is_name(addr):
+                    self._look_up(data, addr)
+                    return
+                self._destinations.check(addr)
+                self._checked = addr, as_system_reads_it(self._sock.family, addr)
+            addr = self._checked[1]
+        self._transmit(data, addr)
+
+    def _transmit(self, data: bytes, addr: Any) -> None:
+        waiting = self._buffer
         waiting.append((data, addr))
         self._buffer_size += self._header_size + len(data)
         if self._write_fut is None:
             self._loop_writing()
         self._maybe_pause_protocol()
+
+    def _look_up(self, data: bytes, addr: Any) -> None:
+        if self._names is None:
+            self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
+        self._buffer_size += self._header_size + len(data)
+        self._names.add(data, addr)
+        self._maybe_pause_protocol()
+
+    def _looked_up(self, datagrams: list[bytes], addr: Any, failure: Exception | None) -> None:
+        if self._conn_lost:
+            return
+        try:
+            for data in datagrams:
+                self._buffer_size -= len(data) + self._header_size
+            if failure is not None:
+                self._protocol.error_received(failure)
+            elif addr is not None:
+                for data in datagrams:
+                    if not self._conn_lost:
+                        self._transmit(data, addr)
+        finally:
+            self._maybe_resume_protocol()
+            self._end_if_sent()
+
+    def _end_if_sent(self) -> None:
+        """End a transport that is closed when nothing waits any more."""
+        if self._write_fut is not None or self._buffer or self._names:
+            return
+        if self._closing and not self._ending:
+            self._conn_lost += 1
+            self._end_soon(None)
+
+    def close(self) -> None:
+        if self._names and not self._closing:
+            # What waits for its address is sent before the end.
+            self._closing = True
+            self._stop_reading()
+            return
+        super().close()
 
     def _check_sending(self, data: Any, addr: Any) -> None:
         peer = self._address
@@ -171,9 +234,7 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
             self._pending_write = len(data) + self._header_size
             writing.add_done_callback(self._loop_writing)
             break
-        if self._closing and self._write_fut is None and not self._ending:
-            self._conn_lost += 1
-            self._end_soon(None)
+        self._end_if_sent()
         if self._protocol_paused and fut is not None:
             self._context.run(self._maybe_resume_protocol)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import asyncio_core
+
 
 def open_socket() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -315,3 +317,118 @@ def test_datagrams_share_one_context(loop: Any, recorder: Any) -> None:
 
     loop.run_until_complete(main())
     assert seen == ["nothing", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("address", "error"),
+    [
+        (None, TypeError),
+        ("text", TypeError),
+        (("127.0.0.1",), TypeError),
+        (["127.0.0.1", 9], TypeError),
+        (("127.0.0.1", "9"), TypeError),
+        ((None, 9), TypeError),
+        (("127.0.0.1", 99999), OverflowError),
+        (("name.example.test", 99999), OverflowError),
+        (("::1", 9), ValueError),
+        (("127.0.0.1\0", 9), ValueError),
+    ],
+)
+def test_bad_address_is_told_at_the_call_and_the_endpoint_goes_on(
+    loop: Any, endpoint: Any, address: Any, error: type[Exception]
+) -> None:
+    async def main() -> None:
+        transport, told = await endpoint(local_addr=("127.0.0.1", 0))
+        here = transport.get_extra_info("sockname")
+        transport.sendto(b"before", here)
+        with pytest.raises(error):
+            transport.sendto(b"lost", address)
+        transport.sendto(b"after", here)
+        await told.until(lambda: len(told.datagrams) == 2)
+        assert [data for data, _ in told.datagrams] == [b"before", b"after"]
+        assert told.errors == [] and transport.get_write_buffer_size() == 0
+        transport.close()
+        assert await told.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_name_is_looked_up_while_others_are_sent_to(
+    loop: Any, endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Any] = []
+
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> Any:
+        answers.append(loop.create_future())
+        return [(options["family"], options["type"], 17, "", (await answers[-1], port))]
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+
+    async def main() -> None:
+        transport, told = await endpoint(local_addr=("127.0.0.1", 0))
+        here = transport.get_extra_info("sockname")
+        transport.sendto(b"first", ("name.example.test", here[1]))
+        transport.sendto(b"second", ("name.example.test", here[1]))
+        transport.sendto(b"at once", here)
+        await told.until(lambda: len(told.datagrams) == 1)
+        (answer,) = answers
+        answer.set_result("127.0.0.1")
+        await told.until(lambda: len(told.datagrams) == 3)
+        assert [data for data, _ in told.datagrams] == [b"at once", b"first", b"second"]
+
+        transport.sendto(b"lost", ("name.example.test", 9))
+        while len(answers) == 1:
+            await asyncio_core.sleep(0)
+        failure = socket.gaierror(socket.EAI_NONAME, "no such name")
+        answers[1].set_exception(failure)
+        await told.until(lambda: bool(told.errors))
+        assert told.errors == [failure]
+
+        # Closing waits for names.
+        transport.sendto(b"lost", ("name.example.test", 9))
+        transport.close()
+        while len(answers) == 2:
+            await asyncio_core.sleep(0)
+        assert not told.lost.done()
+        answers[2].set_exception(failure)
+        assert await told.lost is None
+        assert transport.get_write_buffer_size() == 0
+
+    loop.run_until_complete(main())
+
+
+def test_aborting_drops_what_waits_for_a_name(
+    loop: Any, endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> Any:
+        await loop.create_future()
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+
+    async def main() -> None:
+        transport, told = await endpoint(local_addr=("127.0.0.1", 0))
+        transport.sendto(b"lost", ("name.example.test", 9))
+        transport.abort()
+        assert await told.lost is None
+        await asyncio_core.sleep(0)
+        assert asyncio_core.all_tasks() == {asyncio_core.current_task()}
+
+    loop.run_until_complete(main())
+
+
+def test_hosts_that_are_no_str_are_written_as_one(
+    loop: Any, endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Any] = []
+
+    async def main() -> None:
+        transport, told = await endpoint(local_addr=("127.0.0.1", 0))
+        monkeypatch.setattr(transport, "_transmit", lambda data, address: sent.append(address))
+        for host in (b"127.0.0.1", bytearray(b"127.0.0.1"), "", "<broadcast>"):
+            transport.sendto(b"x", (host, 9))
+        transport.close()
+        await told.lost
+
+    loop.run_until_complete(main())
+    hosts = ["127.0.0.1", "127.0.0.1", "0.0.0.0", "255.255.255.255"]
+    assert sent == [(host, 9) for host in hosts]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 
+from asyncio_core.datagram_addresses import Destinations
+from asyncio_core.datagram_lookups import PendingNames
 from asyncio_core.transports import DatagramTransport
 from asyncio_selectors.transport_base import _SelectorTransport
 
@@ -18,6 +21,14 @@ if TYPE_CHECKING:
 __all__ = ("_SelectorDatagramTransport",)
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
+
+# What get_extra_info() tells of the datagram that is being handed over.
+_OF_THE_DATAGRAM = ("gro_segment_size", "truncated")
+
+# From linux/udp.h: datagrams of one size from one sender are received as one.
+_UDP_GRO = 104
+# Bytes for that size, and for what else a program has asked the system to tell with a datagram.
+_ANCILLARY_ROOM = 1024
 
 # No UDP datagram is longer. Short of the sizes where the allocator begins to map pages per read.
 _LONGEST_UDP = 64 * 1024
@@ -41,12 +52,43 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
     ) -> None:
         super().__init__(loop, sock, protocol, extra, None, context)
         self._address = address
-        if sock.family in _INTERNET:
+        self._family = sock.family
+        if self._family in _INTERNET:
             self.max_size = _LONGEST_UDP
+        self._destinations = Destinations(sock)
+        self._names: PendingNames | None = None
+        # Whether somebody asks what is told beside a datagram, and what was told beside the last one.
+        self._details = False
+        self._told: dict[str, Any] = {}
         loop.call_soon(self._begin, waiter, context=self._context)
+
+    def _begin(self, waiter: Any) -> None:
+        super()._begin(waiter)
+        sock = self._sock
+        if sys.platform == "linux" and sock is not None and self._family in _INTERNET:
+            try:
+                self._details = self._details or bool(sock.getsockopt(socket.IPPROTO_UDP, _UDP_GRO))
+            except OSError:
+                pass  # another protocol, or an old kernel
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Tell a fact about the endpoint, or about the datagram that is being handed over.
+
+        "truncated" is whether it was longer than `max_size` bytes; "gro_segment_size" the size in bytes
+        of the datagrams that it is made of, where the socket option `UDP_GRO` is set and joined some
+        (the last one may be shorter), else None. The first question should be asked in
+        `connection_made()`: what is told beside datagrams is received from then on.
+        """
+        if name in _OF_THE_DATAGRAM:
+            self._details = hasattr(socket.socket, "recvmsg")
+            return self._told.get(name, default)
+        return super().get_extra_info(name, default)
 
     def _read_ready(self) -> None:
         if self._conn_lost:
+            return
+        if self._details:
+            self._read_with_details()
             return
         try:
             received = self._sock.recvfrom(self.max_size)
@@ -56,6 +98,23 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             self._call_failed(exc, "read")
             return
         self._protocol.datagram_received(*received)
+
+    def _read_with_details(self) -> None:
+        # Files that come with a datagram (Unix) are nobody's: without room the system drops them.
+        room = _ANCILLARY_ROOM if self._family in _INTERNET else 0
+        try:
+            data, told, flags, sender = self._sock.recvmsg(self.max_size, room)
+        except (BlockingIOError, InterruptedError):
+            return
+        except BaseException as exc:
+            self._call_failed(exc, "read")
+            return
+        size = None
+        for level, kind, value in told:
+            if level == socket.IPPROTO_UDP and kind == _UDP_GRO:
+                size = int.from_bytes(value[:4], sys.byteorder)
+        self._told = {"truncated": bool(flags & socket.MSG_TRUNC), "gro_segment_size": size}
+        self._protocol.datagram_received(data, sender)
 
     def _call_failed(self, exc: BaseException, action: str) -> None:
         """Errors of the system are the protocol's to hear, and seldom about this very datagram.
@@ -72,8 +131,11 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send one datagram, which may be empty; see `DatagramTransport.sendto()`.
 
-        Raises TypeError where `data` is not bytes-like, ValueError where the endpoint is bound to
-        another peer than `addr`.
+        A host that is a name is looked up first, without blocking the loop; where that fails the
+        protocol's `error_received()` is told. Raises TypeError where `data` is not bytes-like or
+        there is no address, ValueError where the endpoint is bound to another peer than `addr` or
+        `addr` is of another family, and what else `socket.sendto()` raises for a bad address; the
+        endpoint goes on.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(
@@ -84,20 +146,43 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             if addr is not None and addr != peer:
                 raise ValueError(f"Invalid address: must be None or {peer}")
             addr = peer
+        if isinstance(data, memoryview) and not data.c_contiguous:
+            data = bytes(data)
         if self._conn_lost:
             self._lost_write()
             return
+        if peer is None and self._extra["peername"] is None:
+            if addr is None:
+                raise TypeError("sendto() needs an address: the endpoint is not connected")
+            known = self._destinations
+            host = addr[0] if type(addr) is tuple and addr else None
+            if (type(host) is not str or host != known.numeric_host) and known.is_name(addr):
+                self._look_up(bytes(data), addr)
+                return
+            if self._chunks:
+                # What is wrong with it would show later, when nobody can tell whose it was.
+                known.check(addr)
+        self._transmit(data, addr)
+
+    def _transmit(self, data: Any, addr: Any) -> None:
         if not self._chunks:
-            if self._send(data, addr):
+            try:
+                if self._send(data, addr):
+                    return
+            except (TypeError, ValueError, OverflowError):
+                raise  # a bad address
+            except BaseException as exc:
+                self._call_failed(exc, "write")
                 return
             self._add_writer(self._sendto_ready)
-        # A copy: the caller may reuse his buffer at once.
-        self._buffer.append((bytes(data), addr))
+        # A copy: the caller may reuse his buffer at once. In bytes, whatever the items of a view are.
+        data = bytes(data)
+        self._buffer.append((data, addr))
         self._buffer_size += len(data) + self._header_size
         self._maybe_pause_protocol()
 
     def _send(self, data: Any, addr: Any) -> bool:
-        """Send or fail for good: True. False where the socket would block."""
+        """Send: True. False where the socket would block."""
         connected = self._extra["peername"] is not None
         try:
             if connected:
@@ -106,16 +191,61 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
                 self._sock.sendto(data, addr)
         except (BlockingIOError, InterruptedError):
             return False
-        except BaseException as exc:
-            self._call_failed(exc, "write")
         return True
+
+    # Names.
+
+    def _look_up(self, data: bytes, addr: Any) -> None:
+        if self._names is None:
+            self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
+        self._buffer_size += len(data) + self._header_size
+        self._names.add(data, addr)
+        self._maybe_pause_protocol()
+
+    def _looked_up(self, datagrams: list[bytes], addr: Any, failure: Exception | None) -> None:
+        if self._conn_lost:
+            return
+        try:
+            for data in datagrams:
+                self._buffer_size -= len(data) + self._header_size
+            if failure is not None:
+                self._protocol.error_received(failure)
+            elif addr is not None:
+                for data in datagrams:
+                    if not self._conn_lost:
+                        self._transmit(data, addr)
+        finally:
+            self._maybe_resume_protocol()
+            self._end_if_sent()
+
+    def _end_if_sent(self) -> None:
+        """End a transport that is closed when nothing waits any more."""
+        if self._closing and not (self._conn_lost or self._chunks or self._names):
+            self._conn_lost += 1
+            self._call_connection_lost(None)
+
+    def close(self) -> None:
+        if self._names and not self._closing:
+            # What waits for its address is sent before the end, as is what waits for room.
+            self._closing = True
+            self._loop._remove_reader(self._sock_fd)
+            return
+        super().close()
+
+    def _discard_buffer(self) -> None:
+        super()._discard_buffer()
+        if self._names is not None:
+            self._names.cancel()
 
     def _sendto_ready(self) -> None:
         queue = self._buffer
         while queue:
             data, addr = queue[0]
-            if not self._send(data, addr):
-                break
+            try:
+                if not self._send(data, addr):
+                    break
+            except BaseException as exc:
+                self._call_failed(exc, "write")
             if self._conn_lost:
                 # Closed by the error, or by the protocol that was told of it.
                 return
@@ -125,8 +255,5 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
         self._maybe_resume_protocol()
         if queue or self._conn_lost:
             return
-        self._buffer_size = 0
         self._loop._remove_writer(self._sock_fd)
-        if self._closing:
-            self._conn_lost += 1
-            self._call_connection_lost(None)
+        self._end_if_sent()
