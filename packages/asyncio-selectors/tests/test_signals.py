@@ -190,3 +190,111 @@ def test_signals_of_a_forked_child_do_not_reach_the_parents_loop(
         loop.remove_signal_handler(signal.SIGUSR1)
 
     loop.run_until_complete(main())
+
+
+def test_no_signal_is_lost_behind_many_others(loop: SelectorEventLoop, capfd: Any) -> None:
+    """The pair has room for a few hundred numbers while the loop is busy with something else."""
+    seen: list[int] = []
+
+    async def main() -> None:
+        came = loop.create_future()
+        loop.add_signal_handler(signal.SIGUSR1, seen.append, signal.SIGUSR1)
+        loop.add_signal_handler(signal.SIGTERM, came.set_result, None)
+        for _ in range(2000):
+            signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio_core.wait_for(came, 20)
+        await asyncio_core.sleep(0.01)
+        loop.remove_signal_handler(signal.SIGTERM)
+        # And as usual afterwards.
+        before = len(seen)
+        signal.raise_signal(signal.SIGUSR1)
+        await asyncio_core.sleep(0.01)
+        assert len(seen) == before + 1
+        loop.remove_signal_handler(signal.SIGUSR1)
+
+    loop.run_until_complete(main())
+    assert len(seen) > 100
+    # Nothing was lost, so there is nothing to say.
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_each_signal_is_handled_once(loop: SelectorEventLoop, full: bool) -> None:
+    seen: list[int] = []
+    rounds = 300
+
+    async def main() -> None:
+        loop.add_signal_handler(signal.SIGUSR1, seen.append, 1)
+        for _ in range(rounds):
+            count = len(seen)
+            signal.raise_signal(signal.SIGUSR1)
+            if full:
+                await asyncio_core.sleep(0)
+            while len(seen) == count:
+                await asyncio_core.sleep(0)
+        await asyncio_core.sleep(0.01)
+        loop.remove_signal_handler(signal.SIGUSR1)
+
+    loop.run_until_complete(main())
+    assert len(seen) == rounds
+
+
+def test_a_wakeup_descriptor_that_another_sets_later_silences_nobody(
+    loop: SelectorEventLoop,
+) -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        for sock in (left, right):
+            sock.setblocking(False)
+        seen: list[int] = []
+
+        def came() -> None:
+            seen.append(1)
+            loop.stop()
+
+        loop.add_signal_handler(signal.SIGUSR1, came)
+        signal.set_wakeup_fd(right.fileno())
+        for count in (1, 2, 3):
+            # While the loop waits.
+            timer = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGUSR1))
+            timer.start()
+            loop.run_forever()
+            timer.join()
+            assert len(seen) == count
+        assert left.recv(10) == bytes([signal.SIGUSR1] * 3)
+        loop.remove_signal_handler(signal.SIGUSR1)
+        # It stays theirs.
+        assert signal.set_wakeup_fd(-1) == right.fileno()
+
+
+def test_a_signal_that_cannot_be_written_arrives(loop: SelectorEventLoop) -> None:
+    """As in a sandbox, or where the pair is closed behind the loop's back."""
+    loop.add_signal_handler(signal.SIGUSR1, loop.stop)
+    signal.set_wakeup_fd(-1)
+    for _ in range(3):
+        timer = threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.start()
+        loop.run_forever()
+        timer.join()
+    loop.remove_signal_handler(signal.SIGUSR1)
+
+
+def test_removing_gives_the_default_back_as_documented(loop: SelectorEventLoop) -> None:
+    before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        loop.add_signal_handler(signal.SIGUSR2, print)
+        loop.remove_signal_handler(signal.SIGUSR2)
+        assert signal.getsignal(signal.SIGUSR2) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_loops_after_one_another_hear_of_the_same_signal() -> None:
+    for _ in range(2):
+        made = SelectorEventLoop()
+        made.add_signal_handler(signal.SIGUSR1, made.stop)
+        signal.set_wakeup_fd(-1)
+        signal.raise_signal(signal.SIGUSR1)
+        made.run_forever()
+        made.close()

@@ -267,17 +267,22 @@ class Server(AbstractServer):
         for sock in sockets:
             sock.listen(self._backlog)
         self._serving = True
-        for sock in sockets:
-            self._loop._start_serving(
-                self._protocol_factory,
-                sock,
-                self._ssl_context,
-                self,
-                self._backlog,
-                self._ssl_handshake_timeout,
-                self._ssl_shutdown_timeout,
-                context=self._context,
-            )
+        try:
+            for sock in sockets:
+                self._loop._start_serving(
+                    self._protocol_factory,
+                    sock,
+                    self._ssl_context,
+                    self,
+                    self._backlog,
+                    self._ssl_handshake_timeout,
+                    self._ssl_shutdown_timeout,
+                    context=self._context,
+                )
+        except BaseException:
+            # The system watches no more descriptors, say. It can be tried again.
+            self._serving = False
+            raise
 
 
 class ServingPart(ResolvingPart):

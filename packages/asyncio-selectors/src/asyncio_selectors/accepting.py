@@ -15,6 +15,7 @@ from asyncio_core import constants
 from asyncio_core.accepted import AcceptedPart, concerns_one_connection, concerns_resources
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.trsock import TransportSocket
+from asyncio_selectors.poller import GONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,5 +168,14 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     def _end_rest(
         self, protocol_factory: Callable[[], BaseProtocol], sock: socket.socket, *terms: Any
     ) -> None:
-        del self._resting[sock.fileno()]
-        self._start_serving(protocol_factory, sock, *terms)
+        fd = sock.fileno()
+        del self._resting[fd]
+        try:
+            self._start_serving(protocol_factory, sock, *terms)
+        except OSError as exc:
+            # No room in the poller either. That there is a rest was reported at its beginning.
+            if exc.errno in GONE:
+                raise
+            self._resting[fd] = self.call_later(
+                constants.ACCEPT_RETRY_DELAY, self._end_rest, protocol_factory, sock, *terms
+            )

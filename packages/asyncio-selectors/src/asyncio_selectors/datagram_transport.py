@@ -175,6 +175,8 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
                 self._call_failed(exc, "write")
                 return
             self._add_writer(self._sendto_ready)
+            if self._conn_lost:
+                return
         # A copy: the caller may reuse his buffer at once. In bytes, whatever the items of a view are.
         data = bytes(data)
         self._buffer.append((data, addr))

@@ -1,11 +1,20 @@
-"""epoll, the mechanism of Linux."""
+"""epoll, the mechanism of Linux.
+
+What epoll watches are files, and it reports them by the numbers that they had. Where a file lives on in
+a duplicate or in a forked child after its number was closed here, nobody can take it out any more:
+it is reported for ever, under a number that belongs to nobody or to another file. The way to be rid
+of it is another epoll set. One is made where an unknown number is reported twice, or where poll(2)
+knows nothing of what epoll reports of a number whose file was closed before it was taken out.
+"""
 
 from __future__ import annotations
 
+import os
 import select
+import time
 from selectors import EVENT_READ, EVENT_WRITE
 
-from asyncio_selectors.poller import Poller
+from asyncio_selectors.poller import GONE, Poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +24,12 @@ __all__ = ("EpollPoller",)
 
 # More than this in one call only lengthens the turn of the loop; what is left is ready next time.
 _MOST_EVENTS = 1024
+
+# How many reports of a number that was closed too early are compared with what poll() says.
+_DOUBTS = 8
+
+# Seconds after which making another set is tried again, where the system had no room for it.
+_RENEWAL_DELAY = 1.0
 
 
 class EpollPoller(Poller):
@@ -33,21 +48,112 @@ class EpollPoller(Poller):
     def __init__(self) -> None:
         super().__init__()
         self._epoll = select.epoll()
+        # Numbers that were closed before they were taken out, with how many reports are doubted.
+        self._suspects: dict[int, int] = {}
+        # Numbers that were reported though nobody watches them.
+        self._unknown: set[int] = set()
+        self._no_renewal_before = 0.0
 
     def _watch(self, fd: int, events: int) -> None:
-        self._epoll.register(fd, self._FLAGS[events])
+        try:
+            self._epoll.register(fd, self._FLAGS[events])
+        except FileExistsError:
+            # Closed behind our back, and the same file has the same number once more.
+            self._epoll.modify(fd, self._FLAGS[events])
 
     def _rewatch(self, fd: int, old: int, new: int) -> None:
-        self._epoll.modify(fd, self._FLAGS[new])
+        try:
+            self._epoll.modify(fd, self._FLAGS[new])
+        except FileNotFoundError:
+            self._suspect(fd)
+            raise
 
     def _unwatch(self, fd: int, events: int) -> None:
-        self._epoll.unregister(fd)
+        try:
+            self._epoll.unregister(fd)
+        except OSError:
+            self._suspect(fd)
+            raise
 
     def _wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
         # The call rounds up to whole milliseconds by itself, so no timer finds itself early.
         # It also refuses to be asked for no events at all.
         most = min(len(self._keys), _MOST_EVENTS) or 1
         return self._epoll.poll(timeout, most)
+
+    # Reports of files that are gone.
+
+    def _suspect(self, fd: int) -> None:
+        self._suspects[fd] = _DOUBTS
+        self._wait = self._wait_doubting  # type: ignore[method-assign]
+
+    def _wait_doubting(self, timeout: float | None) -> Iterable[tuple[int, int]]:
+        found = list(EpollPoller._wait(self, timeout))
+        suspects = self._suspects
+        for fd, flags in found:
+            doubts = suspects.get(fd)
+            if doubts is None:
+                continue
+            if self._is_true(fd, flags):
+                suspects[fd] = doubts - 1
+                if doubts == 1:
+                    del suspects[fd]
+            elif self._renew():
+                # What is true will be reported by the other set.
+                return ()
+        if not suspects:
+            del self._wait
+        return found
+
+    def _is_true(self, fd: int, flags: int) -> bool:
+        """Ask poll(), which looks at the file that has the number now."""
+        key = self._keys.get(fd)
+        if key is None:
+            return False
+        poll = select.poll()
+        # Its flags have the values of epoll's.
+        poll.register(fd, self._FLAGS[key.events])
+        return not any(flags & ~seen for _, seen in poll.poll(0) or ((fd, 0),))
+
+    def _found_nothing(self, found: Iterable[tuple[int, int]]) -> None:
+        super()._found_nothing(found)
+        for fd, _ in found:
+            if fd in self._keys:
+                self._suspect(fd)
+
+    def _found_unknown(self, fd: int) -> None:
+        if fd not in self._unknown:
+            self._unknown.add(fd)
+        else:
+            self._renew()
+
+    def _renew(self) -> bool:
+        """Put another epoll set in the place of this one, under the same number."""
+        now = time.monotonic()
+        if now < self._no_renewal_before:
+            return False
+        fresh = None
+        try:
+            fresh = select.epoll()
+            for fd, key in self._keys.items():
+                try:
+                    fresh.register(fd, self._FLAGS[key.events])
+                except OSError as exc:
+                    if exc.errno not in GONE:
+                        raise
+            os.dup2(fresh.fileno(), self._epoll.fileno(), inheritable=False)
+        except OSError:
+            self._no_renewal_before = now + _RENEWAL_DELAY
+            return False
+        finally:
+            if fresh is not None:
+                fresh.close()
+        self._suspects.clear()
+        self._unknown.clear()
+        return True
+
+    def rouse(self) -> tuple[int, ...]:
+        return self._rouse()
 
     def fileno(self) -> int:
         """Return the descriptor of the epoll instance itself."""

@@ -36,10 +36,16 @@ if sys.platform != "linux" and sys.platform != "win32":
                     self._kqueue.control([select.kevent(fd, kind, action)], 0, 0)
 
         def _watch(self, fd: int, events: int) -> None:
-            self._apply(fd, events, select.KQ_EV_ADD)
+            try:
+                self._apply(fd, events, select.KQ_EV_ADD)
+            except OSError:
+                self._unwatch(fd, events)
+                raise
 
         def _rewatch(self, fd: int, old: int, new: int) -> None:
-            self._apply(fd, new & ~old, select.KQ_EV_ADD)
+            # Closing a file takes its filters along; adding one that is there changes nothing.
+            added = new if new == old else new & ~old
+            self._apply(fd, added, select.KQ_EV_ADD)
             try:
                 self._apply(fd, old & ~new, select.KQ_EV_DELETE)
             except OSError:
@@ -64,6 +70,9 @@ if sys.platform != "linux" and sys.platform != "win32":
                 (event.ident, EVENT_READ if event.filter == reading else EVENT_WRITE)
                 for event in self._kqueue.control(None, most, limit)
             ]
+
+        def rouse(self) -> tuple[int, ...]:
+            return self._rouse()
 
         def fileno(self) -> int:
             """Return the descriptor of the kqueue itself."""

@@ -35,6 +35,7 @@ class PollPoller(Poller):
         self._poll.register(fd, self._FLAGS[events])
 
     def _rewatch(self, fd: int, old: int, new: int) -> None:
+        self._check_open(fd)
         self._poll.modify(fd, self._FLAGS[new])
 
     def _unwatch(self, fd: int, events: int) -> None:
@@ -43,4 +44,9 @@ class PollPoller(Poller):
     def _wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
         # Milliseconds, rounded up: waking early would turn a short timer into a busy loop.
         limit = None if timeout is None else max(0, math.ceil(timeout * 1000))
-        return self._poll.poll(limit)
+        found = self._poll.poll(limit)
+        for fd, flags in found:
+            if flags & select.POLLNVAL:
+                # Closed behind our back: it would be reported for ever.
+                self.unregister(fd)
+        return found

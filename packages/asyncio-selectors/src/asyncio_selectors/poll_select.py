@@ -35,19 +35,35 @@ class SelectPoller(Poller):
         self._writing.discard(fd)
 
     def _rewatch(self, fd: int, old: int, new: int) -> None:
+        self._check_open(fd)
         self._unwatch(fd, old)
         self._watch(fd, new)
 
     def _wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
         limit = None if timeout is None else max(timeout, 0)
-        if sys.platform == "win32":
-            readable, writable = self._wait_winsock(limit)
-        else:
-            readable, writable, _ = select.select(self._reading, self._writing, (), limit)
+        try:
+            if sys.platform == "win32":
+                readable, writable = self._wait_winsock(limit)
+            else:
+                readable, writable, _ = select.select(self._reading, self._writing, (), limit)
+        except OSError as exc:
+            if not self._forget_closed():
+                raise exc
+            return ()
         flags = dict.fromkeys(readable, EVENT_READ)
         for fd in writable:
             flags[fd] = flags.get(fd, 0) | EVENT_WRITE
         return flags.items()
+
+    def _forget_closed(self) -> bool:
+        """Forget what was closed behind our back; return whether there was something."""
+        before = len(self._keys)
+        for fd in list(self._keys):
+            try:
+                select.select((fd,), (), (), 0)
+            except OSError:
+                self.unregister(fd)
+        return len(self._keys) < before
 
     if sys.platform == "win32":
 

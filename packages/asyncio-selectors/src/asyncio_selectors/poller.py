@@ -7,10 +7,16 @@ call per event lie between the system's answer and the queue.
 
 The data registered with a descriptor is a pair `(reader, writer)` of handles, either of them None.
 Programs that use a poller as a plain selector may register anything; they call `select()` then.
+
+A number says nothing about the file behind it. Programs close descriptors that are watched, and the
+next file gets their number; so whoever changes a registration has the system told, also where the
+events stay the same, and learns that the file is gone.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 
@@ -26,7 +32,10 @@ if TYPE_CHECKING:
 else:
     _KeyMapping = dict
 
-__all__ = ("Poller", "descriptor_of", "key_of")
+__all__ = ("GONE", "Poller", "descriptor_of", "key_of")
+
+# What the system says of a registration whose file was closed: its number is free, or another's.
+GONE = frozenset({errno.ENOENT, errno.EBADF})
 
 
 def descriptor_of(fileobj: Any) -> int:
@@ -142,15 +151,22 @@ class Poller(BaseSelector):
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
-        """Change the events or the data; the system is told only where the events differ."""
+        """Change the events or the data.
+
+        Raises KeyError where `fileobj` is not watched, and OSError where the system refuses; then
+        everything is as it was, except that a file that was closed (ENOENT, EBADF) is forgotten.
+        """
         _check_events(events)
         key = self._keys[fileobj]
-        if events != key.events:
-            try:
-                self._rewatch(key.fd, key.events, events)
-            except BaseException:
+        try:
+            self._rewatch(key.fd, key.events, events)
+        except OSError as exc:
+            if exc.errno in GONE:
                 self.unregister(key.fd)
                 raise
+            if events & ~key.events or events == key.events:
+                raise
+            # It goes on reporting too much, and is told again when it does.
         new = self._keys[key.fd] = SelectorKey(key.fileobj, key.fd, events, data)
         return new
 
@@ -173,7 +189,9 @@ class Poller(BaseSelector):
         keys = self._keys
         for fd, flags in self._wait(timeout):
             key = keys.get(fd)
-            if key is not None:
+            if key is None:
+                self._found_unknown(fd)
+            else:
                 events = EVENT_READ if flags & self._for_reader else 0
                 if flags & self._for_writer:
                     events |= EVENT_WRITE
@@ -187,9 +205,11 @@ class Poller(BaseSelector):
         lookup = self._keys.get
         for_reader = self._for_reader
         for_writer = self._for_writer
-        for fd, flags in self._wait(timeout):
+        found = self._wait(timeout)
+        for fd, flags in found:
             key = lookup(fd)
             if key is None:
+                self._found_unknown(fd)
                 continue
             reader, writer = key.data
             if reader is not None and flags & for_reader:
@@ -202,6 +222,54 @@ class Poller(BaseSelector):
                     self._drop(fd, EVENT_WRITE)
                 else:
                     ready.append(writer)
+        if found and not ready:
+            self._found_nothing(found)
+
+    def _found_nothing(self, found: Iterable[tuple[int, int]]) -> None:
+        """Tell the system once more what is watched, as what it reports concerns nobody."""
+        for fd, _ in found:
+            key = self._keys.get(fd)
+            if key is not None:
+                try:
+                    self._rewatch(fd, key.events, key.events)
+                except OSError:
+                    # Next time, then.
+                    pass
+
+    def _check_open(self, fd: int) -> None:
+        """Raise FileNotFoundError where the object that was registered for `fd` is closed.
+
+        For mechanisms that know numbers only.
+        """
+        fileobj = self._keys[fd].fileobj
+        if not isinstance(fileobj, int):
+            try:
+                open_one = descriptor_of(fileobj) == fd
+            except ValueError:
+                open_one = False
+            if not open_one:
+                raise FileNotFoundError(errno.ENOENT, f"{fileobj!r} was closed")
+
+    def _found_unknown(self, fd: int) -> None:
+        """Note that the system reports a number that nobody watches."""
+
+    def rouse(self) -> tuple[int, ...]:
+        """End a wait in another thread, where the mechanism can be told of something meanwhile.
+
+        Returns the descriptors that did it, which the caller closes after the wait.
+        """
+        return ()
+
+    def _rouse(self) -> tuple[int, ...]:
+        # The end of a pipe for writing is ready from the beginning.
+        ends = os.pipe()
+        try:
+            self._watch(ends[1], EVENT_WRITE)
+        except BaseException:
+            for end in ends:
+                os.close(end)
+            raise
+        return ends
 
     def _drop(self, fd: int, event: int) -> None:
         """Forget half of a registration whose handle was cancelled from outside."""

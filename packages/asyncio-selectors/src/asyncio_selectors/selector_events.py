@@ -8,20 +8,21 @@ sending_files.py, and the transports.
 
 from __future__ import annotations
 
-import socket
+import socket  # noqa: TC003
 import weakref
-from selectors import EVENT_READ, EVENT_WRITE
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from asyncio_core import log
 from asyncio_core.faces import make_face
 from asyncio_core.handles import Handle
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
-from asyncio_selectors.poller import Poller, descriptor_of, key_of
+from asyncio_selectors.poller import GONE, Poller, descriptor_of, key_of
 from asyncio_selectors.poller_choice import best_poller
 from asyncio_selectors.sockets import SocketCalls
 from asyncio_selectors.stream_transport import _HAS_SENDMSG, _SelectorSocketTransport
 from asyncio_selectors.transport_base import _SelectorTransport
+from asyncio_selectors.waking import WakingUp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,19 +48,12 @@ __all__ = ("BaseSelectorEventLoop",)
 # Re-exported: the standard module of this name has them.
 _FACE = (_HAS_SENDMSG, _SelectorTransport)
 
-_WAKE_BYTE = b"\0"
 
-
-class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
+class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
     """A loop over a poller: by default the best that the system has, or any `selectors.BaseSelector`.
 
     The loop owns the poller and closes it. See PEP 3156.
     """
-
-    _ssock: Any = None
-    _csock: Any = None
-    # A byte is under way to the loop; another one would not wake it earlier.
-    _waking = False
 
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         super().__init__()
@@ -121,71 +115,18 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
         self._listening.clear()
         self._give_spare()
 
-    # Waking up. A socket pair and not something leaner, because the interpreter writes the numbers
-    # of signals into it.
-
-    def _make_self_pipe(self) -> None:
-        pair = socket.socketpair()
-        for end in pair:
-            end.setblocking(False)
-        self._ssock, self._csock = pair
-        self._internal_fds = 1
-        self._add_reader(self._ssock.fileno(), self._read_from_self)
-
-    def _close_self_pipe(self) -> None:
-        if self._ssock is None:
-            return
-        self._remove_reader(self._ssock.fileno())
-        self._ssock.close()
-        self._csock.close()
-        self._ssock = self._csock = None
-        self._internal_fds = 0
-
-    def _read_from_self(self) -> None:
-        room = 4096
-        data = None
-        while data is None or len(data) == room:
-            try:
-                data = self._ssock.recv(room)
-            except InterruptedError:
-                continue
-            except BlockingIOError:
-                break
-            self._process_self_data(data)
-        # Only now that nothing is read any more: a byte swallowed after this line would leave the
-        # flag set for ever. Whoever found it set has queued his handle before he looked, and
-        # the next turn finds that handle.
-        self._waking = False
-
-    def _process_self_data(self, data: bytes) -> None:
-        """Take what woke the loop; loops with signals override it."""
-
-    def _write_to_self(self) -> None:
-        # Called from any thread, also while the loop closes in its own.
-        csock = self._csock
-        if csock is None or self._waking:
-            return
-        self._waking = True
-        try:
-            csock.send(_WAKE_BYTE)
-        except OSError:
-            # Full: then it wakes anyway. Closed: then there is nobody to wake.
-            if self._debug:
-                log.logger.debug(
-                    "Fail to write a null byte into the self-pipe socket", exc_info=True
-                )
-        except BaseException:
-            self._waking = False
-            raise
-
     # Readers and writers.
 
     def _ensure_fd_no_transport(self, fd: Any) -> int:
         """Return the number of `fd`; raise RuntimeError where a transport owns it."""
         fd = descriptor_of(fd)
         transport = self._transports.get(fd)
-        if transport is not None and not transport.is_closing():
-            raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
+        if transport is not None:
+            end_if_closed = getattr(transport, "_end_if_closed", None)
+            if end_if_closed is not None:
+                end_if_closed()
+            if not transport.is_closing():
+                raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
         return fd  # type: ignore[no-any-return]
 
     def _watched_number(self, fd: Any) -> int:
@@ -221,15 +162,14 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     ) -> Handle:
         self._check_closed()
         handle = Handle(callback, args, self, context)
-        selector = self._selector
         key = self._key(fd)
-        if key is None:
-            selector.register(fd if fileobj is None else fileobj, EVENT_READ, (handle, None))
-        else:
+        if key is not None:
             former, writer = key.data
-            selector.modify(fd, key.events | EVENT_READ, (handle, writer))
-            if former is not None:
-                former.cancel()
+            if self._change(key, key.events | EVENT_READ, (handle, writer)):
+                if former is not None:
+                    former.cancel()
+                return handle
+        self._selector.register(fd if fileobj is None else fileobj, EVENT_READ, (handle, None))
         return handle
 
     def _add_writer(
@@ -242,16 +182,44 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     ) -> Handle:
         self._check_closed()
         handle = Handle(callback, args, self, context)
-        selector = self._selector
         key = self._key(fd)
-        if key is None:
-            selector.register(fd if fileobj is None else fileobj, EVENT_WRITE, (None, handle))
-        else:
+        if key is not None:
             reader, former = key.data
-            selector.modify(fd, key.events | EVENT_WRITE, (reader, handle))
-            if former is not None:
-                former.cancel()
+            if self._change(key, key.events | EVENT_WRITE, (reader, handle)):
+                if former is not None:
+                    former.cancel()
+                return handle
+        self._selector.register(fd if fileobj is None else fileobj, EVENT_WRITE, (None, handle))
         return handle
+
+    def _change(self, key: SelectorKey, events: int, data: tuple[Any, Any]) -> bool:
+        """Change a registration; return False where its file is gone, and with it the registration.
+
+        The number may be another file's by then, which has nothing to do with the former handles.
+        """
+        selector = self._selector
+        fd = key.fd
+        try:
+            if self._poller is None and events == key.events and isinstance(selector, BaseSelector):
+                # Selectors of others believe that nothing has changed.
+                selector.unregister(fd)
+                selector.register(key.fileobj, events, data)
+            else:
+                selector.modify(fd, events, data)
+        except OSError as exc:
+            if exc.errno not in GONE:
+                raise
+        except ValueError:
+            # Its object is closed.
+            pass
+        else:
+            return True
+        if key_of(selector, fd) is not None:
+            selector.unregister(fd)
+        for handle in key.data:
+            if handle is not None:
+                handle.cancel()
+        return False
 
     def _watch_reading(self, fd: int, callback: Callable[[], object], context: Context) -> None:
         self._add_reader(fd, callback, context=context)
@@ -262,17 +230,15 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     def _remove_reader(self, fd: int) -> bool:
         if self._closed:
             return False
-        selector = self._selector
         key = self._key(fd)
         if key is None:
             return False
         handle, writer = key.data
         events = key.events & ~EVENT_READ
-        if events:
-            if events != key.events:
-                selector.modify(fd, events, (None, writer))
-        else:
-            selector.unregister(fd)
+        if not events:
+            self._selector.unregister(fd)
+        elif events != key.events:
+            self._change(key, events, (None, writer))
         if handle is None:
             return False
         handle.cancel()
@@ -281,17 +247,15 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop):
     def _remove_writer(self, fd: int) -> bool:
         if self._closed:
             return False
-        selector = self._selector
         key = self._key(fd)
         if key is None:
             return False
         reader, handle = key.data
         events = key.events & ~EVENT_WRITE
-        if events:
-            if events != key.events:
-                selector.modify(fd, events, (reader, None))
-        else:
-            selector.unregister(fd)
+        if not events:
+            self._selector.unregister(fd)
+        elif events != key.events:
+            self._change(key, events, (reader, None))
         if handle is None:
             return False
         handle.cancel()
@@ -403,5 +367,5 @@ def __getattr__(name: str) -> Any:
 
 make_face(
     __name__,
-    ("accepting", "datagram_transport", "sockets", "stream_transport", "transport_base"),
+    ("accepting", "datagram_transport", "sockets", "stream_transport", "transport_base", "waking"),
 )

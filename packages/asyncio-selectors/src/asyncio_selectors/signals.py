@@ -3,6 +3,11 @@
 The interpreter's C-level handler writes the number of each signal into the loop's own socket pair (the
 wake-up descriptor of `signal.set_wakeup_fd()`); reading it there, the loop runs the handle that
 belongs to the number, as any other callback and at a moment when everything is in order.
+
+Numbers get lost: the pair holds a few hundred, and another library may have set a wake-up descriptor of
+its own meanwhile. The Python-level handler, which the interpreter runs whatever became of the number,
+keeps count; a signal whose number has not come by the next turn is handled without it. So the
+descriptor of the other library is left alone, and both hear of the signal.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import os
 import signal
 import sys
 import warnings
+import weakref
 
 from asyncio_core import coroutines, log
 from asyncio_core.handles import Handle
@@ -35,6 +41,7 @@ _wakeup_fds: set[int] = set()
 
 def _leave_parents_pipe() -> None:
     """In a forked child: let signals wake nobody."""
+    _owners.clear()
     if _wakeup_fds:
         _wakeup_fds.clear()
         try:
@@ -48,16 +55,38 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_parents_pipe)
 
 
-def _ignore(signum: int, frame: object) -> None:
-    """Stand where a Python-level handler has to be, for the C-level one to be in place."""
+# The loop that handles a signal.
+_owners: weakref.WeakValueDictionary[int, SignalHandlers] = weakref.WeakValueDictionary()
+
+
+def _arrived(signum: int, frame: object) -> None:
+    """Tell the loop that a signal has come, in case that its number did not."""
+    loop = _owners.get(signum)
+    if loop is not None:
+        loop._expect_signal(signum)
+
+
+def _set_wakeup_fd(fd: int) -> Any:
+    """Set the wake-up descriptor to a loop's own and return the former one."""
+    try:
+        # A full pair wakes the loop, and what it had no room for is not lost: no warning.
+        return signal.set_wakeup_fd(fd, warn_on_full_buffer=False)
+    except TypeError:
+        # Replaced by something that takes the one argument only.
+        return signal.set_wakeup_fd(fd)
 
 
 class SignalHandlers(_Base):
     """`add_signal_handler()` and `remove_signal_handler()`."""
 
     _signal_handlers: dict[int, Handle]
-    # The wake-up descriptor that was set before ours.
+    # The wake-up descriptor that was set before ours, and ours.
     _former_wakeup_fd: int = -1
+    _own_wakeup_fd: int = -1
+    # For each signal, how often it came, and how often its number did, since they were compared.
+    _signals_come: dict[int, int]
+    _numbers_read: dict[int, int]
+    _settling = False
 
     def add_signal_handler(
         self, sig: int, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
@@ -78,23 +107,28 @@ class SignalHandlers(_Base):
         self._take_wakeup_fd()
         handlers = self._signal_handlers
         handlers[sig] = Handle(callback, args, self)
+        _owners[sig] = self
         try:
-            signal.signal(sig, _ignore)
+            signal.signal(sig, _arrived)
             # System calls go on after the signal, in threads and libraries that never heard of us.
             signal.siginterrupt(sig, False)
         except OSError as exc:
             del handlers[sig]
+            self._disown(sig)
             self._return_wakeup_fd_if_idle()
             raise _explained(exc, sig) from exc
 
     def remove_signal_handler(self, sig: int) -> bool:
         """Restore the signal's default; return whether there was a handler.
 
-        Raises as `add_signal_handler()` does. Source: PEP 3156.
+        The default is `signal.default_int_handler` for SIGINT and SIG_DFL for all others, whatever
+        was there before `add_signal_handler()`: who wants that back keeps what `signal.getsignal()`
+        returned. Raises as `add_signal_handler()` does. Source: PEP 3156.
         """
         self._check_signal(sig)
         if self._signal_handlers.pop(sig, None) is None:
             return False
+        self._disown(sig)
         usual: Any = signal.default_int_handler if sig == signal.SIGINT else signal.SIG_DFL
         try:
             signal.signal(sig, usual)
@@ -112,11 +146,12 @@ class SignalHandlers(_Base):
     def _take_wakeup_fd(self) -> None:
         fd = self._csock.fileno()
         try:
-            former: Any = signal.set_wakeup_fd(fd)
+            former: Any = _set_wakeup_fd(fd)
         except (ValueError, OSError) as exc:
             # Not the main thread, mostly.
             raise RuntimeError(str(exc)) from exc
         _wakeup_fds.add(fd)
+        self._own_wakeup_fd = fd
         if isinstance(former, int) and former != fd:
             self._former_wakeup_fd = former
 
@@ -124,10 +159,14 @@ class SignalHandlers(_Base):
         if self._signal_handlers:
             return
         former, self._former_wakeup_fd = self._former_wakeup_fd, -1
-        _wakeup_fds.discard(self._csock.fileno())
+        ours, self._own_wakeup_fd = self._own_wakeup_fd, -1
+        _wakeup_fds.discard(ours)
         try:
             try:
-                signal.set_wakeup_fd(former)
+                present: Any = signal.set_wakeup_fd(former)
+                if isinstance(present, int) and present not in (ours, former, -1):
+                    # Set by somebody else meanwhile, who still wants it.
+                    signal.set_wakeup_fd(present)
             except (ValueError, OSError):
                 # Whoever set it has closed it meanwhile.
                 if former == -1:
@@ -140,6 +179,7 @@ class SignalHandlers(_Base):
         for number in data:
             # Zero is a mere wake-up.
             if number:
+                self._numbers_read[number] = self._numbers_read.get(number, 0) + 1
                 self._handle_signal(number)
 
     def _handle_signal(self, sig: int) -> None:
@@ -151,6 +191,52 @@ class SignalHandlers(_Base):
         else:
             # Wakes the loop for the turn that runs it: what is read here may be all there was.
             self._add_callback(handle)
+
+    def _expect_signal(self, sig: int) -> None:
+        """Count a signal, and have the count looked at; called as any signal handler, anywhere."""
+        self._signals_come[sig] = self._signals_come.get(sig, 0) + 1
+        if not self._settling and not self._closed:
+            self._settling = True
+            self.call_soon_threadsafe(self._settle_signals)
+
+    def _settle_signals(self) -> None:
+        """Handle the signals whose numbers got lost."""
+        self._settling = False
+        come, self._signals_come = self._signals_come, {}
+        try:
+            # The numbers of all these were written before; of later ones, some.
+            self._read_from_self()
+        except OSError:
+            # It is mended already.
+            pass
+        read, self._numbers_read = self._numbers_read, {}
+        for sig, times in come.items():
+            if read.get(sig, 0) < times:
+                self._handle_signal(sig)
+        for sig, times in self._signals_come.items():
+            # One that came meanwhile, and whose number was among those.
+            self._numbers_read[sig] = min(times, max(0, read.get(sig, 0) - come.get(sig, 0)))
+
+    def _disown(self, sig: int) -> None:
+        if _owners.get(sig) is self:
+            del _owners[sig]
+
+    def _self_pipe_mended(self, ssock: Any, csock: Any) -> None:
+        former = self._own_wakeup_fd
+        if former not in _wakeup_fds:
+            return
+        fd = self._csock.fileno()
+        try:
+            present = _set_wakeup_fd(fd)
+            if present == former:
+                _wakeup_fds.discard(former)
+                _wakeup_fds.add(fd)
+                self._own_wakeup_fd = fd
+            else:
+                signal.set_wakeup_fd(present)
+        except (ValueError, OSError):
+            # In another thread than the main one. Each signal is counted all the same.
+            pass
 
     def _drop_signal_handlers(self) -> None:
         if not self._signal_handlers:

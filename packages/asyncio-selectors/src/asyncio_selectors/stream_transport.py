@@ -237,8 +237,10 @@ class _SelectorSocketTransport(_SelectorTransport):
                 return
             if sent == len(data):
                 return
-            chunks = self._buffer
             self._add_writer(self._write_ready)
+            if self._conn_lost:
+                return
+            chunks = self._buffer
         chunks.append(_keep(data, sent))
         self._buffer_size += len(data) - sent
         self._maybe_pause_protocol()
@@ -267,6 +269,8 @@ class _SelectorSocketTransport(_SelectorTransport):
             chunks.clear()
             chunks.extend(left)
             self._add_writer(self._write_ready)
+            if self._conn_lost:
+                return
         self._maybe_pause_protocol()
 
     def _refuse_write(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections import deque
 from contextvars import copy_context
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from asyncio_core.serving import Server
 
 __all__ = ("_SelectorTransport", "watch_reading", "watch_writing")
+
+_NOT_WATCHED = "Fatal error on transport: the system refuses to watch it"
 
 
 def watch_reading(loop: Any, fd: int, callback: Callable[[], object], context: Context) -> None:
@@ -152,11 +155,7 @@ class _SelectorTransport(_FlowControlMixin):
         try:
             self._protocol.connection_made(self)
         finally:
-            try:
-                self._add_reader(self._sock_fd, self._read_ready)
-            except OSError as exc:
-                # The system watches no more descriptors.
-                self._fatal_error(exc)
+            self._add_reader(self._sock_fd, self._read_ready)
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
 
@@ -165,10 +164,18 @@ class _SelectorTransport(_FlowControlMixin):
 
     def _add_reader(self, fd: int, callback: Callable[[], object]) -> None:
         if self.is_reading():
-            watch_reading(self._loop, fd, callback, self._context)
+            try:
+                watch_reading(self._loop, fd, callback, self._context)
+            except OSError as exc:
+                # The system watches no more descriptors. Silence would look like an idle peer.
+                self._fatal_error(exc, _NOT_WATCHED)
 
     def _add_writer(self, callback: Callable[[], object]) -> None:
-        watch_writing(self._loop, self._sock_fd, callback, self._context)
+        """Have `callback` called when there is room; where that is refused, end the transport."""
+        try:
+            watch_writing(self._loop, self._sock_fd, callback, self._context)
+        except OSError as exc:
+            self._fatal_error(exc, _NOT_WATCHED)
 
     # The end.
 
@@ -190,6 +197,13 @@ class _SelectorTransport(_FlowControlMixin):
         # Whatever the system says of a connection is told to its protocol, and to nobody else.
         tell_failure(self, exc, message, everyday=is_everyday(exc, message))
         self._force_close(exc)
+
+    def _end_if_closed(self) -> None:
+        """End where the program has closed the socket, whose number may be another's by now."""
+        sock = self._sock
+        if sock is not None and sock.fileno() != self._sock_fd:
+            exc = OSError(errno.EBADF, "the socket was closed, but not by its transport")
+            self._fatal_error(exc, "Fatal error on transport")
 
     def _force_close(self, exc: BaseException | None) -> None:
         if self._conn_lost:

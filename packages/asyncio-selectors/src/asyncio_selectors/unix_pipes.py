@@ -17,6 +17,7 @@ from asyncio_selectors.transport_base import watch_reading, watch_writing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from asyncio_core.futures import Future
@@ -102,6 +103,26 @@ class _PipeEnd:
             self._pipe = self._protocol = self._loop = None
             pipe.close()
 
+    def _watch_or_end(self, watch: Callable[..., None], *args: Any) -> bool:
+        """Call `watch(*args)`; where the system refuses, end the transport and return False."""
+        try:
+            watch(*args)
+        except OSError as exc:
+            # Silence would look like an idle pipe.
+            self._fatal_error(exc, "Fatal error on pipe transport: the system refuses to watch it")
+            return False
+        return True
+
+    def _leave_poller(self) -> None:
+        """Take the pipe out of the poller, unless it was closed and its number may be another's."""
+        try:
+            ours = self._pipe.fileno() == self._fileno
+        except (AttributeError, ValueError):
+            ours = False
+        if ours:
+            self._loop._remove_writer(self._fileno)
+            self._loop._remove_reader(self._fileno)
+
     # What an end of each kind has of its own.
 
     def _activity(self) -> str:
@@ -167,7 +188,7 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
         following, self._next_read = self._next_read, None
         if following is not None:
             following.cancel()
-        self._loop._remove_reader(self._fileno)
+        self._leave_poller()
 
     def pause_reading(self) -> None:
         if self.is_reading():
@@ -177,7 +198,7 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
             self._paused = False
-            self._watch()
+            self._watch_or_end(self._watch)
 
     def _read_ready(self) -> None:
         try:
@@ -290,7 +311,9 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
                 return
             if sent == len(data):
                 return
-            watch_writing(self._loop, self._fileno, self._write_ready, self._context)
+            terms = (self._loop, self._fileno, self._write_ready, self._context)
+            if not self._watch_or_end(watch_writing, *terms):
+                return
         self._buffer += memoryview(data)[sent:]
         self._maybe_pause_protocol()
 
@@ -341,8 +364,6 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         if self._ended:
             return
         self._ended = self._closing = True
-        loop, fd = self._loop, self._fileno
-        loop._remove_writer(fd)
-        loop._remove_reader(fd)
+        self._leave_poller()
         self._buffer.clear()
-        loop.call_soon(self._call_connection_lost, exc, context=self._context)
+        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
