@@ -85,7 +85,7 @@ async def moved(value):
         await sleep(5)
 
 
-@pytest.mark.parametrize("value", NANS, ids=repr)
+@pytest.mark.parametrize("value", NANS, ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize(
     "use",
     [
@@ -113,7 +113,7 @@ def test_nan_is_refused_where_it_is_given(loop, use, value):
     assert seen == [1]
 
 
-@pytest.mark.parametrize("value", NANS, ids=repr)
+@pytest.mark.parametrize("value", NANS, ids=lambda value: type(value).__name__)
 def test_nan_is_no_time_limit(loop, value):
     async def main():
         with pytest.raises(ValueError, match=r"(?i)nan"):
@@ -124,7 +124,9 @@ def test_nan_is_no_time_limit(loop, value):
     loop.run_until_complete(main())
 
 
-@pytest.mark.parametrize("value", ["1", b"1", object(), [1.0], (), 1j], ids=repr)
+@pytest.mark.parametrize(
+    "value", ["1", b"1", object(), [1.0], (), 1j], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_number_is_a_type_error(loop, value):
     async def main():
         for use in (

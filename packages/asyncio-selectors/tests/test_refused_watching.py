@@ -129,9 +129,7 @@ def test_a_connection_from_its_beginning(
     assert watched(loop) == []
 
 
-def test_a_datagram_that_has_to_wait(
-    loop: SelectorEventLoop, recorder: Any, refusing: Any
-) -> None:
+def test_a_datagram_that_has_to_wait(loop: SelectorEventLoop, recorder: Any, refusing: Any) -> None:
     async def main() -> None:
         left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         with right:
