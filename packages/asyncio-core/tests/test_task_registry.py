@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import asyncio_core
+from asyncio_core import tasks
 from asyncio_core.futures import Future
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.task_registry import (
     _current_tasks,
     _enter_task,
     _leave_task,
+    _references,
     _register_eager_task,
     _register_task,
     _scheduled_tasks,
@@ -78,7 +82,7 @@ class TestAllTasks:
             all_tasks()
 
     def test_a_done_task_leaves_nothing_behind(self, loop: ParkingEventLoop) -> None:
-        before = len(_scheduled_tasks)
+        before = len(_references)
 
         async def main() -> None:
             loop.create_task(hang()).cancel()
@@ -93,14 +97,14 @@ class TestAllTasks:
         loop.run_until_complete(main())
         loop.call_soon(loop.stop)
         loop.run_forever()
-        assert len(_scheduled_tasks) == before
+        assert len(_references) == before
 
     def test_foreign_tasks_are_found_held_weakly_and_forgotten(
         self, loop: ParkingEventLoop
     ) -> None:
         task: Any = Foreign(loop)
         finished = Foreign(loop, done=True)
-        before = len(_scheduled_tasks)
+        before = len(_references)
         _register_task(task)
         _register_task(finished)
         assert all_tasks(loop) == {task}
@@ -110,7 +114,7 @@ class TestAllTasks:
         del task
         gc.collect()
         assert gone() is None
-        assert len(_scheduled_tasks) == before
+        assert len(_references) == before
 
     def test_a_foreign_task_may_say_its_loop_by_method(self, loop: ParkingEventLoop) -> None:
         class Task:
@@ -220,3 +224,41 @@ class TestCurrentTask:
         assert _swap_current_task(loop, None) is second
         assert _swap_current_task(loop, None) is None
         assert loop not in _current_tasks
+
+
+class TestWeakSet:
+    """What profilers look for: the registry as the set of tasks that the standard library's is."""
+
+    def test_it_holds_the_tasks_that_are_not_done(self, loop: ParkingEventLoop) -> None:
+        assert tasks._scheduled_tasks is _scheduled_tasks  # type: ignore[attr-defined]
+
+        async def main() -> None:
+            task = loop.create_task(hang())
+            assert {task, current_task()} <= set(_scheduled_tasks)
+            assert task in _scheduled_tasks
+            assert Future(loop=loop) not in _scheduled_tasks
+            before = len(_scheduled_tasks)
+            task.cancel()
+            await asyncio_core.wait([task])
+            assert task not in _scheduled_tasks
+            assert len(_scheduled_tasks) == before - 1
+
+        loop.run_until_complete(main())
+
+    def test_tasks_of_other_classes_go_in_and_out(self, loop: ParkingEventLoop) -> None:
+        task: Any = Foreign(loop)
+        _scheduled_tasks.add(task)
+        assert task in _scheduled_tasks
+        assert task in all_tasks(loop)
+        _scheduled_tasks.discard(task)
+        _scheduled_tasks.discard(task)
+        assert task not in _scheduled_tasks
+        assert all_tasks(loop) == set()
+
+    def test_its_references_stay_one_set(self) -> None:
+        assert isinstance(_scheduled_tasks.data, set)
+        assert _scheduled_tasks.data is _scheduled_tasks.data
+
+    @pytest.mark.skipif(sys.version_info >= (3, 12), reason="the name went away in Python 3.12")
+    def test_its_name_on_python_3_11(self) -> None:
+        assert tasks._all_tasks is _scheduled_tasks  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError, InvalidStateError
 from asyncio_core.futures import _T, Future, _get_loop, _loop_in_charge
 from asyncio_core.running_loop import _get_running_loop, get_running_loop
-from asyncio_core.task_registry import _current_tasks, _scheduled_tasks, _swap_current_task
+from asyncio_core.task_registry import _current_tasks, _references, _swap_current_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Task(Future[_T]):
             self._start_eagerly(loop)
         else:
             loop.call_soon(self._step, context=context)
-            _scheduled_tasks[id(self)] = ref(self)
+            _references[id(self)] = ref(self)
 
     def __repr__(self) -> str:
         return _task_repr(self)
@@ -126,7 +126,7 @@ class Task(Future[_T]):
                     context["source_traceback"] = self._source_traceback
                 self._loop.call_exception_handler(context)
         finally:
-            _scheduled_tasks.pop(id(self), None)
+            _references.pop(id(self), None)
 
     def get_coro(self) -> _Driven[_T] | None:
         """Return the coroutine; None if the task was started eagerly and done at once."""
@@ -246,7 +246,7 @@ class Task(Future[_T]):
 
     def _start_eagerly(self, loop: AbstractEventLoop) -> None:
         """Make the first step now, inside whichever task runs, which goes on afterwards."""
-        _scheduled_tasks[id(self)] = ref(self)
+        _references[id(self)] = ref(self)
         interrupted = _swap_current_task(loop, None)
         try:
             self._context.run(self._step)
@@ -254,7 +254,7 @@ class Task(Future[_T]):
             if self._state is _PENDING:
                 # The context could not be entered: nothing has run, nothing ever will.
                 self._log_destroy_pending = False
-                _scheduled_tasks.pop(id(self), None)
+                _references.pop(id(self), None)
             raise
         finally:
             _swap_current_task(loop, interrupted)
@@ -265,7 +265,7 @@ class Task(Future[_T]):
         """Run the coroutine up to its next suspension or its end."""
         if self._state is not _PENDING:
             # Somebody went around set_result() above; the registry has not heard of it.
-            _scheduled_tasks.pop(id(self), None)
+            _references.pop(id(self), None)
             raise InvalidStateError(f"_step(): already done: {self!r}, {exc!r}")
         if self._must_cancel:
             self._must_cancel = False
@@ -294,7 +294,7 @@ class Task(Future[_T]):
         except BaseException as error:
             _drop_own_frame(error)
             Future.set_exception(self, error)
-            _scheduled_tasks.pop(id(self), None)
+            _references.pop(id(self), None)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
         else:
@@ -380,7 +380,7 @@ class Task(Future[_T]):
         self._state = state
         if self._callbacks:
             self._schedule_callbacks()
-        _scheduled_tasks.pop(id(self), None)
+        _references.pop(id(self), None)
 
 
 _PyTask = Task

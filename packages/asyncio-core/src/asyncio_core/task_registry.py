@@ -8,6 +8,7 @@ tasks remove their entries themselves; tasks of other classes get a callback tha
 from __future__ import annotations
 
 import os
+import sys
 from _weakref import ref
 
 from asyncio_core.futures import _get_loop
@@ -15,6 +16,7 @@ from asyncio_core.running_loop import get_running_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from asyncio_core.abstract_loop import AbstractEventLoop
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 # By id, since a task's class may define equality. Every access is one operation of a dict or set,
 # hence safe beside other threads.
-_scheduled_tasks: dict[int, ref[Any]] = {}
+_references: dict[int, ref[Any]] = {}
 # Tasks of other classes in their eager step; strongly, as nothing else may hold them yet.
 _eager_tasks: set[Any] = set()
 # The task that each loop is running just now.
@@ -43,12 +45,12 @@ def all_tasks(loop: AbstractEventLoop | None = None) -> set[Task[Any]]:
         loop = get_running_loop()
     # The snapshot comes first, in one go: other threads may be making tasks meanwhile.
     known = list(_eager_tasks)
-    for key, reference in list(_scheduled_tasks.items()):
+    for key, reference in list(_references.items()):
         if (task := reference()) is not None:
             known.append(task)
-        elif _scheduled_tasks.get(key) is reference:
+        elif _references.get(key) is reference:
             # A subclass of Task has a __del__ that does not call ours.
-            _scheduled_tasks.pop(key, None)
+            _references.pop(key, None)
     return {task for task in known if _get_loop(task) is loop and not task.done()}
 
 
@@ -69,15 +71,15 @@ def _register_task(task: Any) -> None:
 
     def forget(reference: ref[Any]) -> None:
         # The id may be another task's by now.
-        if _scheduled_tasks.get(key) is reference:
-            del _scheduled_tasks[key]
+        if _references.get(key) is reference:
+            del _references[key]
 
-    _scheduled_tasks[key] = ref(task, forget)
+    _references[key] = ref(task, forget)
 
 
 def _unregister_task(task: Any) -> None:
     """Undo ``_register_task(task)``; no error if it was not registered. Added in Python 3.7."""
-    _scheduled_tasks.pop(id(task), None)
+    _references.pop(id(task), None)
 
 
 def _register_eager_task(task: Any) -> None:
@@ -116,6 +118,41 @@ def _swap_current_task(loop: AbstractEventLoop, task: Any | None) -> Any | None:
         _current_tasks[loop] = task
     return previous
 
+
+class _ScheduledTasks:
+    """The registry as the weak set of tasks that tools look for in ``tasks``; made once.
+
+    Profilers take ``data``, a weak set's own set of references, read the interpreter's tasks of C
+    in it out of memory, and go on doing so. Tasks of Python have nothing to show there; it stays empty.
+    """
+
+    def __init__(self) -> None:
+        self.data: set[ref[Any]] = set()
+
+    def __iter__(self) -> Iterator[Any]:
+        for reference in list(_references.values()):
+            if (task := reference()) is not None:
+                yield task
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, task: object) -> bool:
+        reference = _references.get(id(task))
+        return reference is not None and reference() is task
+
+    def add(self, task: Any) -> None:
+        """Make *task* known to ``all_tasks()``."""
+        _register_task(task)
+
+    def discard(self, task: Any) -> None:
+        """Undo ``add(task)``; no error if it is not there."""
+        _unregister_task(task)
+
+
+_scheduled_tasks = _ScheduledTasks()
+if sys.version_info < (3, 12):
+    _all_tasks = _scheduled_tasks
 
 _py_all_tasks = all_tasks
 _py_current_task = current_task

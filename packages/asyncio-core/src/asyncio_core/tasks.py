@@ -6,6 +6,8 @@ coroutines, ``combinators`` waits for several things together.
 
 from __future__ import annotations
 
+import sys
+
 from asyncio_core.combinators import (
     ALL_COMPLETED as ALL_COMPLETED,
 )
@@ -127,6 +129,11 @@ from asyncio_core.task_registry import (
 from asyncio_core.task_registry import (
     current_task as current_task,
 )
+
+if sys.version_info < (3, 12):
+    from asyncio_core.task_registry import (
+        _all_tasks as _all_tasks,
+    )
 
 __all__ = (
     "Task",
