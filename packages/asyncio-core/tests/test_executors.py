@@ -14,6 +14,7 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.running_loop import get_running_loop
 from asyncio_core.tasks import create_task, gather, sleep, wait_for
+from asyncio_core.timeouts import timeout
 
 
 def test_a_function_runs_in_another_thread(run_in_real_time):
@@ -157,7 +158,7 @@ def test_a_name_that_does_not_resolve_raises(run_in_real_time, resolver):
 
 
 def test_slow_names_do_not_starve_the_default_executor(run_in_real_time, resolver):
-    count = executors._LOOKUP_THREADS * 3
+    count = executors._LOOKUP_THREADS + 5
 
     async def main():
         loop = get_running_loop()
@@ -170,6 +171,74 @@ def test_slow_names_do_not_starve_the_default_executor(run_in_real_time, resolve
 
     assert len(run_in_real_time(main())) == count
     assert len(resolver.threads) <= executors._LOOKUP_THREADS
+
+
+def test_a_larger_default_executor_lets_more_names_be_resolved_at_once(run_in_real_time, resolver):
+    count = executors._LOOKUP_THREADS + 5
+
+    async def main(pool):
+        loop = get_running_loop()
+        loop.set_default_executor(pool)
+        lookups = [create_task(loop.getaddrinfo(f"host{n}.test", 1)) for n in range(count)]
+        await wait_for(resolver.wait_until_asked(count), 30)
+        # None of its own threads are taken for that.
+        assert not pool._threads
+        resolver.answer.set()
+        await gather(*lookups)
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        run_in_real_time(main(pool))
+
+
+def names_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("asyncio-names")]
+
+
+def test_threads_that_have_no_name_to_resolve_end_soon(run_in_real_time, resolver):
+    async def main():
+        loop = get_running_loop()
+        lookups = [create_task(loop.getaddrinfo(f"host{n}.test", 1)) for n in range(3)]
+        await resolver.wait_until_asked(3)
+        assert len(names_threads()) >= 3
+        resolver.answer.set()
+        await gather(*lookups)
+        async with timeout(30):
+            while names_threads():
+                await sleep(0.01)
+        # And start again.
+        await gather(*[loop.getaddrinfo(f"again{n}.test", 1) for n in range(3)])
+        assert loop._lookups._free == len(loop._lookups._threads)
+
+    run_in_real_time(main())
+    assert len(resolver.asked) == 6
+
+
+def test_a_name_that_comes_when_a_thread_is_about_to_end_is_resolved(
+    run_in_real_time, resolver, monkeypatch
+):
+    monkeypatch.setattr(executors, "_LOOKUP_IDLE", 0.0)
+    resolver.answer.set()
+
+    async def main():
+        loop = get_running_loop()
+        for n in range(300):
+            async with timeout(30):
+                await loop.getaddrinfo(f"host{n}.test", 1)
+
+    run_in_real_time(main())
+    assert len(resolver.asked) == 300
+
+
+def test_closing_the_loop_ends_the_threads_that_are_idle(resolver, monkeypatch):
+    monkeypatch.setattr(executors, "_LOOKUP_IDLE", 3600)
+    resolver.answer.set()
+    loop = ParkingEventLoop()
+    lookups = [loop.create_task(loop.getaddrinfo(f"host{n}.test", 1)) for n in range(5)]
+    loop.run_until_complete(gather(*lookups))
+    threads = names_threads()
+    assert threads
+    loop.close()
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_a_cancelled_lookup_frees_its_caller_at_once(run_in_real_time, resolver):
@@ -215,8 +284,8 @@ def test_a_thread_that_is_just_taking_its_work_is_not_free_for_more(
     go_on.set()
 
     class SlowlyTaken(queue.SimpleQueue):
-        def get(self):
-            item = super().get()
+        def get(self, timeout):
+            item = super().get(timeout=timeout)
             if not go_on.is_set():
                 taken.set()
                 go_on.wait()

@@ -271,14 +271,11 @@ def test_all_errors_are_of_one_kind():
 
 def test_subprocess_support_is_found_by_its_distribution(installed):
     assert loop_registry.subprocess_support() is None
-    assert loop_registry.loaded_subprocess_support() is None
     platform = "windows" if sys.platform == "win32" else "unix"
     group = "asyncio.subprocess_transports"
     installed("asyncio-subprocess", "1.0", group, **{platform: "plugin:make_other_loop"})
-    assert loop_registry.loaded_subprocess_support() is None
     assert loop_registry.subprocess_support() is make_other_loop
     assert loop_registry.subprocess_support() is make_other_loop
-    assert loop_registry.loaded_subprocess_support() is make_other_loop
 
 
 def test_subprocess_support_that_does_not_load_says_whose_it_is(installed):

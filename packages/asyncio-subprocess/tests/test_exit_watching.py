@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
+from asyncio_core import loop_registry
 from asyncio_selectors import SelectorEventLoop
-from asyncio_subprocess import exit_kqueue, exit_pidfd, exit_thread, exits
+from asyncio_subprocess import create_subprocess_exec, exit_kqueue, exit_pidfd, exit_thread, exits
 
 
 @pytest.fixture
@@ -207,6 +208,22 @@ def test_without_a_descriptor_to_be_had_a_thread_waits(plain_loop, start):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     told.run()
     assert child.wait() == 8
+
+
+@pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")
+def test_a_child_is_started_where_no_thread_can_be(run_plain, python, monkeypatch):
+    def no_more(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(loop_registry, "_subprocess_parts", {})
+    monkeypatch.setattr(threading.Thread, "start", no_more)
+
+    async def main():
+        child = await create_subprocess_exec(*python("print(1)"), stdout=subprocess.PIPE)
+        assert await child.communicate() == (b"1\n", None)
+        assert child.returncode == 0
+
+    run_plain(main())
 
 
 @pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")

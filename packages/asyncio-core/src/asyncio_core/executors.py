@@ -1,6 +1,6 @@
 """Part of the event loop: work that blocks, done in threads, and the look-up of names.
 
-Blocking calls of the user's go to an executor. The resolver's calls go to a few threads of their own:
+Blocking calls of the user's go to an executor. The resolver's calls go to threads of their own:
 a name server that does not answer would otherwise take the default executor's threads one by one,
 and with them every `run_in_executor()` of the program.
 """
@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
+    from threading import Thread
     from typing import Any, TypeVar, TypeVarTuple, Unpack
 
     from asyncio_core.abstract_loop import AbstractEventLoop, AddressInfo
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ("ExecutorPart",)
 
-# Look-ups that may be waiting for a name server at once. More wait for their turn.
-_LOOKUP_THREADS = 8
+# Look-ups that may be waiting for a name server at once, or as many as the default executor has threads
+# where those are more. Others wait for their turn.
+_LOOKUP_THREADS = 64
+
+# Seconds that a thread waits for another name before it ends.
+_LOOKUP_IDLE = 0.1
 
 # With these flags getaddrinfo() reads addresses and port numbers, and never asks anybody.
 _NUMERIC = socket.AI_NUMERICHOST | getattr(socket, "AI_NUMERICSERV", 0)
@@ -47,23 +52,19 @@ class _Lookup:
         self.args = args
         self.future = loop.create_future()
 
-    def run(self) -> None:
-        # Cancelled while it waited for a thread. Later it does not matter: a cancelled future has
-        # freed whoever awaited it, and what comes of the call is dropped below.
-        if self.future.cancelled():
-            return
+    def call(self) -> tuple[bool, Any]:
+        """Ask; return whether that went well, and the answer or the exception."""
         try:
-            outcome = self.func(*self.args)
+            return True, self.func(*self.args)
         except BaseException as exc:
-            self._deliver(False, exc)
-        else:
-            self._deliver(True, outcome)
+            return False, exc
 
-    def _deliver(self, succeeded: bool, outcome: Any) -> None:
+    def deliver(self, succeeded: bool, outcome: Any) -> None:
+        """Hand over what came of it. Where nobody waits any more it is dropped."""
         try:
             self.loop.call_soon_threadsafe(_settle, self.future, succeeded, outcome)
         except RuntimeError:
-            # The loop was closed in the meantime; nobody waits any more.
+            # The loop was closed in the meantime.
             pass
 
 
@@ -77,64 +78,105 @@ def _settle(future: Future[Any], succeeded: bool, outcome: Any) -> None:
 
 
 class _LookupThreads:
-    """A few daemon threads that do nothing but resolve names.
+    """Threads that do nothing but resolve names.
 
     Daemons, unlike an executor's threads: a program that ends does not wait for a name server. They
-    start as look-ups come and end when the loop is closed.
+    start as look-ups come, and end when no more come or the loop is closed: a program with one thread
+    can do what others cannot (fork without a warning, enter another namespace).
     """
 
     def __init__(self) -> None:
         from queue import SimpleQueue
-        from threading import Lock
+        from threading import RLock
 
         self._queue: SimpleQueue[_Lookup | None] = SimpleQueue()
-        self._lock = Lock()
-        self._threads = 0
+        # Reentrant, since the collector may close a forgotten loop in a thread that holds it.
+        self._lock = RLock()
+        self._threads: set[Thread] = set()
+        # Those of them that wait for the resolver.
+        self._asking: set[Thread] = set()
         # Threads less look-ups, those at work and those that wait. It changes with what is submitted,
         # not with what a thread has come to take: one that is still on its way is not free.
         self._free = 0
+        self._closed = False
 
-    def submit(self, lookup: _Lookup) -> None:
-        from threading import Thread
+    def submit(self, lookup: _Lookup, limit: int) -> None:
+        """Have a thread make the look-up, a new one where all are busy and there are less than `limit`.
 
+        Raises RuntimeError where the system gives no thread and there is none.
+        """
         with self._lock:
-            if self._free <= 0 and self._threads < _LOOKUP_THREADS:
-                name = f"asyncio-names_{self._threads + 1}"
+            if self._free <= 0 and len(self._threads) < limit:
+                from asyncio_core.background import background_thread
+
+                name = f"asyncio-names_{len(self._threads) + 1}"
+                thread = background_thread(self._serve, name=name)
+                self._threads.add(thread)
                 try:
-                    Thread(target=self._serve, name=name, daemon=True).start()
+                    thread.start()
                 except RuntimeError:
                     # The system gives no more threads. Those that there are will do.
+                    self._threads.discard(thread)
                     if not self._threads:
                         raise
                 else:
-                    self._threads += 1
                     self._free += 1
             self._free -= 1
             self._queue.put(lookup)
 
     def _serve(self) -> None:
+        from queue import Empty
+        from threading import current_thread
+
+        me = current_thread()
         while True:
-            lookup = self._queue.get()
+            try:
+                lookup = self._queue.get(timeout=_LOOKUP_IDLE)
+            except Empty:
+                with self._lock:
+                    if self._free <= 0 and not self._closed:
+                        continue  # A look-up came this very moment.
+                    self._free -= 1
+                    self._threads.discard(me)
+                    return
             if lookup is None:
                 return
-            lookup.run()
             with self._lock:
+                if self._closed:
+                    return
+                self._asking.add(me)
+            # Cancelled while it waited for a thread. Later it does not matter: a cancelled future has
+            # freed whoever awaited it.
+            outcome = None if lookup.future.cancelled() else lookup.call()
+            with self._lock:
+                self._asking.discard(me)
                 self._free += 1
+            if outcome is not None:
+                lookup.deliver(*outcome)
             # The result must not stay alive until the next name is looked up.
-            del lookup
+            del lookup, outcome
 
     def close(self) -> None:
-        """Let every thread end after the look-up it is at; do not wait for it."""
+        """Let every thread end, those that wait for the resolver after that; wait for the others."""
+        import sys
         from queue import Empty
+        from threading import current_thread
 
         with self._lock:
+            self._closed = True
             try:
                 while True:
                     self._queue.get_nowait()
             except Empty:
                 pass
-            for _ in range(self._threads):
+            for _ in self._threads:
                 self._queue.put(None)
+            idle = self._threads - self._asking - {current_thread()}
+        if sys.is_finalizing():
+            return  # Daemons are stopped where they are.
+        for thread in idle:
+            # They are on their way out. The limit is for what a finalizer may do in one of them.
+            thread.join(1)
 
 
 class ExecutorPart(LoopPart):
@@ -197,14 +239,13 @@ class ExecutorPart(LoopPart):
         executor = self._default_executor
         if executor is None:
             return
-        from threading import Thread
-
+        from asyncio_core.background import background_thread
         from asyncio_core.timeouts import timeout as time_limit
 
         joined = self.create_future()
         # Joining blocks, so a thread of its own does it. It is a daemon: after the time limit nothing
         # may wait for it again.
-        joiner = Thread(target=self._join_executor, args=(executor, joined), daemon=True)
+        joiner = background_thread(self._join_executor, executor, joined)
         joiner.start()
         try:
             async with time_limit(timeout):
@@ -303,7 +344,9 @@ class ExecutorPart(LoopPart):
         if self._lookups is None:
             self._lookups = _LookupThreads()
         lookup = _Lookup(self, func, args)
-        self._lookups.submit(lookup)
+        # A larger default executor was always the remedy for many names at once.
+        workers = getattr(self._default_executor, "_max_workers", 0)
+        self._lookups.submit(lookup, max(_LOOKUP_THREADS, workers))
         if not self._debug:
             return await lookup.future
         begun = self.time()

@@ -40,7 +40,6 @@ __all__ = (
     "default_policy",
     "named_policy",
     "list_loops",
-    "loaded_subprocess_support",
     "subprocess_support",
 )
 
@@ -218,11 +217,6 @@ def subprocess_support() -> Callable[..., Any] | None:
     """
     support: Callable[..., Any] | None = _subprocess_part(_SUBPROCESSES_HERE)
     return support
-
-
-def loaded_subprocess_support() -> Callable[..., Any] | None:
-    """Return what `subprocess_support()` found before; None where nobody has asked, or in vain."""
-    return _subprocess_parts.get(_SUBPROCESSES_HERE)
 
 
 def child_watchers() -> ModuleType | None:

@@ -127,10 +127,11 @@ class SubprocessPart(LoopPart):
         if type(self)._make_write_pipe_transport is LoopPart._make_write_pipe_transport:
             # No support could talk to the child over a loop that has no pipes.
             self._lacks("subprocesses")
-        from asyncio_core.loop_registry import loaded_subprocess_support, subprocess_support
+        from asyncio_core.loop_registry import subprocess_support
 
-        # Found and imported in a thread, the first time: other tasks do not wait for the disk.
-        start = loaded_subprocess_support() or await self._look_up(subprocess_support)
+        # Imported here the first time, not in a thread: a program with one thread can do what others
+        # cannot, and a system that gives no thread may still start processes.
+        start = subprocess_support()
         if start is None:
             raise NotImplementedError("no support for subprocesses: install asyncio-subprocess")
         transport: SubprocessTransport = await start(

@@ -12,6 +12,8 @@ import socket
 import threading
 from selectors import EVENT_READ, EVENT_WRITE
 
+from asyncio_core.background import background_thread
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +117,7 @@ class SelectThread:
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name="asyncio-select", daemon=True)
+        self._thread = background_thread(self._run, name="asyncio-select")
         self._thread.start()
 
     def _wake(self) -> None:

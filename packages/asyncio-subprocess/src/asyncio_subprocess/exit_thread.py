@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
+
+from asyncio_core.background import background_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+
     from asyncio_core.abstract_loop import AbstractEventLoop
     from asyncio_subprocess.exits import Exited
 
@@ -29,12 +32,8 @@ class _ThreadedChildWatcher:
         process. Elsewhere the argument is the return code. Raises RuntimeError where no thread can
         be started.
         """
-        thread = threading.Thread(
-            target=self._wait,
-            args=(pid, exited),
-            name=f"asyncio-child-{next(_numbers)}",
-            daemon=True,  # a child that never ends must not keep the program from ending
-        )
+        # A child that never ends must not keep the program from ending.
+        thread = background_thread(self._wait, pid, exited, name=f"asyncio-child-{next(_numbers)}")
         self._threads[pid] = thread
         try:
             thread.start()
