@@ -163,6 +163,7 @@ def test_what_cannot_be_a_name_does_not_resolve(run, host):
         loop = get_running_loop()
         calls = [
             lambda: loop.getaddrinfo(host, 80),
+            lambda: loop.getaddrinfo(host, 80, flags=socket.AI_NUMERICHOST),
             lambda: loop.create_connection(None, host, 80),
             lambda: loop.create_connection(None, host, 80, happy_eyeballs_delay=1),
             lambda: loop.create_connection(None, "127.0.0.1", 80, local_addr=(host, 0)),
@@ -176,5 +177,14 @@ def test_what_cannot_be_a_name_does_not_resolve(run, host):
                 await call()
             assert caught.value.errno == socket.EAI_NONAME
             assert isinstance(caught.value.__cause__, UnicodeError)
+
+    run(main())
+
+
+def test_address_that_cannot_be_encoded_has_no_name(run):
+    async def main():
+        for flags in (0, socket.NI_NUMERICHOST | socket.NI_NUMERICSERV):
+            with pytest.raises(socket.gaierror):
+                await get_running_loop().getnameinfo(("\ud800", 80), flags)
 
     run(main())

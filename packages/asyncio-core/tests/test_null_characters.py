@@ -84,6 +84,7 @@ NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
         ("create_connection", (Protocol, HOST, 9), {"happy_eyeballs_delay": 1}),
         ("create_connection", (Protocol, "127.0.0.1", 9), {"local_addr": (HOST, 0)}),
         ("create_connection", (Protocol, "h", 9), {"ssl": True, "server_hostname": "h\0"}),
+        ("start_tls", (None, None, None), {"server_hostname": "h\0"}),
         ("create_server", (Protocol, HOST, 0), {}),
         ("create_server", (Protocol, ["127.0.0.1", HOST], 0), {}),
         ("create_server", (Protocol, None, "http\0"), {}),

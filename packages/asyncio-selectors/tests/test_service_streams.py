@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -137,20 +138,26 @@ async def some_turns() -> None:
         await asyncio_core.sleep(0.001)
 
 
+@pytest.mark.parametrize("by_peer", [False, True])
 @pytest.mark.parametrize("later", [False, True])
 def test_a_socket_that_receives_nothing_is_written_to(
-    each_loop: SelectorEventLoop, recorder: Any, sockets: Any, later: bool
+    each_loop: SelectorEventLoop, recorder: Any, sockets: Any, later: bool, by_peer: bool
 ) -> None:
     ours, peer = sockets
-    if sys.platform != "linux" and ours.family != socket.AF_UNIX:
-        pytest.skip("TCP does not say there who has ended what")
+
+    def end() -> None:
+        if by_peer:
+            # Who has asked all there was to ask, and waits for the answer.
+            peer.shutdown(socket.SHUT_WR)
+        else:
+            ours.shutdown(socket.SHUT_RD)
 
     async def main() -> None:
         if not later:
-            ours.shutdown(socket.SHUT_RD)
+            end()
         transport, protocol = await each_loop.connect_write_pipe(recorder, ours)
         if later:
-            ours.shutdown(socket.SHUT_RD)
+            end()
         await some_turns()
         assert not transport.is_closing()
         # It is not watched in vain.
@@ -198,6 +205,8 @@ def test_an_idle_writer_hears_of_the_end_of_a_sockets_peer(
         _, protocol = await each_loop.connect_write_pipe(recorder, ours)
         await some_turns()
         assert not protocol.lost.done()
+        # A reset, in the case of TCP.
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
         assert await asyncio_core.wait_for(protocol.lost, 20) is None
 

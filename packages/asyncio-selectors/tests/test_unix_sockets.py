@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -367,3 +368,26 @@ def test_a_socket_that_cannot_be_bound_is_closed(
     with pytest.raises(FileNotFoundError):
         loop.run_until_complete(loop.create_unix_server(recorder, unix_path / "below"))
     assert descriptors() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
+def test_a_forked_child_does_not_take_its_parents_file_away(unix_path: Path) -> None:
+    # In a process of its own, without the threads of the tests.
+    code = f"""
+import os, sys
+from asyncio_core import Runner, get_running_loop
+from asyncio_selectors import SelectorEventLoop
+
+path = {str(unix_path)!r}
+
+async def main():
+    async with await get_running_loop().create_unix_server(None, path):
+        if os.fork() == 0:
+            sys.exit()
+        os.wait()
+        assert os.path.exists(path)
+    assert not os.path.exists(path)
+
+Runner(loop_factory=SelectorEventLoop).run(main())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -306,6 +306,7 @@ class ConnectingPart(ResolvingPart):
 
         Added in Python 3.7; *ssl_shutdown_timeout* in 3.11.
         """
+        refuse_null(server_hostname, "server_hostname")
         from asyncio_core.tls_upgrade import upgrade
 
         # What the upgrade takes over is closed with it, whatever ends the handshake.

@@ -318,9 +318,7 @@ class ExecutorPart(LoopPart):
             )
         except UnicodeError as exc:
             # Python encodes it (IDNA) before anybody is asked.
-            raise socket.gaierror(
-                socket.EAI_NONAME, f"{host!r} is no name of a host: {exc}"
-            ) from exc
+            raise _no_name(host, exc) from exc
 
     async def getnameinfo(
         self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int = 0
@@ -333,11 +331,14 @@ class ExecutorPart(LoopPart):
         """
         if sockaddr:
             refuse_null(sockaddr[0], "host")
-        if flags & socket.NI_NUMERICHOST and flags & socket.NI_NUMERICSERV:
-            return socket.getnameinfo(sockaddr, flags)
-        return await self._look_up(  # type: ignore[no-any-return]
-            socket.getnameinfo, sockaddr, flags
-        )
+        try:
+            if flags & socket.NI_NUMERICHOST and flags & socket.NI_NUMERICSERV:
+                return socket.getnameinfo(sockaddr, flags)
+            return await self._look_up(  # type: ignore[no-any-return]
+                socket.getnameinfo, sockaddr, flags
+            )
+        except UnicodeError as exc:
+            raise _no_name(sockaddr[0], exc) from exc
 
     async def _look_up(self, func: Callable[..., Any], *args: Any) -> Any:
         self._check_closed()
@@ -358,6 +359,10 @@ class ExecutorPart(LoopPart):
                 from asyncio_core.log import logger
 
                 logger.info("%s%r took %.3f seconds", func.__name__, args, seconds)
+
+
+def _no_name(host: object, why: UnicodeError) -> socket.gaierror:
+    return socket.gaierror(socket.EAI_NONAME, f"{host!r} is no name of a host: {why}")
 
 
 def _looks_numeric(host: bytes | str | None) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 from asyncio_core.datagram_addresses import Destinations, as_system_reads_it
-from asyncio_core.datagram_lookups import PendingNames
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.transports import DatagramTransport
 from asyncio_core.trsock import socket_facts
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
+    from asyncio_core.datagram_lookups import PendingNames
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
 
@@ -159,6 +159,8 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
 
     def _look_up(self, data: bytes, addr: Any) -> None:
         if self._names is None:
+            from asyncio_core.datagram_lookups import PendingNames
+
             self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
         self._buffer_size += self._header_size + len(data)
         self._names.add(data, addr)

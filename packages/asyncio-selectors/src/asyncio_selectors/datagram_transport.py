@@ -6,7 +6,6 @@ import socket
 import sys
 
 from asyncio_core.datagram_addresses import Destinations
-from asyncio_core.datagram_lookups import PendingNames
 from asyncio_core.transports import DatagramTransport
 from asyncio_selectors.transport_base import _SelectorTransport
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
+    from asyncio_core.datagram_lookups import PendingNames
     from asyncio_core.futures import Future
     from asyncio_core.protocols import BaseProtocol
 
@@ -199,6 +199,8 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
 
     def _look_up(self, data: bytes, addr: Any) -> None:
         if self._names is None:
+            from asyncio_core.datagram_lookups import PendingNames
+
             self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
         self._buffer_size += len(data) + self._header_size
         self._names.add(data, addr)

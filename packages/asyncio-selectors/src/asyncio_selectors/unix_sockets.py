@@ -43,13 +43,14 @@ def _is_abstract(path: str | bytes) -> bool:
 class _ListeningFile:
     """The file of a listening socket, to be removed when the socket is closed."""
 
-    __slots__ = ("handed_over", "identity", "path")
+    __slots__ = ("handed_over", "identity", "owner", "path")
 
     def __init__(self, path: str | bytes, identity: tuple[int, int], handed_over: bool) -> None:
         self.path = path
         self.identity = identity
         # Whoever handed the socket over may have it still, as service managers do.
         self.handed_over = handed_over
+        self.owner = os.getpid()
 
 
 class UnixSockets(_Base):
@@ -204,7 +205,8 @@ def _remove(file: _ListeningFile) -> None:
     """Remove a file that is still the socket's, and nobody else's."""
     path = file.path
     try:
-        if socket_files.identity(path) != file.identity:
+        if file.owner != os.getpid() or socket_files.identity(path) != file.identity:
+            # A child that was forked has got its parent's server with all the rest.
             return
         if file.handed_over and socket_files.is_bound(path):
             return
