@@ -12,7 +12,7 @@ import errno
 from functools import partial
 
 from asyncio_core import constants
-from asyncio_core.loop_part import LoopPart
+from asyncio_core.loop_part import LoopPart, context_for_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def concerns_resources(exc: OSError) -> bool:
 class AcceptedPart(LoopPart):
     """Protocols and transports for accepted sockets."""
 
-    def _accept_connection2(
+    def _serve_accepted(
         self,
         protocol_factory: Callable[[], BaseProtocol],
         connection: socket.socket,
@@ -68,26 +68,29 @@ class AcceptedPart(LoopPart):
         ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
     ) -> None:
-        """Make protocol and transport for one accepted connection."""
+        """Make protocol and transport for one accepted connection, in the context of that."""
         protocol: BaseProtocol | None = None
         transport: Any = None
         try:
             connection.setblocking(False)
             protocol = protocol_factory()
             if not sslcontext:
-                self._make_socket_transport(connection, protocol, extra=extra, server=server)
+                self._make_socket_transport(
+                    connection, protocol, extra=extra, server=server, **context_for_hook(None)
+                )
                 return
             waiter: Future[None] = self.create_future()
             transport = self._make_ssl_transport(
                 connection,
                 protocol,
                 sslcontext,
-                waiter,
+                waiter=waiter,
                 server_side=True,
                 extra=extra,
                 server=server,
                 ssl_handshake_timeout=ssl_handshake_timeout,
                 ssl_shutdown_timeout=ssl_shutdown_timeout,
+                **context_for_hook(None),
             )
             waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
         except (SystemExit, KeyboardInterrupt):

@@ -123,7 +123,7 @@ class ResolvingPart(LoopPart):
             refuse_null_in_socket_path(address)
             return address
         found = await self._ensure_resolved(
-            address, family=sock.family, type=sock.type, proto=sock.proto
+            address, family=sock.family, type=sock.type, proto=sock.proto, loop=self
         )
         return found[0][4]
 
@@ -135,12 +135,13 @@ class ResolvingPart(LoopPart):
         type: int = socket.SOCK_STREAM,
         proto: int = 0,
         flags: int = 0,
+        loop: Any = None,
     ) -> list[AddressInfo]:
         """Resolve *address*, a pair ``(host, port)`` or what IPv6 adds to it.
 
         Only names go to ``getaddrinfo()``. Its errors pass through; an empty answer, which
         some replacements of it give, is an :exc:`OSError` too. Raises :exc:`ValueError` where the
-        host or the port has a null character.
+        host or the port has a null character. *loop* is this one: overrides expect to be told.
         """
         host, port, *rest = address
         refuse_null(host, "host")

@@ -12,6 +12,7 @@ transports is left to the loop that derives from it. See PEP 3156.
 from __future__ import annotations
 
 import socket as socket
+import sys
 import time
 import warnings
 import weakref
@@ -30,6 +31,7 @@ from asyncio_core.executors import ExecutorPart
 from asyncio_core.faces import make_face
 from asyncio_core.file_sending import FileSendingPart
 from asyncio_core.handles import Handle, _ThreadSafeHandle
+from asyncio_core.loop_part import is_replaced
 from asyncio_core.pipes import PipePart
 from asyncio_core.serving import Server, ServingPart
 from asyncio_core.subprocesses import SubprocessPart
@@ -100,6 +102,7 @@ class BaseEventLoop(
         self._origin_depth_before = None
         self.slow_callback_duration = 0.1
         self._debug = False
+        self._call_soon_hooked = is_replaced(self._call_soon, _CALL_SOON)
         self.set_debug(coroutines._is_debug_mode())
 
     def __repr__(self) -> str:
@@ -144,8 +147,10 @@ class BaseEventLoop(
         """
         self._check_closed()
         self._check_running()
+        # It may have been replaced since, on this loop or in its class. Not looked for at each call.
+        self._call_soon_hooked = is_replaced(self._call_soon, _CALL_SOON)
         self._thread_id = get_ident()
-        self._track_coroutine_origins(self._debug)
+        self._set_coroutine_origin_tracking(self._debug)
         self._adopt_asyncgens()
         running_loop._set_running_loop(self)
 
@@ -154,7 +159,7 @@ class BaseEventLoop(
         self._stopping = False
         self._thread_id = None
         running_loop._set_running_loop(None)
-        self._track_coroutine_origins(False)
+        self._set_coroutine_origin_tracking(False)
         self._release_asyncgens()
 
     def run_forever(self) -> None:
@@ -250,8 +255,9 @@ class BaseEventLoop(
         mode also for calls from another thread than the loop's, and TypeError for a callback that
         is none. Source: PEP 3156.
         """
-        if self._closed or self._debug:
-            self._check_call(callback, "call_soon")
+        if self._closed or self._debug or self._call_soon_hooked:
+            if self._closed or self._debug:
+                self._check_call(callback, "call_soon")
             return _made_elsewhere(self._call_soon(callback, args, context))
         handle = Handle(callback, args, self, context)
         self._ready.append(handle)
@@ -277,6 +283,11 @@ class BaseEventLoop(
         """
         if self._closed or self._debug:
             self._check_call(callback, "call_soon_threadsafe", any_thread=True)
+        if self._call_soon_hooked and sys.version_info < (3, 14):
+            # Later Pythons do not call that hook here.
+            handed = self._call_soon(callback, args, context)
+            self._write_to_self()
+            return handed
         handle = _ThreadSafeHandle(callback, args, self, context)
         self._ready.append(_made_elsewhere(handle))
         self._write_to_self()
@@ -293,6 +304,15 @@ class BaseEventLoop(
         """Queue a handle that a poller's event calls for."""
         if not handle._cancelled:
             self._ready.append(handle)
+
+    def _add_callback_signalsafe(self, handle: Handle) -> None:
+        """Queue a handle for a signal that came, and wake the loop for it."""
+        self._add_callback(handle)
+        self._write_to_self()
+
+    def _queueing_hooked(self) -> bool:
+        """Tell whether handles that pollers call for may not go straight into the queue."""
+        return is_replaced(self._add_callback, _ADD_CALLBACK)
 
     # The turn
 
@@ -339,6 +359,11 @@ class BaseEventLoop(
                 handle._run()
         # Tracebacks of what failed lead to this frame, which would lead back to the task.
         handle = None  # type: ignore[assignment]
+
+
+# Our own hooks, to know them from what replaces them.
+_CALL_SOON = BaseEventLoop._call_soon
+_ADD_CALLBACK = BaseEventLoop._add_callback
 
 
 def _run_until_complete_cb(fut: Future[Any]) -> None:

@@ -12,6 +12,7 @@ import socket
 
 from asyncio_core import log, staggered
 from asyncio_core.addresses import ResolvingPart, _interleave_addrinfos
+from asyncio_core.loop_part import context_for_hook
 from asyncio_core.moments import check_moment
 from asyncio_core.null_characters import refuse_null
 from asyncio_core.socket_options import (
@@ -25,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl as ssl_module
     from collections.abc import Callable, Sequence
+    from contextvars import Context
     from typing import Any, TypeVar
 
     from asyncio_core.abstract_loop import AddressInfo, SSLArgument
@@ -100,7 +102,12 @@ class ConnectingPart(ResolvingPart):
             raise ValueError("host and port was not specified and no sock specified")
         else:
             lookup = functools.partial(
-                self._ensure_resolved, family=family, proto=proto, flags=flags
+                self._ensure_resolved,
+                family=family,
+                type=socket.SOCK_STREAM,
+                proto=proto,
+                flags=flags,
+                loop=self,
             )
             targets = await lookup((host, port))
             sources = None if local_addr is None else await lookup(local_addr)
@@ -132,9 +139,10 @@ class ConnectingPart(ResolvingPart):
         try:
             if stagger is None:
                 for target in targets:
-                    sock = await self._connect_to(target, sources, failures)
-                    if sock is not None:
-                        return sock
+                    try:
+                        return await self._connect_sock(failures, target, sources)
+                    except OSError as exc:
+                        _keep_failure(failures, exc)
             else:
                 winner = await self._connect_race(targets, sources, stagger, failures)
                 if winner is not None:
@@ -159,9 +167,11 @@ class ConnectingPart(ResolvingPart):
         opened: list[socket.socket] = []
 
         async def attempt(target: AddressInfo) -> socket.socket:
-            sock = await self._connect_to(target, sources, failures)
-            if sock is None:
-                raise ConnectionError(f"no connection to {target[4]!r}")
+            try:
+                sock = await self._connect_sock(failures, target, sources)
+            except OSError as exc:
+                _keep_failure(failures, exc)
+                raise
             opened.append(sock)
             return sock
 
@@ -183,31 +193,33 @@ class ConnectingPart(ResolvingPart):
                     sock.close()
         return winner
 
-    async def _connect_to(
+    async def _connect_sock(
         self,
-        target: AddressInfo,
-        sources: Sequence[AddressInfo] | None,
-        failures: list[OSError],
-    ) -> socket.socket | None:
-        """Open a socket, bind it to one of *sources* if there are any, and connect it.
+        exceptions: list[OSError],
+        addr_info: AddressInfo,
+        local_addr_infos: Sequence[AddressInfo] | None = None,
+    ) -> socket.socket:
+        """Open a socket, bind it to one of *local_addr_infos* if there are any, and connect it.
 
-        None where the system says no; what it said is then among *failures*.
+        Raises what the system says where it says no; that is then among *exceptions* too.
         """
-        family, kind, proto, _, address = target
+        family, kind, proto, _, address = addr_info
         sock: socket.socket | None = None
         connected = False
         try:
             sock = socket.socket(family=family, type=kind, proto=proto)
             sock.setblocking(False)
-            if sources is None or _bind_to_one_of(sock, family, sources, failures):
-                await self.sock_connect(sock, address)
-                connected = True
+            if local_addr_infos is not None:
+                _bind_to_one_of(sock, family, local_addr_infos, exceptions)
+            await self.sock_connect(sock, address)
+            connected = True
+            return sock
         except OSError as exc:
-            failures.append(exc)
+            _keep_failure(exceptions, exc)
+            raise
         finally:
             if sock is not None and not connected:
                 _close_quietly(sock)
-        return sock if connected else None
 
     async def _create_connection_transport(
         self,
@@ -216,12 +228,14 @@ class ConnectingPart(ResolvingPart):
         ssl: SSLArgument,
         server_hostname: str | None,
         server_side: bool = False,
-        **timeouts: Any,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
     ) -> tuple[Transport, _ProtocolT]:
         """Put a transport over the connected *sock* and wait until it is up.
 
         *sock* is this function's from the start: without a transport to own it, it is closed.
-        *timeouts* are ``ssl_handshake_timeout`` and ``ssl_shutdown_timeout``, in seconds.
+        The timeouts are in seconds.
         """
         transport: Transport | None = None
         try:
@@ -229,20 +243,23 @@ class ConnectingPart(ResolvingPart):
             protocol = protocol_factory()
             up = self.create_future()
             if ssl:
-                # True stands for a default context, which is made where the names to check
-                # are known.
-                context = None if ssl is True else ssl
                 transport = self._make_ssl_transport(
                     sock,
                     protocol,
-                    context,
+                    # True stands for a default context, which is made where the names to check
+                    # are known.
+                    None if ssl is True else ssl,
                     up,
                     server_side=server_side,
                     server_hostname=server_hostname,
-                    **timeouts,
+                    ssl_handshake_timeout=ssl_handshake_timeout,
+                    ssl_shutdown_timeout=ssl_shutdown_timeout,
+                    **context_for_hook(context),
                 )
             else:
-                transport = self._make_socket_transport(sock, protocol, up)
+                transport = self._make_socket_transport(
+                    sock, protocol, up, **context_for_hook(context)
+                )
             await up
         except BaseException:
             if transport is None:
@@ -334,8 +351,8 @@ def _bind_to_one_of(
     family: int,
     sources: Sequence[AddressInfo],
     failures: list[OSError],
-) -> bool:
-    """Bind to the first local address of *family* that can be had; False where none can."""
+) -> None:
+    """Bind to the first local address of *family* that can be had; raises where none can."""
     fitting = [info[4] for info in sources if info[0] == family]
     if not fitting:
         failures.append(OSError(f"no matching local address with {family=} found"))
@@ -347,8 +364,15 @@ def _bind_to_one_of(
             message = f"error while attempting to bind on address {address!r}: {reason}"
             failures.append(OSError(exc.errno, message))
         else:
-            return True
-    return False
+            # Those before it do not matter, unless the connection fails.
+            return
+    raise failures[-1]
+
+
+def _keep_failure(failures: list[OSError], exc: OSError) -> None:
+    """Enter what ended an attempt, unless it is there: an override of the attempt need not do so."""
+    if not any(exc is each for each in failures):
+        failures.append(exc)
 
 
 def _why_not_connected(failures: list[OSError], all_errors: bool) -> Exception:

@@ -124,7 +124,7 @@ class DatagramPart(ResolvingPart):
                 raise TypeError(f"an address has to be a 2-tuple (host, port), got {addr!r}")
         for side, addr in given:
             for info in await self._ensure_resolved(
-                addr, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags
+                addr, family=family, type=socket.SOCK_DGRAM, proto=proto, flags=flags, loop=self
             ):
                 # Windows leaves the protocol open where a name was resolved.
                 kind = info[0], info[2] or socket.IPPROTO_UDP

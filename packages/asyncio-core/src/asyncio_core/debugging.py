@@ -38,9 +38,9 @@ class DebugPart(LoopPart):
         self._debug = enabled
         if self.is_running():
             # The depth belongs to the thread, so the thread that runs the loop has to set it.
-            self.call_soon_threadsafe(self._track_coroutine_origins, enabled)
+            self.call_soon_threadsafe(self._set_coroutine_origin_tracking, enabled)
 
-    def _track_coroutine_origins(self, enabled: bool) -> None:
+    def _set_coroutine_origin_tracking(self, enabled: bool) -> None:
         """Have coroutines remember where they were called, for "was never awaited" warnings."""
         if enabled == (self._origin_depth_before is not None):
             return
@@ -51,9 +51,6 @@ class DebugPart(LoopPart):
             assert self._origin_depth_before is not None
             sys.set_coroutine_origin_tracking_depth(self._origin_depth_before)
             self._origin_depth_before = None
-
-    # The name by which programs that run a loop in a loop know it (nest_asyncio2).
-    _set_coroutine_origin_tracking = _track_coroutine_origins
 
     def _check_thread(self) -> None:
         """Raise RuntimeError where the loop runs in a thread other than the calling one.

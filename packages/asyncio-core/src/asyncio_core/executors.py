@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 
-from asyncio_core.loop_part import LoopPart
+from asyncio_core.loop_part import LoopPart, is_replaced
 from asyncio_core.moments import check_moment
 from asyncio_core.null_characters import refuse_null
 
@@ -245,7 +245,7 @@ class ExecutorPart(LoopPart):
         joined = self.create_future()
         # Joining blocks, so a thread of its own does it. It is a daemon: after the time limit nothing
         # may wait for it again.
-        joiner = background_thread(self._join_executor, executor, joined)
+        joiner = background_thread(self._do_shutdown, joined)
         joiner.start()
         try:
             async with time_limit(timeout):
@@ -262,14 +262,17 @@ class ExecutorPart(LoopPart):
         else:
             joiner.join()
 
-    def _join_executor(self, executor: Executor, joined: Future[None]) -> None:
+    def _do_shutdown(self, future: Future[None]) -> None:
+        """Wait for the default executor's threads, in a thread of its own; then `future` is done."""
         succeeded, outcome = True, None
         try:
-            executor.shutdown(wait=True)
+            executor = self._default_executor
+            if executor is not None:
+                executor.shutdown(wait=True)
         except Exception as exc:
             succeeded, outcome = False, exc
         try:
-            self.call_soon_threadsafe(_settle, joined, succeeded, outcome)
+            self.call_soon_threadsafe(_settle, future, succeeded, outcome)
         except RuntimeError:
             # Nobody waited: the loop was closed after the time limit.
             pass
@@ -342,6 +345,9 @@ class ExecutorPart(LoopPart):
 
     async def _look_up(self, func: Callable[..., Any], *args: Any) -> Any:
         self._check_closed()
+        if is_replaced(self.run_in_executor, _RUN_IN_EXECUTOR):
+            # A derived loop with threads of its own kind.
+            return await self.run_in_executor(None, func, *args)
         if self._lookups is None:
             self._lookups = _LookupThreads()
         lookup = _Lookup(self, func, args)
@@ -363,6 +369,10 @@ class ExecutorPart(LoopPart):
 
 def _no_name(host: object, why: UnicodeError) -> socket.gaierror:
     return socket.gaierror(socket.EAI_NONAME, f"{host!r} is no name of a host: {why}")
+
+
+# Our own, to know it from what replaces it.
+_RUN_IN_EXECUTOR = ExecutorPart.run_in_executor
 
 
 def _looks_numeric(host: bytes | str | None) -> bool:

@@ -52,6 +52,25 @@ def io_not_installed(loop: AbstractEventLoop, what: str) -> NotImplementedError:
     )
 
 
+# Since Python 3.15 the hooks that make transports, serve and register hand a context on. A loop class that
+# overrides them for an older Python does not know that argument: there it is not given.
+HOOKS_TAKE_CONTEXT = sys.version_info >= (3, 15)
+
+
+def context_for_hook(context: Context | None) -> dict[str, Any]:
+    """Return the keyword arguments with which the hooks of this Python are told of `context`."""
+    return {"context": context} if HOOKS_TAKE_CONTEXT else {}
+
+
+def is_replaced(hook: Any, own: Any) -> bool:
+    """Tell whether `hook`, a bound method, is another than the function `own`.
+
+    It may be overridden in a derived class, set on the loop, or patched in the class. A short cut
+    around a hook is taken only where this is not so.
+    """
+    return getattr(hook, "__func__", None) is not own
+
+
 class LoopPart(AbstractEventLoop):
     """Base of the parts: shared state, helpers and hooks, declared once."""
 
@@ -102,6 +121,9 @@ class LoopPart(AbstractEventLoop):
         def _add_callback(self, handle: Handle) -> None:
             """Queue a handle unless it was cancelled."""
 
+        def _add_callback_signalsafe(self, handle: Handle) -> None:
+            """Queue a handle for a signal, and wake the loop."""
+
         def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
             """Count a cancelled timer, so that the heap is cleaned before it grows."""
 
@@ -123,7 +145,9 @@ class LoopPart(AbstractEventLoop):
         self._process_events(self._selector.select(timeout))
 
     # Hooks for transports. Each transport takes one context for its life when it is made, and
-    # registers its readers and writers with it.
+    # registers its readers and writers with it. Derived classes override these hooks, with the
+    # signatures that the standard loop of the running Python has: they are called in the same way as
+    # there, and nothing is asked of what they return that is not asked there.
 
     def _make_socket_transport(
         self,
@@ -133,6 +157,7 @@ class LoopPart(AbstractEventLoop):
         *,
         extra: dict[str, Any] | None = None,
         server: Server | None = None,
+        context: Context | None = None,
     ) -> Transport:
         """Make a stream transport over a connected, not blocking socket."""
         raise io_not_installed(self, "sockets")
@@ -151,6 +176,7 @@ class LoopPart(AbstractEventLoop):
         call_connection_made: bool = True,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
     ) -> Transport:
         """Make a stream transport with TLS over a connected, not blocking socket."""
         raise io_not_installed(self, "sockets")

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import collections.abc
 import contextvars
+import sys
 import threading
 
 from asyncio_core import constants
 from asyncio_core.combinators import gather
 from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.executors import ExecutorPart
+from asyncio_core.loop_part import is_replaced
 from asyncio_core.policies import new_event_loop, set_event_loop
 from asyncio_core.running_loop import _get_running_loop
 from asyncio_core.task_registry import all_tasks
@@ -199,7 +202,13 @@ class Runner:
             finish = loop.run_until_complete
             finish(loop.shutdown_asyncgens())
             # Last, as all that came before may have needed threads.
-            finish(loop.shutdown_default_executor(constants.THREAD_JOIN_TIMEOUT))
+            if sys.version_info < (3, 12) and is_replaced(
+                loop.shutdown_default_executor, ExecutorPart.shutdown_default_executor
+            ):
+                # A derived loop's, which does not know of a time limit yet.
+                finish(loop.shutdown_default_executor())
+            else:
+                finish(loop.shutdown_default_executor(constants.THREAD_JOIN_TIMEOUT))
         finally:
             self._loop = None
             self._closed = True

@@ -17,6 +17,7 @@ from asyncio_core.abstract_loop import AbstractServer
 from asyncio_core.addresses import ResolvingPart
 from asyncio_core.combinators import gather, sleep
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.loop_part import context_for_hook
 from asyncio_core.socket_options import (
     _both_given,
     _check_ssl_socket,
@@ -277,7 +278,7 @@ class Server(AbstractServer):
                     self._backlog,
                     self._ssl_handshake_timeout,
                     self._ssl_shutdown_timeout,
-                    context=self._context,
+                    **context_for_hook(self._context),
                 )
         except BaseException:
             # The system watches no more descriptors, say. It can be tried again.
@@ -363,6 +364,14 @@ class ServingPart(ResolvingPart):
             log.logger.info("%r is serving", server)
         return server
 
+    async def _create_server_getaddrinfo(
+        self, host: str | None, port: int | None, family: int, flags: int
+    ) -> list[AddressInfo]:
+        """Resolve one *host* to listen on."""
+        return await self._ensure_resolved(
+            (host, port), family=family, type=socket.SOCK_STREAM, flags=flags, loop=self
+        )
+
     async def _addresses_to_serve(
         self, host: str | Iterable[str] | None, port: int | None, family: int, flags: int
     ) -> list[AddressInfo]:
@@ -374,7 +383,8 @@ class ServingPart(ResolvingPart):
         else:
             hosts = list(host)
         lookups = (
-            self._ensure_resolved((each, port), family=family, flags=flags) for each in hosts
+            self._create_server_getaddrinfo(each, port, family=family, flags=flags)
+            for each in hosts
         )
         answers = [await next(lookups)] if len(hosts) == 1 else await gather(*lookups)
         return list(dict.fromkeys(itertools.chain.from_iterable(answers)))

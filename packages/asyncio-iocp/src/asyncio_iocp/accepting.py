@@ -96,7 +96,7 @@ class _Listener:
         # One context for each connection, made from the server's: what a handler changes is seen
         # neither by the next connection nor by the server.
         self._context.copy().run(
-            self._loop._accept_connection2,
+            self._loop._serve_accepted,
             self._factory,
             connection,
             {"peername": address},
@@ -161,7 +161,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         context: Context | None = None,
     ) -> None:
         if context is None:
-            context = copy_context()
+            context = copy_context() if server is None else server._context
         terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
         listener = _Listener(self, sock, protocol_factory, max(backlog, 0) + 1, terms, context)
         self.call_soon(listener, context=context)

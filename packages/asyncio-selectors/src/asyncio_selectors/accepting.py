@@ -14,6 +14,8 @@ from contextvars import copy_context
 from asyncio_core import constants
 from asyncio_core.accepted import AcceptedPart, concerns_one_connection, concerns_resources
 from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.exceptions import CancelledError
+from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, context_for_hook
 from asyncio_core.trsock import TransportSocket
 from asyncio_selectors.poller import GONE
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
+    from asyncio_core.futures import Future
     from asyncio_core.handles import Handle, TimerHandle
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.serving import Server
@@ -32,7 +35,11 @@ __all__ = ("AcceptLoop",)
 
 
 class AcceptLoop(AcceptedPart, BaseEventLoop):
-    """What a `Server` asks of the loop: `_start_serving()` and `_stop_serving()`."""
+    """What a `Server` asks of the loop: `_start_serving()` and `_stop_serving()`.
+
+    The context that connections start from is the server's. Before Python 3.15 no hook takes one,
+    and it is had from the server that they do take.
+    """
 
     # Listening sockets at rest, by descriptor, with the timers that will wake them.
     _resting: dict[int, TimerHandle]
@@ -43,6 +50,8 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     if TYPE_CHECKING:
         _add_reader: Callable[..., Handle]
         _remove_reader: Callable[[int], bool]
+
+        def _connections_hooked(self) -> bool: ...
 
     def _start_serving(
         self,
@@ -56,11 +65,11 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         context: Context | None = None,
     ) -> None:
         timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
-        if context is None:
-            context = copy_context()
-        terms = (protocol_factory, sock, sslcontext, server, backlog, *timeouts, context)
+        terms: tuple[Any, ...] = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
+        if HOOKS_TAKE_CONTEXT:
+            terms += (context,)
         fd = sock.fileno()
-        self._add_reader(fd, self._accept_connection, *terms, context=context)
+        self._add_reader(fd, self._accept_connection, *terms)
         self._listening.add(fd)
         self._keep_spare()
 
@@ -104,6 +113,8 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     ) -> None:
         """Accept what the backlog holds, but not for ever: the rest of the loop wants its turn."""
         terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if context is None:
+            context = getattr(server, "_context", None)
         for _ in range(backlog + 1):
             try:
                 connection, address = sock.accept()
@@ -122,13 +133,71 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
             # One context for each connection, made from the server's: what a handler changes is
             # seen neither by the next connection nor by the server.
             of_connection = copy_context() if context is None else context.copy()
-            of_connection.run(
-                self._accept_connection2,
-                protocol_factory,
-                connection,
-                {"peername": address},
-                *terms,
-            )
+            facts = {"peername": address}
+            if self._connections_hooked():
+                in_context = context_for_hook(of_connection)
+                serving = self._accept_connection2(
+                    protocol_factory, connection, facts, *terms, **in_context
+                )
+                self.create_task(serving, context=of_connection)
+            else:
+                of_connection.run(self._serve_accepted, protocol_factory, connection, facts, *terms)
+
+    async def _accept_connection2(
+        self,
+        protocol_factory: Callable[[], BaseProtocol],
+        conn: socket.socket,
+        extra: dict[str, Any],
+        sslcontext: Any = None,
+        server: Server | None = None,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        context: Context | None = None,
+    ) -> None:
+        """Make protocol and transport for one accepted connection and wait until it is up.
+
+        This is the hook. Where neither it nor those that make the transports are overridden,
+        `_serve_accepted()` does the same without a task for each connection.
+        """
+        protocol: BaseProtocol | None = None
+        transport: Any = None
+        try:
+            conn.setblocking(False)
+            protocol = protocol_factory()
+            waiter: Future[None] = self.create_future()
+            if sslcontext:
+                transport = self._make_ssl_transport(
+                    conn,
+                    protocol,
+                    sslcontext,
+                    waiter=waiter,
+                    server_side=True,
+                    extra=extra,
+                    server=server,
+                    ssl_handshake_timeout=ssl_handshake_timeout,
+                    ssl_shutdown_timeout=ssl_shutdown_timeout,
+                    **context_for_hook(context),
+                )
+            else:
+                transport = self._make_socket_transport(
+                    conn,
+                    protocol,
+                    waiter=waiter,
+                    extra=extra,
+                    server=server,
+                    **context_for_hook(context),
+                )
+            await waiter
+        except BaseException as exc:
+            if transport is None:
+                conn.close()
+            else:
+                transport.close()
+            if isinstance(exc, (SystemExit, KeyboardInterrupt, CancelledError)):
+                raise
+            # Strangers who do not finish a handshake are everyday.
+            if transport is None or not sslcontext or self._debug:
+                self._lost_while_accepting(exc, protocol, transport)
 
     def _cannot_accept(
         self,
@@ -170,8 +239,9 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     ) -> None:
         fd = sock.fileno()
         del self._resting[fd]
+        *known, context = terms
         try:
-            self._start_serving(protocol_factory, sock, *terms)
+            self._start_serving(protocol_factory, sock, *known, **context_for_hook(context))
         except OSError as exc:
             # No room in the poller either. That there is a rest was reported at its beginning.
             if exc.errno in GONE:

@@ -174,7 +174,7 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             except BaseException as exc:
                 self._call_failed(exc, "write")
                 return
-            self._add_writer(self._sendto_ready)
+            self._add_writer(self._sock_fd, self._sendto_ready)
             if self._conn_lost:
                 return
         # A copy: the caller may reuse his buffer at once. In bytes, whatever the items of a view are.

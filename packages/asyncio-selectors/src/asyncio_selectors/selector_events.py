@@ -15,6 +15,7 @@ from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from asyncio_core import log
 from asyncio_core.faces import make_face
 from asyncio_core.handles import Handle
+from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, is_replaced
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
 from asyncio_selectors.poller import GONE, Poller, descriptor_of, key_of
@@ -60,9 +61,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         if selector is None:
             selector = best_poller()
         self._selector = selector
-        # Our own pollers put handles straight into the queue, unless a subclass wants to see events.
-        sees_events = type(self)._process_events is not BaseSelectorEventLoop._process_events
-        self._poller = selector if isinstance(selector, Poller) and not sees_events else None
+        self._notice_hooks()
         # The transport that owns a descriptor, if one does: nobody else may register it.
         self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._resting = {}
@@ -75,6 +74,17 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
             raise
 
     # The turn of the loop.
+
+    def _run_forever_setup(self) -> None:
+        super()._run_forever_setup()
+        # They may have been set since, on this loop or in its class.
+        self._notice_hooks()
+
+    def _notice_hooks(self) -> None:
+        """Our own pollers put handles straight into the queue, unless somebody wants to see them."""
+        selector = self._selector
+        hooked = self._queueing_hooked() or is_replaced(self._process_events, _PROCESS_EVENTS)
+        self._poller = selector if isinstance(selector, Poller) and not hooked else None
 
     def _poll(self, timeout: float | None) -> None:
         poller = self._poller
@@ -129,17 +139,23 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
                 raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
         return fd  # type: ignore[no-any-return]
 
+    def _ensure_may_remove(self, fd: Any) -> None:
+        """Do what `_ensure_fd_no_transport()` does; an object that was closed may be removed too."""
+        try:
+            self._ensure_fd_no_transport(fd)
+        except ValueError:
+            if not self._closed:
+                self._watched_number(fd)
+
     def _watched_number(self, fd: Any) -> int:
-        """Return the number of `fd` as `_ensure_fd_no_transport()` does, also where it is closed.
+        """Return the number of `fd`, also where it is closed.
 
         Who closes a socket before it removes its callbacks has only the object left; that is what
-        it was registered by. A number that is watched by nobody comes from a closed loop.
+        it was registered by.
         """
         try:
-            return self._ensure_fd_no_transport(fd)
+            return descriptor_of(fd)
         except ValueError:
-            if self._closed:
-                return -1
             for key in self._selector.get_map().values():
                 if key.fileobj is fd:
                     return int(key.fd)
@@ -152,44 +168,41 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
             return poller.get_map().get(fd)
         return key_of(self._selector, fd)
 
+    # The context for what is registered now, where the hook does not take one.
+    _registering_in: Context | None = None
+
     def _add_reader(
-        self,
-        fd: int,
-        callback: Callable[..., object],
-        *args: Any,
-        context: Context | None = None,
-        fileobj: Any = None,
+        self, fd: Any, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Handle:
         self._check_closed()
+        if context is None:
+            context = self._registering_in
         handle = Handle(callback, args, self, context)
-        key = self._key(fd)
+        key = self._key(fd if type(fd) is int else descriptor_of(fd))
         if key is not None:
             former, writer = key.data
             if self._change(key, key.events | EVENT_READ, (handle, writer)):
                 if former is not None:
                     former.cancel()
                 return handle
-        self._selector.register(fd if fileobj is None else fileobj, EVENT_READ, (handle, None))
+        self._selector.register(fd, EVENT_READ, (handle, None))
         return handle
 
     def _add_writer(
-        self,
-        fd: int,
-        callback: Callable[..., object],
-        *args: Any,
-        context: Context | None = None,
-        fileobj: Any = None,
+        self, fd: Any, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Handle:
         self._check_closed()
+        if context is None:
+            context = self._registering_in
         handle = Handle(callback, args, self, context)
-        key = self._key(fd)
+        key = self._key(fd if type(fd) is int else descriptor_of(fd))
         if key is not None:
             reader, former = key.data
             if self._change(key, key.events | EVENT_WRITE, (reader, handle)):
                 if former is not None:
                     former.cancel()
                 return handle
-        self._selector.register(fd if fileobj is None else fileobj, EVENT_WRITE, (None, handle))
+        self._selector.register(fd, EVENT_WRITE, (None, handle))
         return handle
 
     def _change(self, key: SelectorKey, events: int, data: tuple[Any, Any]) -> bool:
@@ -221,15 +234,48 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
                 handle.cancel()
         return False
 
-    def _watch_reading(self, fd: int, callback: Callable[[], object], context: Context) -> None:
-        self._add_reader(fd, callback, context=context)
+    def _watch_reading(
+        self, fd: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context
+    ) -> None:
+        """Register a transport's reader, which runs in the transport's context."""
+        if HOOKS_TAKE_CONTEXT or not is_replaced(self._add_reader, _ADD_READER):
+            self._add_reader(fd, callback, *args, context=context)
+        else:
+            self._register_in(context, self._add_reader, fd, callback, args)
 
-    def _watch_writing(self, fd: int, callback: Callable[[], object], context: Context) -> None:
-        self._add_writer(fd, callback, context=context)
+    def _watch_writing(
+        self, fd: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context
+    ) -> None:
+        if HOOKS_TAKE_CONTEXT or not is_replaced(self._add_writer, _ADD_WRITER):
+            self._add_writer(fd, callback, *args, context=context)
+        else:
+            self._register_in(context, self._add_writer, fd, callback, args)
 
-    def _remove_reader(self, fd: int) -> bool:
+    def _register_in(
+        self,
+        context: Context,
+        hook: Callable[..., object],
+        fd: int,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+    ) -> None:
+        """Have a hook that takes no context register for `context`.
+
+        Our own, which it may call, takes it from the loop. One that makes a handle by itself copies
+        what it is called in: a copy, as this very context may be the running one, which cannot
+        be entered again.
+        """
+        self._registering_in = context
+        try:
+            context.copy().run(hook, fd, callback, *args)
+        finally:
+            self._registering_in = None
+
+    def _remove_reader(self, fd: Any) -> bool:
         if self._closed:
             return False
+        if type(fd) is not int:
+            fd = self._watched_number(fd)
         key = self._key(fd)
         if key is None:
             return False
@@ -244,9 +290,11 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         handle.cancel()
         return True
 
-    def _remove_writer(self, fd: int) -> bool:
+    def _remove_writer(self, fd: Any) -> bool:
         if self._closed:
             return False
+        if type(fd) is not int:
+            fd = self._watched_number(fd)
         key = self._key(fd)
         if key is None:
             return False
@@ -269,7 +317,8 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         It takes the place of an earlier reader of `fd`. Raises ValueError where `fd` has no
         descriptor, RuntimeError where a transport owns it or the loop is closed. See PEP 3156.
         """
-        self._add_reader(self._ensure_fd_no_transport(fd), callback, *args, fileobj=fd)
+        self._ensure_fd_no_transport(fd)
+        self._add_reader(fd, callback, *args)
 
     def remove_reader(self, fd: Any) -> bool:
         """Stop watching `fd` for reading; return whether it was watched.
@@ -277,7 +326,8 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         An object that was closed meanwhile is known by itself. Raises ValueError where it is not
         watched and has no descriptor. Source: PEP 3156.
         """
-        return self._remove_reader(self._watched_number(fd))
+        self._ensure_may_remove(fd)
+        return self._remove_reader(fd)
 
     def add_writer(
         self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
@@ -286,14 +336,16 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
 
         Source: PEP 3156.
         """
-        self._add_writer(self._ensure_fd_no_transport(fd), callback, *args, fileobj=fd)
+        self._ensure_fd_no_transport(fd)
+        self._add_writer(fd, callback, *args)
 
     def remove_writer(self, fd: Any) -> bool:
         """Stop watching `fd` for writing, as `remove_reader()`; return whether it was watched.
 
         Source: PEP 3156.
         """
-        return self._remove_writer(self._watched_number(fd))
+        self._ensure_may_remove(fd)
+        return self._remove_writer(fd)
 
     # Transports.
 
@@ -305,9 +357,10 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         *,
         extra: dict[str, Any] | None = None,
         server: Server | None = None,
+        context: Context | None = None,
     ) -> _SelectorSocketTransport:
         self._ensure_fd_no_transport(sock)
-        return _SelectorSocketTransport(self, sock, protocol, waiter, extra, server)
+        return _SelectorSocketTransport(self, sock, protocol, waiter, extra, server, context)
 
     def _make_ssl_transport(
         self,
@@ -323,6 +376,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         call_connection_made: bool = True,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
     ) -> Transport:
         from asyncio_core.sslproto import SSLProtocol
 
@@ -338,7 +392,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
             ssl_handshake_timeout=ssl_handshake_timeout,
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
-        _SelectorSocketTransport(self, rawsock, tls, None, extra, server)
+        _SelectorSocketTransport(self, rawsock, tls, None, extra, server, context)
         transport: Transport = tls._app_transport
         return transport
 
@@ -352,6 +406,23 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
     ) -> _SelectorDatagramTransport:
         self._ensure_fd_no_transport(sock)
         return _SelectorDatagramTransport(self, sock, protocol, address, waiter, extra)
+
+    def _connections_hooked(self) -> bool:
+        """Tell whether somebody wants to see how an accepted connection is made, or makes it."""
+        return (
+            is_replaced(self._accept_connection2, _ACCEPT_CONNECTION2)
+            or is_replaced(self._make_socket_transport, _MAKE_SOCKET_TRANSPORT)
+            or is_replaced(self._make_ssl_transport, _MAKE_SSL_TRANSPORT)
+        )
+
+
+# Our own hooks, to know them from what replaces them.
+_PROCESS_EVENTS = BaseSelectorEventLoop._process_events
+_ADD_READER = BaseSelectorEventLoop._add_reader
+_ADD_WRITER = BaseSelectorEventLoop._add_writer
+_ACCEPT_CONNECTION2 = BaseSelectorEventLoop._accept_connection2
+_MAKE_SOCKET_TRANSPORT = BaseSelectorEventLoop._make_socket_transport
+_MAKE_SSL_TRANSPORT = BaseSelectorEventLoop._make_ssl_transport
 
 
 def __getattr__(name: str) -> Any:

@@ -45,7 +45,9 @@ class FileSending(BaseEventLoop):
     async def _sock_sendfile_native(
         self, sock: socket.socket, file: IO[bytes], offset: int, count: int | None
     ) -> int:
-        return await self._send_file(self._ensure_fd_no_transport(sock), file, offset, count)
+        fd = sock.fileno()
+        self._ensure_fd_no_transport(fd)
+        return await self._send_file(fd, file, offset, count)
 
     async def _send_file(self, target: int, file: IO[bytes], offset: int, count: int | None) -> int:
         """Send from `offset` up to `count` bytes (None: to the end) and return how many went out.

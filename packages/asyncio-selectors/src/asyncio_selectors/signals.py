@@ -190,7 +190,7 @@ class SignalHandlers(_Base):
             self.remove_signal_handler(sig)
         else:
             # Wakes the loop for the turn that runs it: what is read here may be all there was.
-            self._add_callback(handle)
+            self._add_callback_signalsafe(handle)
 
     def _expect_signal(self, sig: int) -> None:
         """Count a signal, and have the count looked at; called as any signal handler, anywhere."""

@@ -48,14 +48,16 @@ class _Readiness(Future[None]):
         super().__init__(loop=loop)
         self._fd = fd
         self._remove = remove
+        self._waiting = True
+        # None where a derived loop's hook does not say.
         self._registration: Handle | None = add(fd, self._is_ready)
 
     def release(self) -> None:
         """Leave the poller, unless somebody else has taken the descriptor over."""
-        registration = self._registration
-        if registration is not None:
-            self._registration = None
-            if not registration._cancelled:
+        if self._waiting:
+            self._waiting = False
+            registration = self._registration
+            if registration is None or not registration._cancelled:
                 self._remove(self._fd)
 
     def _is_ready(self) -> None:
@@ -88,11 +90,14 @@ class SocketCalls(BaseEventLoop):
             raise ValueError(f"the socket must be non-blocking, not {sock!r}")
 
     async def _readable(self, sock: socket.socket) -> None:
-        fd = self._ensure_fd_no_transport(sock)
+        fd = sock.fileno()
+        self._ensure_fd_no_transport(fd)
         await self._ready_once(_Readiness(self, fd, self._add_reader, self._remove_reader))
 
     async def _writable(self, sock: socket.socket) -> None:
-        await self._writable_fd(self._ensure_fd_no_transport(sock))
+        fd = sock.fileno()
+        self._ensure_fd_no_transport(fd)
+        await self._writable_fd(fd)
 
     async def _writable_fd(self, fd: int) -> None:
         await self._ready_once(_Readiness(self, fd, self._add_writer, self._remove_writer))

@@ -237,7 +237,7 @@ class _SelectorSocketTransport(_SelectorTransport):
                 return
             if sent == len(data):
                 return
-            self._add_writer(self._write_ready)
+            self._add_writer(self._sock_fd, self._write_ready)
             if self._conn_lost:
                 return
             chunks = self._buffer
@@ -268,7 +268,7 @@ class _SelectorSocketTransport(_SelectorTransport):
             left = [_keep(data, 0) for data in chunks]
             chunks.clear()
             chunks.extend(left)
-            self._add_writer(self._write_ready)
+            self._add_writer(self._sock_fd, self._write_ready)
             if self._conn_lost:
                 return
         self._maybe_pause_protocol()

@@ -8,6 +8,7 @@ from collections import deque
 from contextvars import copy_context
 
 from asyncio_core import constants
+from asyncio_core.exceptions import CancelledError
 from asyncio_core.failures import is_everyday, tell_failure
 from asyncio_core.transports import _FlowControlMixin
 from asyncio_core.trsock import socket_facts
@@ -27,27 +28,50 @@ __all__ = ("_SelectorTransport", "watch_reading", "watch_writing")
 _NOT_WATCHED = "Fatal error on transport: the system refuses to watch it"
 
 
-def watch_reading(loop: Any, fd: int, callback: Callable[[], object], context: Context) -> None:
-    """Call `callback` in `context` whenever `fd` can be read."""
+def watch_reading(
+    loop: Any, fd: int, callback: Callable[..., object], context: Context, *args: Any
+) -> None:
+    """Call `callback(*args)` in `context` whenever `fd` can be read."""
     try:
         register = loop._watch_reading
     except AttributeError:
         # A loop class written for Python 3.13 or older: its _add_reader() takes no context, but
         # copies the one it is called in. This one here may be the running one, which cannot be
         # entered again.
-        context.copy().run(loop._add_reader, fd, callback)
+        context.copy().run(loop._add_reader, fd, callback, *args)
     else:
-        register(fd, callback, context)
+        register(fd, callback, args, context)
 
 
-def watch_writing(loop: Any, fd: int, callback: Callable[[], object], context: Context) -> None:
-    """Call `callback` in `context` whenever `fd` can be written to."""
+def watch_writing(
+    loop: Any, fd: int, callback: Callable[..., object], context: Context, *args: Any
+) -> None:
+    """Call `callback(*args)` in `context` whenever `fd` can be written to."""
     try:
         register = loop._watch_writing
     except AttributeError:
-        context.copy().run(loop._add_writer, fd, callback)
+        context.copy().run(loop._add_writer, fd, callback, *args)
     else:
-        register(fd, callback, context)
+        register(fd, callback, args, context)
+
+
+def tell_waiter(waiter: Any, failure: BaseException | None) -> None:
+    """Tell whoever waits for a transport that it is up, or why it is not; he must never be left waiting."""
+    if waiter is None or waiter.done():
+        return
+    if failure is None:
+        waiter.set_result(None)
+    elif isinstance(failure, (SystemExit, KeyboardInterrupt, CancelledError)):
+        waiter.cancel()
+    else:
+        waiter.set_exception(failure)
+
+
+def end_failed_beginning(end: Callable[[BaseException], object], exc: BaseException) -> None:
+    """Close a transport that could not be registered; `exc` goes on where it ends the program."""
+    end(exc)
+    if isinstance(exc, (SystemExit, KeyboardInterrupt)):
+        raise exc
 
 
 class _SelectorTransport(_FlowControlMixin):
@@ -155,27 +179,37 @@ class _SelectorTransport(_FlowControlMixin):
         try:
             self._protocol.connection_made(self)
         finally:
-            self._add_reader(self._sock_fd, self._read_ready)
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
+            failure: BaseException | None = None
+            try:
+                if self.is_reading():
+                    watch_reading(self._loop, self._sock_fd, self._read_ready, self._context)
+            except BaseException as exc:
+                # The system watches no more descriptors, or a hook of the loop raised.
+                failure = exc
+                end_failed_beginning(self._not_watched, exc)
+            finally:
+                tell_waiter(waiter, failure)
 
     def _read_ready(self) -> None:
         raise NotImplementedError
 
-    def _add_reader(self, fd: int, callback: Callable[[], object]) -> None:
+    def _add_reader(self, fd: int, callback: Callable[..., object], *args: Any) -> None:
         if self.is_reading():
             try:
-                watch_reading(self._loop, fd, callback, self._context)
+                watch_reading(self._loop, fd, callback, self._context, *args)
             except OSError as exc:
-                # The system watches no more descriptors. Silence would look like an idle peer.
-                self._fatal_error(exc, _NOT_WATCHED)
+                self._not_watched(exc)
 
-    def _add_writer(self, callback: Callable[[], object]) -> None:
+    def _add_writer(self, fd: int, callback: Callable[..., object], *args: Any) -> None:
         """Have `callback` called when there is room; where that is refused, end the transport."""
         try:
-            watch_writing(self._loop, self._sock_fd, callback, self._context)
+            watch_writing(self._loop, fd, callback, self._context, *args)
         except OSError as exc:
-            self._fatal_error(exc, _NOT_WATCHED)
+            self._not_watched(exc)
+
+    def _not_watched(self, exc: BaseException) -> None:
+        # The system watches no more descriptors. Silence would look like an idle peer.
+        self._fatal_error(exc, _NOT_WATCHED)
 
     # The end.
 
@@ -210,12 +244,15 @@ class _SelectorTransport(_FlowControlMixin):
             return
         loop, fd = self._loop, self._sock_fd
         self._discard_buffer()
-        loop._remove_writer(fd)
-        if not self._closing:
-            self._closing = True
-            loop._remove_reader(fd)
+        was_closing, self._closing = self._closing, True
         self._conn_lost += 1
-        loop.call_soon(self._call_connection_lost, exc, context=self._context)
+        try:
+            loop._remove_writer(fd)
+            if not was_closing:
+                loop._remove_reader(fd)
+        finally:
+            # Whatever a derived loop's hooks raise, the socket does not stay open.
+            loop.call_soon(self._call_connection_lost, exc, context=self._context)
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         try:

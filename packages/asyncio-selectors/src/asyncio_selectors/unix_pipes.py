@@ -13,7 +13,12 @@ from asyncio_core.failures import tell_failure
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
 from asyncio_selectors.pipe_hangups import notices_hangup, peer_is_gone
-from asyncio_selectors.transport_base import watch_reading, watch_writing
+from asyncio_selectors.transport_base import (
+    end_failed_beginning,
+    tell_waiter,
+    watch_reading,
+    watch_writing,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,19 +81,16 @@ class _PipeEnd:
         try:
             self._protocol.connection_made(self)
         finally:
-            failure = None
+            failure: BaseException | None = None
             try:
                 self._watch()
-            except OSError as exc:
-                # No more descriptors, or a device that cannot be watched: epoll refuses /dev/null.
+            except BaseException as exc:
+                # No more descriptors, a device that cannot be watched (epoll refuses /dev/null), or
+                # a hook of the loop that raised.
                 failure = exc
-                self._close(exc)
-            if waiter is None or waiter.done():
-                pass
-            elif failure is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(failure)
+                end_failed_beginning(self._close, exc)
+            finally:
+                tell_waiter(waiter, failure)
 
     def _fatal_error(self, exc: BaseException, message: str) -> None:
         # Whatever the system says of a pipe is told to its protocol, and to nobody else.
@@ -224,8 +226,10 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
 
     def _close(self, exc: BaseException | None) -> None:
         self._closing = True
-        self._unwatch()
-        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+        try:
+            self._unwatch()
+        finally:
+            self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
 
     def _is_everyday(self, exc: BaseException) -> bool:
         # EIO is how a terminal says that its other side is gone: an end, not a mistake.
@@ -364,6 +368,8 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         if self._ended:
             return
         self._ended = self._closing = True
-        self._leave_poller()
         self._buffer.clear()
-        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+        try:
+            self._leave_poller()
+        finally:
+            self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
