@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import ssl as ssl_module
     from collections.abc import Callable, Sequence
     from contextvars import Context
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     from asyncio_core.abstract_loop import AddressInfo, SSLArgument
     from asyncio_core.protocols import BaseProtocol

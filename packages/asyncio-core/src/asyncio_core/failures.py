@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from asyncio_core import log
+from asyncio_core.exceptions import CancelledError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = ("PROTOCOL_RAISED", "failure_of_call", "is_everyday", "tell_failure")
+__all__ = (
+    "PROTOCOL_RAISED",
+    "end_failed_beginning",
+    "failure_of_call",
+    "is_everyday",
+    "tell_failure",
+    "tell_waiter",
+)
 
 # What a transport says where a method of its protocol raised.
 PROTOCOL_RAISED = "Fatal error: protocol.%s() call failed."
@@ -46,3 +54,25 @@ def failure_of_call(method: Callable[..., object], *args: Any) -> tuple[Any, Bas
         raise
     except BaseException as exc:
         return None, exc
+
+
+def tell_waiter(waiter: Any, failure: BaseException | None) -> None:
+    """Tell whoever waits for a transport that it is up, or why it is not.
+
+    Whatever it was: he must not be left waiting.
+    """
+    if waiter is None or waiter.done():
+        return
+    if failure is None:
+        waiter.set_result(None)
+    elif isinstance(failure, (SystemExit, KeyboardInterrupt, CancelledError)):
+        waiter.cancel()
+    else:
+        waiter.set_exception(failure)
+
+
+def end_failed_beginning(end: Callable[[BaseException], object], exc: BaseException) -> None:
+    """Close a transport that could not be registered; `exc` goes on where it ends the program."""
+    end(exc)
+    if isinstance(exc, (SystemExit, KeyboardInterrupt)):
+        raise exc

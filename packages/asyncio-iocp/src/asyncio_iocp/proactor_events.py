@@ -32,6 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     import ssl
+    from contextvars import Context
     from typing import Any
 
     from asyncio_core.futures import Future
@@ -173,12 +174,12 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
         sock: socket.socket,
         protocol: BaseProtocol,
         waiter: Future[Any] | None = None,
-        *,
         extra: dict[str, Any] | None = None,
         server: Server | None = None,
+        context: Context | None = None,
     ) -> _ProactorSocketTransport:
         self._free_number(sock)
-        return _ProactorSocketTransport(self, sock, protocol, waiter, extra, server)
+        return _ProactorSocketTransport(self, sock, protocol, waiter, extra, server, context)
 
     def _make_ssl_transport(
         self,
@@ -194,6 +195,7 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
         call_connection_made: bool = True,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
     ) -> Transport:
         from asyncio_core.sslproto import SSLProtocol
 
@@ -209,7 +211,7 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
             ssl_handshake_timeout=ssl_handshake_timeout,
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
-        _ProactorSocketTransport(self, rawsock, layer, None, extra, server)
+        _ProactorSocketTransport(self, rawsock, layer, None, extra, server, context)
         transport: Transport = layer._app_transport
         return transport
 

@@ -16,6 +16,7 @@ from asyncio_iocp.transport_base import _ProactorBasePipeTransport, forget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextvars import Context
     from typing import Any
 
     from asyncio_core.futures import Future
@@ -50,9 +51,10 @@ class _ProactorReadPipeTransport(_ProactorBasePipeTransport, ReadTransport):
         extra: dict[str, Any] | None = None,
         server: Server | None = None,
         buffer_size: int = 65536,
+        context: Context | None = None,
     ) -> None:
         self._make_room(buffer_size)
-        super().__init__(loop, sock, protocol, waiter, extra, server)
+        super().__init__(loop, sock, protocol, waiter, extra, server, context)
 
     def _make_room(self, size: int) -> None:
         self._data = bytearray(size)

@@ -13,6 +13,7 @@ from asyncio_iocp.writing import _WRITE_FAILED, _ProactorBaseWritePipeTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextvars import Context
     from typing import Any
 
     from asyncio_core.futures import Future
@@ -49,8 +50,9 @@ class _ProactorSocketTransport(
         waiter: Future[None] | None = None,
         extra: dict[str, Any] | None = None,
         server: Server | None = None,
+        context: Context | None = None,
     ) -> None:
-        super().__init__(loop, sock, protocol, waiter, extra, server)
+        super().__init__(loop, sock, protocol, waiter, extra, server, context=context)
 
     def _set_extra(self, sock: socket.socket) -> None:
         self._facts.update(socket_facts(sock, self._facts))

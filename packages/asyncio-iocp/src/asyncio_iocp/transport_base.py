@@ -12,11 +12,12 @@ import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.failures import is_everyday, tell_failure
+from asyncio_core.failures import end_failed_beginning, is_everyday, tell_failure, tell_waiter
 from asyncio_core.transports import BaseTransport, _FlowControlMixin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextvars import Context
     from typing import Any
 
     from asyncio_core.futures import Future
@@ -46,10 +47,11 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
         waiter: Future[None] | None = None,
         extra: dict[str, Any] | None = None,
         server: Server | None = None,
+        context: Context | None = None,
     ) -> None:
         self._facts: dict[str, Any] = {} if extra is None else dict(extra)
         super().__init__(self._facts, loop)
-        self._context = copy_context()
+        self._context = copy_context() if context is None else context
         self._sock_fd = sock.fileno()
         self._set_extra(sock)
         self._server = server
@@ -123,9 +125,14 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
         try:
             self._protocol.connection_made(self)
         finally:
-            self._start()
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
+            failure: BaseException | None = None
+            try:
+                self._start()
+            except BaseException as exc:
+                failure = exc
+                end_failed_beginning(self._fatal_error, exc)
+            finally:
+                tell_waiter(waiter, failure)
 
     def _start(self) -> None:
         """Begin to read, where the transport is one that reads."""

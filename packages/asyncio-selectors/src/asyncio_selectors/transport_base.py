@@ -8,8 +8,7 @@ from collections import deque
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.exceptions import CancelledError
-from asyncio_core.failures import is_everyday, tell_failure
+from asyncio_core.failures import end_failed_beginning, is_everyday, tell_failure, tell_waiter
 from asyncio_core.transports import _FlowControlMixin
 from asyncio_core.trsock import socket_facts
 
@@ -53,25 +52,6 @@ def watch_writing(
         context.copy().run(loop._add_writer, fd, callback, *args)
     else:
         register(fd, callback, args, context)
-
-
-def tell_waiter(waiter: Any, failure: BaseException | None) -> None:
-    """Tell whoever waits for a transport that it is up, or why it is not; he must never be left waiting."""
-    if waiter is None or waiter.done():
-        return
-    if failure is None:
-        waiter.set_result(None)
-    elif isinstance(failure, (SystemExit, KeyboardInterrupt, CancelledError)):
-        waiter.cancel()
-    else:
-        waiter.set_exception(failure)
-
-
-def end_failed_beginning(end: Callable[[BaseException], object], exc: BaseException) -> None:
-    """Close a transport that could not be registered; `exc` goes on where it ends the program."""
-    end(exc)
-    if isinstance(exc, (SystemExit, KeyboardInterrupt)):
-        raise exc
 
 
 class _SelectorTransport(_FlowControlMixin):

@@ -9,16 +9,11 @@ import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.failures import tell_failure
+from asyncio_core.failures import end_failed_beginning, tell_failure, tell_waiter
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
 from asyncio_selectors.pipe_hangups import notices_hangup, peer_is_gone
-from asyncio_selectors.transport_base import (
-    end_failed_beginning,
-    tell_waiter,
-    watch_reading,
-    watch_writing,
-)
+from asyncio_selectors.transport_base import watch_reading, watch_writing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

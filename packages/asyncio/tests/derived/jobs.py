@@ -8,10 +8,8 @@ import pathlib
 import signal
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
-import warnings
 from typing import Any
 
 _CERTIFICATES = pathlib.Path(__file__).parents[1] / "certificates"
@@ -175,9 +173,9 @@ async def pipes() -> None:
     receiving, sending = os.pipe()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), open(receiving, "rb", 0)
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(receiving, "rb", 0)
     )
-    transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, open(sending, "wb", 0))
+    transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(sending, "wb", 0))
     transport.write(_MUCH)
     transport.write_eof()
     assert await reader.read() == _MUCH
