@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 import sysconfig
 import types
@@ -9,6 +11,7 @@ import zipfile
 
 import pytest
 
+import asyncio_core
 from asyncio_core import loop_registry
 from asyncio_core.loop_registry import (
     LoopAmbiguousError,
@@ -27,6 +30,8 @@ STANDARD_LIBRARY = [
     for path in sys.path
     if path.startswith(sysconfig.get_paths()["stdlib"]) and "-packages" not in path
 ]
+SIBLINGS = ("asyncio_iocp", "asyncio_selectors", "asyncio_subprocess")
+OTHER_SELECTORS = "from plugin import OtherPolicy as SelectorEventLoopPolicy\n"
 PARKING = "asyncio_core.parking_loop:ParkingEventLoopPolicy"
 
 
@@ -65,6 +70,10 @@ def installed(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path), *STANDARD_LIBRARY])
     monkeypatch.delenv("ASYNCIO_LOOP", raising=False)
     monkeypatch.setattr(loop_registry, "_subprocess_parts", {})
+    # What other tests imported is not installed here, nor anywhere afterwards what is made here.
+    for name in list(sys.modules):
+        if name.partition(".")[0] in SIBLINGS:
+            monkeypatch.delitem(sys.modules, name)
 
     def install(distribution, version, group="asyncio.loop_policies", **entries):
         folder = tmp_path / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -79,6 +88,26 @@ def installed(tmp_path, monkeypatch):
     return install
 
 
+@pytest.fixture
+def packaged(installed, tmp_path):
+    """Return a function that makes a package with modules, as the distributions of this project have
+    them, and no metadata.
+    """
+
+    def package(name, version="1.0", **modules):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "__init__.py").write_text(f"__version__ = {version!r}\n")
+        for module, source in modules.items():
+            (folder / f"{module}.py").write_text(source)
+        importlib.invalidate_caches()
+
+    yield package
+    for name in list(sys.modules):
+        if name.partition(".")[0] in SIBLINGS:
+            del sys.modules[name]
+
+
 def kind_of_loop(policy):
     loop = policy.new_event_loop()
     loop.close()
@@ -89,14 +118,8 @@ def test_core_alone_uses_its_own_loop(installed):
     assert type(default_policy()) is ParkingEventLoopPolicy
 
 
-def test_the_platforms_distribution_is_the_default(installed):
-    installed("asyncio-selectors", "1.0", selectors="plugin:OtherPolicy")
-    assert kind_of_loop(default_policy()) is OtherLoop
-
-
-def test_the_default_is_found_beside_other_groups_and_names(installed):
-    installed("asyncio-selectors", "1.0", "other.group", selectors="plugin:number")
-    installed("asyncio-selectors", "1.0", another="plugin:number", selectors="plugin:OtherPolicy")
+def test_the_platforms_distribution_is_the_default(packaged):
+    packaged("asyncio_selectors", policy=OTHER_SELECTORS)
     assert kind_of_loop(default_policy()) is OtherLoop
 
 
@@ -109,36 +132,67 @@ def test_other_distributions_do_not_change_the_default(installed):
 def test_the_default_is_found_in_archives(installed, tmp_path, monkeypatch):
     archive = tmp_path / "application.pyz"
     with zipfile.ZipFile(archive, "w") as file:
-        name = "asyncio_selectors-1.0.dist-info"
-        file.writestr(
-            f"{name}/METADATA", "Metadata-Version: 2.1\nName: asyncio-selectors\nVersion: 1.0\n"
-        )
-        file.writestr(
-            f"{name}/entry_points.txt", "[asyncio.loop_policies]\nselectors = plugin:OtherPolicy\n"
-        )
+        file.writestr("asyncio_selectors/__init__.py", "__version__ = '1.0'\n")
+        file.writestr("asyncio_selectors/policy.py", OTHER_SELECTORS)
     monkeypatch.setattr(sys, "path", [str(archive), *STANDARD_LIBRARY])
     assert kind_of_loop(default_policy()) is OtherLoop
+    for name in ("asyncio_selectors", "asyncio_selectors.policy"):
+        monkeypatch.delitem(sys.modules, name)
 
 
-def test_the_default_is_found_without_reading_all_metadata(installed, monkeypatch):
-    installed("asyncio-selectors", "1.0", selectors="plugin:OtherPolicy")
+def test_the_default_is_found_without_reading_metadata(packaged, monkeypatch):
+    packaged("asyncio_selectors", policy=OTHER_SELECTORS)
     monkeypatch.setitem(sys.modules, "importlib.metadata", None)
+    monkeypatch.setattr(os, "listdir", None)
     assert kind_of_loop(default_policy()) is OtherLoop
 
 
-def test_a_default_that_does_not_load_is_an_error_and_no_other_loop(installed):
-    installed("asyncio-selectors", "1.5", selectors="nowhere:Policy")
-    with pytest.raises(LoopLoadError, match=r"asyncio-selectors 1\.5 does not load"):
+def test_the_default_answers_to_its_name_without_metadata(packaged):
+    packaged("asyncio_selectors", policy=OTHER_SELECTORS)
+    assert kind_of_loop(named_policy("selectors")) is OtherLoop
+    assert [(info.name, info.version, info.default) for info in list_loops()] == [
+        ("parking", asyncio_core.__version__, False),
+        ("selectors", "1.0", True),
+    ]
+
+
+def test_a_folder_that_lost_its_files_is_no_default(installed, tmp_path):
+    (tmp_path / "asyncio_selectors" / "__pycache__").mkdir(parents=True)
+    assert type(default_policy()) is ParkingEventLoopPolicy
+
+
+@pytest.mark.parametrize(
+    ("package", "policy"),
+    [
+        ("__version__ = '1.5'\n", "from nowhere import Policy\n"),
+        ("import nowhere\n", ""),
+        ("1 / 0\n", ""),
+    ],
+)
+def test_a_default_that_does_not_load_is_an_error_and_no_other_loop(
+    packaged, tmp_path, package, policy
+):
+    packaged("asyncio_selectors", policy=policy)
+    (tmp_path / "asyncio_selectors" / "__init__.py").write_text(package)
+    with pytest.raises(LoopLoadError, match=r"asyncio-selectors .* does not load"):
         default_policy()
+    listed = {info.name: info for info in list_loops()}
+    assert listed["selectors"].default
+    assert "does not load" in listed["selectors"].problem
+    assert listed["parking"].usable
 
 
-def test_on_windows_a_loop_that_cannot_run_is_passed_over(installed, monkeypatch):
-    defaults = (("asyncio-iocp", "iocp"), ("asyncio-selectors", "selectors"))
-    monkeypatch.setattr(loop_registry, "_DEFAULTS", defaults)
-    installed("asyncio-iocp", "1.0", iocp="plugin:UnusablePolicy")
-    installed("asyncio-selectors", "1.0", selectors="plugin:OtherPolicy")
+def test_on_windows_a_loop_that_cannot_run_is_passed_over(packaged, monkeypatch):
+    iocp = loop_registry._Known("iocp", "asyncio_iocp.policy:Policy", "asyncio-iocp")
+    monkeypatch.setattr(loop_registry, "_DEFAULTS", (iocp, loop_registry._DEFAULTS[-1]))
+    packaged("asyncio_iocp", policy="from plugin import UnusablePolicy as Policy\n")
+    packaged("asyncio_selectors", policy=OTHER_SELECTORS)
     assert kind_of_loop(default_policy()) is OtherLoop
-    assert [info.default for info in list_loops()] == [False, True]
+    assert {info.name: info.default for info in list_loops()} == {
+        "iocp": False,
+        "parking": False,
+        "selectors": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -171,13 +225,13 @@ def test_an_unknown_name_lists_the_known_ones(installed, monkeypatch):
     with pytest.raises(LoopNotFoundError) as caught:
         default_policy()
     assert str(caught.value) == (
-        "ASYNCIO_LOOP=spam: there is no event loop named 'spam'; known names: fast, slow"
+        "ASYNCIO_LOOP=spam: there is no event loop named 'spam'; known names: fast, parking, slow"
     )
     assert isinstance(caught.value, LookupError)
 
 
-def test_an_unknown_name_where_nothing_is_installed(installed):
-    with pytest.raises(LoopNotFoundError, match="known names: none"):
+def test_an_unknown_name_where_only_core_is_installed(installed):
+    with pytest.raises(LoopNotFoundError, match="known names: parking$"):
         named_policy("spam")
 
 
@@ -225,9 +279,10 @@ def test_what_is_no_usable_loop_is_refused_in_one_line(installed, value, message
     assert "\n" not in str(caught.value)
 
 
-def test_the_listing_tells_all_and_goes_on_after_problems(installed):
+def test_the_listing_tells_all_and_goes_on_after_problems(installed, packaged):
     installed("asyncio-core", "0.1.0", parking=PARKING)
     installed("asyncio-selectors", "0.1.0", selectors="plugin:OtherPolicy")
+    packaged("asyncio_selectors", policy=OTHER_SELECTORS)
     installed("broken-loop", "3.0", broken="no_such_module:Policy")
     installed("fast-loop", "1.0", fast="plugin:OtherPolicy")
     installed("rapid-loop", "2.0", fast="plugin:OtherPolicy")
@@ -255,7 +310,8 @@ def test_a_malformed_line_of_one_distribution_does_not_hide_the_others(installed
         "[asyncio.loop_policies]\nno value\n# no = entry\nempty =\n[=[\n"
     )
     installed("fast-loop", "1.0", fast="plugin:OtherPolicy")
-    assert [(info.name, info.usable) for info in list_loops()] == [("empty", False), ("fast", True)]
+    listed = {info.name: info.usable for info in list_loops()}
+    assert listed == {"empty": False, "fast": True, "parking": True}
 
 
 def test_the_listing_marks_cores_loop_where_it_is_the_default(installed):
@@ -269,33 +325,37 @@ def test_all_errors_are_of_one_kind():
         assert issubclass(error, LoopSelectionError)
 
 
-def test_subprocess_support_is_found_by_its_distribution(installed):
+SUBPROCESS_MODULES = dict.fromkeys(("spawning", "windows_spawning"), "from plugin import make_other_loop as make_subprocess_transport\n")
+
+
+def test_subprocess_support_is_found_without_metadata(packaged):
     assert loop_registry.subprocess_support() is None
-    platform = "windows" if sys.platform == "win32" else "unix"
-    group = "asyncio.subprocess_transports"
-    installed("asyncio-subprocess", "1.0", group, **{platform: "plugin:make_other_loop"})
+    packaged("asyncio_subprocess", **SUBPROCESS_MODULES)
     assert loop_registry.subprocess_support() is make_other_loop
     assert loop_registry.subprocess_support() is make_other_loop
 
 
-def test_subprocess_support_that_does_not_load_says_whose_it_is(installed):
+def test_another_distribution_can_register_subprocess_support(installed):
     platform = "windows" if sys.platform == "win32" else "unix"
     group = "asyncio.subprocess_transports"
-    installed("asyncio-subprocess", "1.0", group, **{platform: "nowhere:support"})
+    installed("other-children", "1.0", group, **{platform: "plugin:make_other_loop"})
+    assert loop_registry.subprocess_support() is make_other_loop
+
+
+def test_subprocess_support_that_does_not_load_says_whose_it_is(packaged):
+    packaged("asyncio_subprocess", spawning="1 / 0", windows_spawning="1 / 0")
     with pytest.raises(LoopLoadError, match=r"asyncio-subprocess 1\.0 does not load"):
         loop_registry.subprocess_support()
 
 
-def test_what_watches_child_processes_is_a_module(installed):
+def test_what_watches_child_processes_is_a_module(packaged):
     assert loop_registry.child_watchers() is None
-    installed("asyncio-subprocess", "1.0", "asyncio.subprocess_transports", child_watchers="plugin")
-    assert loop_registry.child_watchers() is sys.modules["plugin"]
-    assert loop_registry.child_watchers() is sys.modules["plugin"]
+    packaged("asyncio_subprocess", child_watchers="")
+    assert loop_registry.child_watchers() is sys.modules["asyncio_subprocess.child_watchers"]
+    assert loop_registry.child_watchers() is sys.modules["asyncio_subprocess.child_watchers"]
 
 
-def test_a_module_that_watches_child_processes_and_does_not_load_says_whose_it_is(installed):
-    installed(
-        "asyncio-subprocess", "1.0", "asyncio.subprocess_transports", child_watchers="no.where"
-    )
+def test_a_module_that_watches_child_processes_and_does_not_load_says_whose_it_is(packaged):
+    packaged("asyncio_subprocess")
     with pytest.raises(LoopLoadError, match=r"asyncio-subprocess 1\.0 does not load"):
         loop_registry.child_watchers()

@@ -11,9 +11,10 @@ registered name, or ``module:attribute``), and else by the platform: asyncio-ioc
 asyncio-selectors everywhere, core's own loop where neither is installed. Other distributions never
 become the default by being installed.
 
-`importlib.metadata` costs more to import than all of a loop. Every process wants the default, and it is
-known by the name of its distribution; so it is read straight from that distribution's metadata folder.
-Only a loop that is asked for by name, and a listing, look through all that is installed.
+The defaults, and asyncio-subprocess, are known by where they are, and found by importing them: a slimmed
+image, a bundle or a faked file system has the packages and no metadata. It is also what costs least;
+`importlib.metadata` costs more to import than all of a loop. Only a loop that is asked for by name, and a
+listing, read metadata.
 """
 
 from __future__ import annotations
@@ -47,11 +48,6 @@ LOOPS = "asyncio.loop_policies"
 SUBPROCESSES = "asyncio.subprocess_transports"
 VARIABLE = "ASYNCIO_LOOP"
 
-# (distribution, entry-point name), the first that is installed is the default.
-_DEFAULTS = (("asyncio-selectors", "selectors"),)
-if sys.platform == "win32":
-    _DEFAULTS = (("asyncio-iocp", "iocp"), *_DEFAULTS)
-_CORE = "asyncio-core"
 
 
 class LoopSelectionError(Exception):
@@ -89,10 +85,52 @@ class _Entry:
         try:
             return _import_object(self.value, module=module)
         except Exception as exc:
-            raise LoopLoadError(
-                f"the entry point '{self.name} = {self.value}' of {self.origin} does not load: "
-                f"{_in_one_line(exc)}"
-            ) from exc
+            raise self._broken(exc) from exc
+
+    def _broken(self, exc: Exception) -> LoopLoadError:
+        return LoopLoadError(
+            f"the entry point '{self.name} = {self.value}' of {self.origin} does not load: "
+            f"{_in_one_line(exc)}"
+        )
+
+
+class _Known(_Entry):
+    """What a distribution of this project offers, known without its metadata."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, value: str, distribution: str) -> None:
+        super().__init__(name, value, distribution, "(unknown version)")
+
+    def is_installed(self) -> bool:
+        """Tell whether the distribution's package can be imported; raises LoopLoadError where it fails."""
+        package = self.value.partition(".")[0]
+        try:
+            module = __import__(package)
+        except ModuleNotFoundError as exc:
+            if exc.name == package:
+                return False
+            raise self._broken(exc) from exc
+        except Exception as exc:
+            raise self._broken(exc) from exc
+        # A folder that lost its files, as some ways to uninstall leave, is no package.
+        version = getattr(module, "__version__", None)
+        if version is None:
+            return False
+        self.version = version
+        return True
+
+
+# The first that is installed is the default.
+_DEFAULTS = (
+    _Known("selectors", "asyncio_selectors.policy:SelectorEventLoopPolicy", "asyncio-selectors"),
+)
+if sys.platform == "win32":
+    _DEFAULTS = (
+        _Known("iocp", "asyncio_iocp.policy:IocpEventLoopPolicy", "asyncio-iocp"),
+        *_DEFAULTS,
+    )
+_PARKING = _Known("parking", "asyncio_core.parking_loop:ParkingEventLoopPolicy", "asyncio-core")
 
 
 class LoopInfo:
@@ -168,10 +206,10 @@ def named_policy(name: str) -> AbstractEventLoopPolicy:
             raise LoopLoadError(f"{name!r} cannot be imported: {_in_one_line(exc)}") from exc
         return _make_policy(target, repr(name))
 
-    entries = list(_scan(LOOPS))
+    entries = _registered_loops()
     found = [entry for entry in entries if entry.name == name]
     if not found:
-        known = ", ".join(sorted({entry.name for entry in entries})) or "none"
+        known = ", ".join(sorted({entry.name for entry in entries}))
         raise LoopNotFoundError(f"there is no event loop named {name!r}; known names: {known}")
     if len(found) > 1:
         raise LoopAmbiguousError(_ambiguity(name, found))
@@ -183,11 +221,13 @@ def list_loops() -> Iterator[LoopInfo]:
 
     Each one is loaded, to find out whether it can be used; one that cannot does not end the listing.
     """
-    entries = sorted(_scan(LOOPS), key=lambda entry: (entry.name, entry.distribution))
-    preferred = _default_entry()
-    preferred_is = (
-        (_CORE, "parking") if preferred is None else (preferred.distribution, preferred.name)
-    )
+    entries = sorted(_registered_loops(), key=lambda entry: (entry.name, entry.distribution))
+    try:
+        preferred = _default_entry() or _PARKING
+    except LoopLoadError:
+        # It is the default all the same, and its line says what is wrong.
+        preferred = _DEFAULTS[0]
+    preferred_is = (preferred.distribution, preferred.name)
     for entry in entries:
         rivals = [other for other in entries if other.name == entry.name]
         problem = None
@@ -230,15 +270,24 @@ def child_watchers() -> ModuleType | None:
 
 
 _SUBPROCESSES_HERE = "windows" if sys.platform == "win32" else "unix"
+_SUBPROCESS_PARTS = {
+    "unix": "asyncio_subprocess.spawning:make_subprocess_transport",
+    "windows": "asyncio_subprocess.windows_spawning:make_subprocess_transport",
+    "child_watchers": "asyncio_subprocess.child_watchers",
+}
 # What was loaded from asyncio-subprocess, by the name of its entry point.
 _subprocess_parts: dict[str, Any] = {}
 
 
 def _subprocess_part(name: str) -> Any:
     if name not in _subprocess_parts:
-        entry = _entry_of("asyncio-subprocess", SUBPROCESSES, name)
-        if entry is None:
-            return None
+        known = _Known(name, _SUBPROCESS_PARTS[name], "asyncio-subprocess")
+        entry: _Entry | None = known
+        if not known.is_installed():
+            # Somebody else may stand in for it.
+            entry = next((other for other in _scan(SUBPROCESSES) if other.name == name), None)
+            if entry is None:
+                return None
         _subprocess_parts[name] = entry.load(module=name == "child_watchers")
     return _subprocess_parts[name]
 
@@ -248,12 +297,9 @@ def _default_entry() -> _Entry | None:
 
     A loop that is installed and says itself that it cannot run here is passed over.
     """
-    for distribution, name in _DEFAULTS:
-        entry = _entry_of(distribution, LOOPS, name)
-        if entry is None:
-            continue
+    for entry in _DEFAULTS:
         # Only the first choice of a platform may be passed over, so the last one need not be loaded.
-        if (distribution, name) == _DEFAULTS[-1] or not _unusable(entry.load()):
+        if entry.is_installed() and (entry is _DEFAULTS[-1] or not _unusable(entry.load())):
             return entry
     return None
 
@@ -331,6 +377,22 @@ def _in_one_line(exc: BaseException) -> str:
 # Reading what is installed
 
 
+def _registered_loops() -> list[_Entry]:
+    """Return all loops that have a name, those of this project without metadata too."""
+    entries = list(_scan(LOOPS))
+    listed = {(_normalized(entry.distribution), entry.name) for entry in entries}
+    for known in (*_DEFAULTS, _PARKING):
+        if (known.distribution, known.name) in listed:
+            continue
+        try:
+            installed = known.is_installed()
+        except LoopLoadError:
+            installed = True  # as whoever loads it is told
+        if installed:
+            entries.append(known)
+    return entries
+
+
 def _scan(group: str) -> Iterator[_Entry]:
     """Yield the entry points of a group from every distribution that is installed."""
     from importlib.metadata import distributions
@@ -355,56 +417,6 @@ def _entries_in(text: str, group: str) -> Iterator[tuple[str, str]]:
         elif section == group and "=" in line and not line.startswith(("#", ";")):
             name, _, value = line.partition("=")
             yield name.strip(), value.strip()
-
-
-def _entry_of(distribution: str, group: str, name: str) -> _Entry | None:
-    """Return one entry point of one distribution, without looking at any other."""
-    for folder in sys.path:
-        if os.path.isfile(folder):
-            # Metadata in archives: rare, and not worth a second reader.
-            return _entry_by_metadata(distribution, group, name)
-        metadata = _metadata_folder(folder, distribution)
-        if metadata is not None:
-            return _entry_in_folder(os.path.join(folder, metadata), distribution, group, name)
-    return None
-
-
-def _metadata_folder(folder: str, distribution: str) -> str | None:
-    stem = distribution.replace("-", "_")
-    try:
-        names = os.listdir(folder or os.curdir)
-    except OSError:
-        return None
-    for name in names:
-        # NAME-VERSION.dist-info, or NAME.egg-info beside the sources of an editable installation.
-        if name.startswith((f"{stem}-", f"{stem}.")) and name.endswith((".dist-info", ".egg-info")):
-            return name
-    return None
-
-
-def _entry_in_folder(path: str, distribution: str, group: str, name: str) -> _Entry | None:
-    try:
-        with open(os.path.join(path, "entry_points.txt"), encoding="utf-8") as file:
-            value = dict(_entries_in(file.read(), group)).get(name)
-    except OSError:
-        return None
-    return _Entry(name, value, distribution, _version_in(path)) if value else None
-
-
-def _version_in(path: str) -> str:
-    """Return the version that a metadata folder's name tells: NAME-VERSION.dist-info."""
-    return os.path.basename(path).rpartition(".")[0].partition("-")[2] or "(unknown version)"
-
-
-def _entry_by_metadata(distribution: str, group: str, name: str) -> _Entry | None:
-    from importlib import metadata
-
-    try:
-        found = metadata.distribution(distribution)
-    except metadata.PackageNotFoundError:
-        return None
-    value = dict(_entries_in(found.read_text("entry_points.txt") or "", group)).get(name)
-    return _Entry(name, value, distribution, found.version) if value else None
 
 
 def _normalized(distribution: str) -> str:
