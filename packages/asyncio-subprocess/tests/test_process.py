@@ -124,6 +124,41 @@ def test_any_signal_can_be_sent(run, python):
     run(main())
 
 
+@processes_of_unix
+def test_signals_to_a_child_that_has_ended_do_nothing_while_another_has_its_pipe(run):
+    """Who cleans up after a time limit does not know which of them took so long."""
+
+    async def main():
+        # What keeps the pipe open is a `cat`, which ends with its input.
+        command = "exec 3<&0; cat <&3 & exit 3"
+        process = await create_subprocess_shell(command, stdin=PIPE, stdout=PIPE)
+        assert await process.wait() == 3
+        for sender in (process, process._transport):
+            sender.kill()
+            sender.terminate()
+            sender.send_signal(signal.SIGINT)
+        assert await process.communicate(b"still here") == (b"still here", None)
+        with pytest.raises(ProcessLookupError):
+            process.kill()
+
+    run(main())
+
+
+@processes_of_unix
+def test_signals_to_a_child_that_somebody_else_has_reaped_do_nothing(run, python):
+    async def main():
+        process = await create_subprocess_exec(*python(), stdin=PIPE, stdout=PIPE)
+        # Unlike wait(), in one step of the loop: it cannot learn of the end before.
+        os.waitpid(process.pid, 0)
+        process.kill()
+        process.terminate()
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        assert await process.wait() == 255
+
+    run(main())
+
+
 def test_signals_to_a_child_that_has_ended_are_refused(run, python):
     async def main():
         process = await create_subprocess_exec(*python())

@@ -163,25 +163,45 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
     # Ending it.
 
     def send_signal(self, signal: int) -> None:
-        """Send the child a signal. Raises ProcessLookupError if it has ended.
+        """Send the child a signal; do nothing if it has ended.
 
-        (One that ended and was not yet waited for takes signals without effect.)
+        Raises ProcessLookupError once it has ended and its pipes are closed.
         """
         self._check_proc()
-        # Not Popen.send_signal(), which first waits for the child and would take its return code.
-        os.kill(self._proc.pid, signal)
+        if self._is_ours():
+            # Not Popen.send_signal(), which first waits for the child and would take its return code.
+            try:
+                os.kill(self._proc.pid, signal)
+            except ProcessLookupError:
+                pass  # somebody else has reaped it just now
 
     def terminate(self) -> None:
-        """Ask the child to end, by SIGTERM. Raises ProcessLookupError if it has ended."""
+        """Ask the child to end, by SIGTERM. As `send_signal()` if it has ended."""
         self.send_signal(signals.SIGTERM)
 
     def kill(self) -> None:
-        """Make the child end, by SIGKILL. Raises ProcessLookupError if it has ended."""
+        """Make the child end, by SIGKILL. As `send_signal()` if it has ended."""
         self.send_signal(_KILL)
 
     def _check_proc(self) -> None:
-        if self._proc is None or self._proc.returncode is not None:
+        """Raise ProcessLookupError where nothing is left of the child."""
+        if self._proc is None or (self._returncode is not None and self._are_pipes_closed()):
             raise ProcessLookupError(f"process {self._pid} has ended")
+
+    def _is_ours(self) -> bool:
+        """Tell whether the process id is the child's still, be it running or not yet waited for.
+
+        Who cleans up after a time limit need not know whether the child or what the child has started
+        was the one that took so long.
+        """
+        if self._proc.returncode is not None:
+            return False
+        if hasattr(os, "waitid"):
+            try:
+                os.waitid(os.P_PID, self._proc.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return False  # reaped by somebody else; it may be another process's by now
+        return True
 
     def close(self) -> None:
         """Close the pipes, and kill the child if it still runs."""
@@ -348,8 +368,11 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
     def _try_finish(self) -> None:
         if self._returncode is None:
             return
-        if all(pipe is not None and pipe.disconnected for pipe in self._pipes.values()):
+        if self._are_pipes_closed():
             self._call(self._call_connection_lost, None)
+
+    def _are_pipes_closed(self) -> bool:
+        return all(pipe is not None and pipe.disconnected for pipe in self._pipes.values())
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         protocol = self._protocol

@@ -161,15 +161,18 @@ class Process:
         return code
 
     def send_signal(self, signal: int) -> None:
-        """Send the child a signal. Raises ProcessLookupError if it has ended."""
+        """Send the child a signal; do nothing if it has ended.
+
+        Raises ProcessLookupError once it has ended and its pipes are closed.
+        """
         self._transport.send_signal(signal)
 
     def terminate(self) -> None:
-        """Ask the child to end (SIGTERM). Raises ProcessLookupError if it has ended."""
+        """Ask the child to end (SIGTERM). As `send_signal()` if it has ended."""
         self._transport.terminate()
 
     def kill(self) -> None:
-        """Make the child end (SIGKILL). Raises ProcessLookupError if it has ended."""
+        """Make the child end (SIGKILL). As `send_signal()` if it has ended."""
         self._transport.kill()
 
     async def communicate(

@@ -45,13 +45,14 @@ class WindowsSubprocessTransport(BaseSubprocessTransport):
     def send_signal(self, signal: int) -> None:
         """End the child (SIGTERM), or send it CTRL_C_EVENT or CTRL_BREAK_EVENT.
 
-        Raises ValueError for anything else, ProcessLookupError if it has ended.
+        Does nothing if it has ended. Raises ValueError for anything else, ProcessLookupError once it has
+        ended and its pipes are closed.
         """
         self._check_proc()
         self._proc.send_signal(signal)
 
     def terminate(self) -> None:
-        """End the child, by TerminateProcess(). Raises ProcessLookupError if it has ended."""
+        """End the child, by TerminateProcess(). As `send_signal()` if it has ended."""
         self._check_proc()
         self._proc.terminate()
 
