@@ -152,6 +152,26 @@ def loop(plain_loop: Loop, way: Any) -> Loop:
     return plain_loop
 
 
+def tells_code_of_reaped() -> bool:
+    """Whether a pidfd of a child that was reaped tells how it ended (Linux 6.15)."""
+    if not exit_pidfd.usable():
+        return False
+    pid = os.posix_spawn("/bin/true", ["true"], {})
+    fd = os.pidfd_open(pid)
+    try:
+        os.waitpid(pid, 0)
+        return exit_pidfd._code_of_reaped(fd) == 0
+    finally:
+        os.close(fd)
+
+
+@pytest.fixture
+def code_of_reaped(way: Any) -> Callable[[int], int]:
+    """The return code of a child that somebody else has reaped: its own, or 255 where nobody knows it."""
+    known = way is exit_pidfd._PidfdChildWatcher and tells_code_of_reaped()
+    return lambda code: code if known else 255
+
+
 @pytest.fixture
 def run(loop: Loop) -> Callable[..., Any]:
     """Run a coroutine, within seconds, in `loop`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -145,7 +146,7 @@ def test_signals_to_a_child_that_has_ended_do_nothing_while_another_has_its_pipe
 
 
 @processes_of_unix
-def test_signals_to_a_child_that_somebody_else_has_reaped_do_nothing(run, python):
+def test_signals_to_a_child_that_somebody_else_has_reaped_do_nothing(run, python, code_of_reaped):
     async def main():
         process = await create_subprocess_exec(*python(), stdin=PIPE, stdout=PIPE)
         # Unlike wait(), in one step of the loop: it cannot learn of the end before.
@@ -154,7 +155,7 @@ def test_signals_to_a_child_that_somebody_else_has_reaped_do_nothing(run, python
         process.terminate()
         process.send_signal(signal.SIGINT)
         process.stdin.close()
-        assert await process.wait() == 255
+        assert await process.wait() == code_of_reaped(0)
 
     run(main())
 
@@ -209,7 +210,32 @@ def test_many_children_at_once(run, python):
 
 
 @signals_of_unix
-def test_a_child_reaped_by_somebody_else_is_reported_with_an_unknown_code(run, python, caplog):
+def test_a_child_reaped_by_somebody_else_has_its_return_code_where_the_system_tells(
+    run, python, caplog, code_of_reaped
+):
+    async def main():
+        process = await create_subprocess_exec(*python("sys.exit(3)"))
+        os.waitpid(process.pid, 0)
+        assert await process.wait() == code_of_reaped(3)
+        process = await create_subprocess_exec(*python("os.kill(os.getpid(), signal.SIGKILL)"))
+        os.waitpid(process.pid, 0)
+        assert await process.wait() == code_of_reaped(-9)
+
+    run(main())
+    assert ("return code is unknown" in caplog.text) is (code_of_reaped(3) == 255)
+
+
+@signals_of_unix
+def test_a_child_reaped_by_somebody_else_on_an_older_system_has_an_unknown_code(
+    run, python, caplog, monkeypatch
+):
+    import fcntl
+
+    def refuse(*arguments):
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+
+    monkeypatch.setattr(fcntl, "ioctl", refuse)
+
     async def main():
         process = await create_subprocess_exec(*python("sys.exit(3)"))
         os.waitpid(process.pid, 0)
@@ -217,6 +243,47 @@ def test_a_child_reaped_by_somebody_else_is_reported_with_an_unknown_code(run, p
 
     run(main())
     assert "return code is unknown" in caplog.text
+
+
+@pytest.fixture
+def ignored_children():
+    """The system reaps every child of this process by itself."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@signals_of_unix
+def test_a_child_whose_signal_is_ignored_has_its_return_code_where_the_system_tells(
+    run, python, code_of_reaped, ignored_children
+):
+    async def main():
+        process = await create_subprocess_exec(*python("os.read(0, 1)", "sys.exit(7)"), stdin=PIPE)
+        process.stdin.close()
+        assert await process.wait() == code_of_reaped(7)
+
+    run(main())
+
+
+@signals_of_unix
+def test_a_child_that_was_gone_before_it_could_be_watched_has_an_unknown_code(
+    run_plain, python, ignored_children, monkeypatch, caplog
+):
+    start = subprocess.Popen.__init__
+
+    def start_and_wait(popen, *arguments, **options):
+        start(popen, *arguments, **options)
+        with pytest.raises(ChildProcessError):
+            os.waitid(os.P_PID, popen.pid, os.WEXITED)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", start_and_wait)
+
+    async def main():
+        process = await create_subprocess_exec(*python("sys.exit(7)"))
+        assert await process.wait() == 255
+
+    run_plain(main())
+    assert "SIGCHLD is ignored" in caplog.text
 
 
 def test_a_child_whose_popen_object_was_asked_has_its_return_code(run, python, caplog):

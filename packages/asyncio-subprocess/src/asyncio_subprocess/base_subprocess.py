@@ -301,7 +301,8 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if code is None:
             code = UNKNOWN_STATUS
             log.logger.warning(
-                "somebody else has waited for child %d; its return code is unknown, taken for %d",
+                "somebody else has waited for child %d, or SIGCHLD is ignored; "
+                "its return code is unknown, taken for %d",
                 popen.pid,
                 code,
             )

@@ -57,6 +57,9 @@ def watch(loop: Any, pid: int, exited: Exited) -> None:
     """Call ``exited`` once child `pid` has ended, by the loop's watcher or, if need be, a thread."""
     try:
         exit_watcher(loop).watch(pid, exited)
+    except ProcessLookupError:
+        # It is gone already, and reaped: by somebody else, or by the system where SIGCHLD is ignored.
+        loop.call_soon(exited, None)
     except OSError:
         # No descriptors left, most likely. The child runs already and has to be waited for.
         _ThreadedChildWatcher(loop).watch(pid, exited)
