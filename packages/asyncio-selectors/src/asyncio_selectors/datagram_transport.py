@@ -7,6 +7,7 @@ import sys
 
 from asyncio_core.datagram_addresses import Destinations
 from asyncio_core.transports import DatagramTransport
+from asyncio_selectors.error_queue import receives_no_more, take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
 
 TYPE_CHECKING = False
@@ -58,7 +59,8 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
         self._destinations = Destinations(sock)
         self._names: PendingNames | None = None
         # Whether somebody asks what is told beside a datagram, and what was told beside the last one.
-        self._details = False
+        self._in_packets = sock.type == getattr(socket, "SOCK_SEQPACKET", None)
+        self._details = self._in_packets
         self._told: dict[str, Any] = {}
         loop.call_soon(self._begin, waiter, context=self._context)
 
@@ -93,6 +95,7 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
         try:
             received = self._sock.recvfrom(self.max_size)
         except (BlockingIOError, InterruptedError):
+            self._nothing_to_read()
             return
         except BaseException as exc:
             self._call_failed(exc, "read")
@@ -105,6 +108,7 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
         try:
             data, told, flags, sender = self._sock.recvmsg(self.max_size, room)
         except (BlockingIOError, InterruptedError):
+            self._nothing_to_read()
             return
         except BaseException as exc:
             self._call_failed(exc, "read")
@@ -113,6 +117,10 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
         for level, kind, value in told:
             if level == socket.IPPROTO_UDP and kind == _UDP_GRO:
                 size = int.from_bytes(value[:4], sys.byteorder)
+        if not data and self._in_packets and receives_no_more(self._sock):
+            # The end of the connection, which is read for ever.
+            self.close()
+            return
         self._told = {"truncated": bool(flags & socket.MSG_TRUNC), "gro_segment_size": size}
         self._protocol.datagram_received(data, sender)
 
@@ -122,11 +130,32 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
         ICMP says later that nobody listened. The endpoint stays open.
         """
         if isinstance(exc, OSError):
+            # What the socket says may wait in its error queue as well: it is told once.
+            errors = take_errors(self._sock) or []
+            for error in errors:
+                if error.errno == exc.errno:
+                    errors.remove(error)
+                    break
             self._protocol.error_received(exc)
+            self._tell_errors(errors)
         elif isinstance(exc, (SystemExit, KeyboardInterrupt)):
             raise exc
         else:
             self._fatal_error(exc, f"Fatal {action} error on datagram transport")
+
+    def _nothing_to_read(self) -> None:
+        """Take away what made the socket ready without a datagram; it would stay so for ever."""
+        errors = take_errors(self._sock)
+        if errors is not None:
+            self._tell_errors(errors)
+        elif receives_no_more(self._sock):
+            # Shut down for receiving. Sending goes on.
+            self._loop._remove_reader(self._sock_fd)
+
+    def _tell_errors(self, errors: list[OSError]) -> None:
+        for error in errors:
+            if not self._conn_lost:
+                self._protocol.error_received(error)
 
     def sendto(self, data: Any, addr: Any = None) -> None:
         """Send one datagram, which may be empty; see `DatagramTransport.sendto()`.
@@ -247,6 +276,7 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             data, addr = queue[0]
             try:
                 if not self._send(data, addr):
+                    self._tell_errors(take_errors(self._sock) or [])
                     break
             except BaseException as exc:
                 self._call_failed(exc, "write")

@@ -115,6 +115,10 @@ class EpollPoller(Poller):
         poll.register(fd, self._FLAGS[key.events])
         return not any(flags & ~seen for _, seen in poll.poll(0) or ((fd, 0),))
 
+    def _rest(self, fd: int, events: int) -> None:
+        # Only what happens anew is reported.
+        self._epoll.modify(fd, self._FLAGS[events] | select.EPOLLET)
+
     def _found_nothing(self, found: Iterable[tuple[int, int]]) -> None:
         super()._found_nothing(found)
         for fd, _ in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import select
+from contextlib import suppress
 from selectors import EVENT_READ, EVENT_WRITE
 
 from asyncio_selectors.poller import Poller
@@ -36,10 +37,13 @@ class PollPoller(Poller):
 
     def _rewatch(self, fd: int, old: int, new: int) -> None:
         self._check_open(fd)
-        self._poll.modify(fd, self._FLAGS[new])
+        # Also where it rests, and is not there.
+        self._poll.register(fd, self._FLAGS[new])
 
     def _unwatch(self, fd: int, events: int) -> None:
-        self._poll.unregister(fd)
+        with suppress(KeyError):
+            # Already where it rests.
+            self._poll.unregister(fd)
 
     def _wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
         # Milliseconds, rounded up: waking early would turn a short timer into a busy loop.

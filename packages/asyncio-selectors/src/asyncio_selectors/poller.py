@@ -18,15 +18,17 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from itertools import repeat
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from asyncio_core.handles import Handle
+    from asyncio_selectors.spinning import SpinGuard
 
     _KeyMapping = dict[Any, SelectorKey]
 else:
@@ -36,6 +38,9 @@ __all__ = ("GONE", "Poller", "descriptor_of", "key_of")
 
 # What the system says of a registration whose file was closed: its number is free, or another's.
 GONE = frozenset({errno.ENOENT, errno.EBADF})
+
+# Turns of a loop until it is first looked at whether they are too quick.
+_FIRST_TURNS = 4096
 
 
 def descriptor_of(fileobj: Any) -> int:
@@ -96,6 +101,10 @@ class Poller(BaseSelector):
     def __init__(self) -> None:
         self._keys = KeyMap()
         self._closed = False
+        # One for each turn until it is time to look whether something spins: the cheapest count there is.
+        self._turns: Iterator[None] = repeat(None)
+        self._guard: SpinGuard | None = None
+        self._guarded: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -185,6 +194,10 @@ class Poller(BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """Wait up to `timeout` seconds (None: without limit) and list keys with what is ready."""
+        for _ in self._turns:
+            break
+        else:
+            self._look_for_spinning()
         found = []
         keys = self._keys
         for fd, flags in self._wait(timeout):
@@ -202,6 +215,10 @@ class Poller(BaseSelector):
 
     def collect(self, timeout: float | None, ready: deque[Handle]) -> None:
         """Wait up to `timeout` seconds and append the handles of what is ready to `ready`."""
+        for _ in self._turns:
+            break
+        else:
+            self._look_for_spinning()
         lookup = self._keys.get
         for_reader = self._for_reader
         for_writer = self._for_writer
@@ -235,6 +252,29 @@ class Poller(BaseSelector):
                 except OSError:
                     # Next time, then.
                     pass
+
+    def guard(self, loop: Any) -> None:
+        """Have what is reported thousands of times a second to no effect told to `loop`, and rested."""
+        if sys.platform != "win32":
+            self._guarded = loop
+            self._turns = repeat(None, _FIRST_TURNS)
+
+    def _look_for_spinning(self) -> None:
+        guard = self._guard
+        if guard is None:
+            # Most loops never come here.
+            self._turns = repeat(None, _FIRST_TURNS)
+            try:
+                from asyncio_selectors.spinning import SpinGuard
+            except (ImportError, OSError):
+                # No descriptor for that just now.
+                return
+            guard = self._guard = SpinGuard(self, self._guarded)
+        guard.look()
+
+    def _rest(self, fd: int, events: int) -> None:
+        """Report `fd` no more, or less, until `_rewatch()` is called for it."""
+        self._unwatch(fd, events)
 
     def _check_open(self, fd: int) -> None:
         """Raise FileNotFoundError where the object that was registered for `fd` is closed.
@@ -286,6 +326,7 @@ class Poller(BaseSelector):
         """Forget everything; the watched files stay open."""
         self._keys.clear()
         self._closed = True
+        self._guard = self._guarded = None
 
 
 def key_of(selector: BaseSelector, fd: int) -> SelectorKey | None:

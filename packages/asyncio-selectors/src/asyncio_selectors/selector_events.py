@@ -61,10 +61,13 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         if selector is None:
             selector = best_poller()
         self._selector = selector
+        if isinstance(selector, Poller):
+            selector.guard(self)
         self._notice_hooks()
         # The transport that owns a descriptor, if one does: nobody else may register it.
         self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._resting = {}
+        self._futile_since = {}
         self._listening = set()
         self._internal_fds = 0
         try:
@@ -213,7 +216,11 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         selector = self._selector
         fd = key.fd
         try:
-            if self._poller is None and events == key.events and isinstance(selector, BaseSelector):
+            if (
+                events == key.events
+                and isinstance(selector, BaseSelector)
+                and not isinstance(selector, Poller)
+            ):
                 # Selectors of others believe that nothing has changed.
                 selector.unregister(fd)
                 selector.register(key.fileobj, events, data)

@@ -14,6 +14,7 @@ from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.datagram_addresses import needs_lookup
 from asyncio_core.futures import Future
 from asyncio_core.socket_options import _check_ssl_socket
+from asyncio_core.trsock import TransportSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ __all__ = ("SocketCalls",)
 # Seconds between two attempts to connect to a Unix socket whose backlog is full: there is nothing
 # that the poller could report. The first and the longest.
 _FULL_BACKLOG_DELAYS = (0.001, 0.1)
+
+# So many waits in vain of one call are followed by a rest, in seconds, and then every few are.
+_FUTILE = 128
+_FUTILE_STEP = 16
+_FUTILE_REST = 0.02
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
@@ -73,6 +79,9 @@ class _Readiness(Future[None]):
 class SocketCalls(BaseEventLoop):
     """The `sock_*` methods. The sockets must not block."""
 
+    # When the waits in vain for a descriptor became too many.
+    _futile_since: dict[int, float]
+
     if TYPE_CHECKING:
         _add_reader: Callable[..., Handle]
         _add_writer: Callable[..., Handle]
@@ -89,15 +98,44 @@ class SocketCalls(BaseEventLoop):
         if self._debug and sock.gettimeout() != 0:
             raise ValueError(f"the socket must be non-blocking, not {sock!r}")
 
-    async def _readable(self, sock: socket.socket) -> None:
+    async def _readable(self, sock: socket.socket, attempt: int) -> int:
+        """Wait until there is something to read, as it seems; return the number of the next attempt."""
         fd = sock.fileno()
         self._ensure_fd_no_transport(fd)
+        if attempt >= _FUTILE and not attempt % _FUTILE_STEP:
+            await self._rest_from(sock, fd, attempt)
         await self._ready_once(_Readiness(self, fd, self._add_reader, self._remove_reader))
+        return attempt + 1
 
-    async def _writable(self, sock: socket.socket) -> None:
+    async def _rest_from(self, sock: socket.socket, fd: int, attempt: int) -> None:
+        """Leave a socket alone for a while that is said to be ready again and again, and is not.
+
+        Its error queue may hold something, which is the program's; or other processes are quicker.
+        """
+        from asyncio_core.tasks import sleep
+
+        if attempt == _FUTILE:
+            self._futile_since[fd] = self.time()
+        elif attempt == 2 * _FUTILE:
+            since = self._futile_since.pop(fd, None)
+            if since is not None and self.time() - since < 1:
+                self.call_exception_handler(
+                    {
+                        "message": "a socket is reported as ready again and again, and is not: "
+                        "the wait for it rests",
+                        "socket": TransportSocket(sock),
+                    }
+                )
+        await sleep(_FUTILE_REST)
+
+    async def _writable(self, sock: socket.socket, attempt: int = 0) -> int:
+        """Wait until there is room, as it seems; return the number of the next attempt."""
         fd = sock.fileno()
         self._ensure_fd_no_transport(fd)
+        if attempt >= _FUTILE and not attempt % _FUTILE_STEP:
+            await self._rest_from(sock, fd, attempt)
         await self._writable_fd(fd)
+        return attempt + 1
 
     async def _writable_fd(self, fd: int) -> None:
         await self._ready_once(_Readiness(self, fd, self._add_writer, self._remove_writer))
@@ -111,12 +149,13 @@ class SocketCalls(BaseEventLoop):
     async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
         self._check_socket(sock)
+        attempt = 0
         while True:
             try:
                 return sock.recv(n)
             except (BlockingIOError, InterruptedError):
                 pass
-            await self._readable(sock)
+            attempt = await self._readable(sock, attempt)
 
     async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
         """Receive into the writable buffer `buf` and return the number of bytes.
@@ -124,12 +163,13 @@ class SocketCalls(BaseEventLoop):
         Added in Python 3.7.
         """
         self._check_socket(sock)
+        attempt = 0
         while True:
             try:
                 return sock.recv_into(buf)
             except (BlockingIOError, InterruptedError):
                 pass
-            await self._readable(sock)
+            attempt = await self._readable(sock, attempt)
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
         """Receive a datagram of up to `bufsize` bytes; return it with its sender's address.
@@ -137,12 +177,13 @@ class SocketCalls(BaseEventLoop):
         Added in Python 3.11.
         """
         self._check_socket(sock)
+        attempt = 0
         while True:
             try:
                 return sock.recvfrom(bufsize)
             except (BlockingIOError, InterruptedError):
                 pass
-            await self._readable(sock)
+            attempt = await self._readable(sock, attempt)
 
     async def sock_recvfrom_into(
         self, sock: socket.socket, buf: Any, nbytes: int = 0
@@ -153,12 +194,13 @@ class SocketCalls(BaseEventLoop):
         more than the buffer holds. Added in Python 3.11.
         """
         self._check_socket(sock)
+        attempt = 0
         while True:
             try:
                 return sock.recvfrom_into(buf, nbytes)
             except (BlockingIOError, InterruptedError):
                 pass
-            await self._readable(sock)
+            attempt = await self._readable(sock, attempt)
 
     async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
         """Send all of the bytes-like `data`.
@@ -174,12 +216,15 @@ class SocketCalls(BaseEventLoop):
             return
         with memoryview(data) as whole, whole.cast("B") as view:
             total = len(view)
+            attempt = 0
             while sent < total:
-                await self._writable(sock)
+                attempt = await self._writable(sock, attempt)
                 try:
                     sent += sock.send(view[sent:])
                 except (BlockingIOError, InterruptedError):
                     pass
+                else:
+                    attempt = 0
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
         """Send one datagram to `address` and return the number of bytes sent.
@@ -190,12 +235,13 @@ class SocketCalls(BaseEventLoop):
         self._check_socket(sock)
         if needs_lookup(sock.family, address):
             address = await self._address_for(sock, address)
+        attempt = 0
         while True:
             try:
                 return sock.sendto(data, address)
             except (BlockingIOError, InterruptedError):
                 pass
-            await self._writable(sock)
+            attempt = await self._writable(sock, attempt)
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
         """Accept one connection; return its socket, which does not block, and the peer's address.
@@ -203,6 +249,7 @@ class SocketCalls(BaseEventLoop):
         A connection whose wait is cancelled stays in the backlog. See PEP 3156.
         """
         self._check_socket(sock)
+        attempt = 0
         while True:
             try:
                 connection, address = sock.accept()
@@ -211,7 +258,7 @@ class SocketCalls(BaseEventLoop):
             else:
                 connection.setblocking(False)
                 return connection, address
-            await self._readable(sock)
+            attempt = await self._readable(sock, attempt)
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect to `address`; a host name is looked up first.

@@ -19,6 +19,7 @@ from asyncio_core import constants, log
 from asyncio_core.failures import PROTOCOL_RAISED, failure_of_call
 from asyncio_core.protocols import BufferedProtocol
 from asyncio_core.socket_options import _set_nodelay
+from asyncio_selectors.error_queue import take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
 
 TYPE_CHECKING = False
@@ -145,6 +146,8 @@ class _SelectorSocketTransport(_SelectorTransport):
         try:
             data = self._sock.recv(size)
         except (BlockingIOError, InterruptedError):
+            # Completions of MSG_ZEROCOPY, say, would make it ready for ever.
+            take_errors(self._sock)
             return
         except (SystemExit, KeyboardInterrupt):
             raise
@@ -191,7 +194,9 @@ class _SelectorSocketTransport(_SelectorTransport):
             raise
         except BaseException as exc:
             would_block = isinstance(exc, (BlockingIOError, InterruptedError))
-            if not (would_block and failure is _READ_FAILED):
+            if would_block and failure is _READ_FAILED:
+                take_errors(self._sock)
+            else:
                 self._fatal_error(exc, failure)
             return
         if not count:
@@ -287,6 +292,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         try:
             sent = self._sock.sendmsg(islice(chunks, _MOST_PIECES))
         except (BlockingIOError, InterruptedError):
+            take_errors(self._sock)
             return
         except (SystemExit, KeyboardInterrupt):
             raise
