@@ -231,7 +231,7 @@ def test_an_unknown_name_lists_the_known_ones(installed, monkeypatch):
 
 
 def test_an_unknown_name_where_only_core_is_installed(installed):
-    with pytest.raises(LoopNotFoundError, match="known names: parking$"):
+    with pytest.raises(LoopNotFoundError, match=r"known names: parking$"):
         named_policy("spam")
 
 
