@@ -325,7 +325,10 @@ def test_all_errors_are_of_one_kind():
         assert issubclass(error, LoopSelectionError)
 
 
-SUBPROCESS_MODULES = dict.fromkeys(("spawning", "windows_spawning"), "from plugin import make_other_loop as make_subprocess_transport\n")
+SUBPROCESS_MODULES = dict.fromkeys(
+    ("spawning", "windows_spawning"),
+    "from plugin import make_other_loop as make_subprocess_transport\n",
+)
 
 
 def test_subprocess_support_is_found_without_metadata(packaged):

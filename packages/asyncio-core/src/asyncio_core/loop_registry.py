@@ -49,7 +49,6 @@ SUBPROCESSES = "asyncio.subprocess_transports"
 VARIABLE = "ASYNCIO_LOOP"
 
 
-
 class LoopSelectionError(Exception):
     """No loop could be had for what was asked. The message is one line for the user's eyes."""
 
