@@ -319,7 +319,7 @@ def test_an_end_after_the_loop_was_closed_is_logged(policy, safe, plain_loop, ca
     with pytest.warns(ResourceWarning) as warned:
         plain_loop.run_until_complete(main())
         gc.collect()
-    assert any("unclosed transport <Unix" in str(warning.message) for warning in warned)
+    assert any("unclosed transport <_Unix" in str(warning.message) for warning in warned)
 
 
 # Those that live on SIGCHLD.

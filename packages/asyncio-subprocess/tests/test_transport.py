@@ -15,7 +15,7 @@ import asyncio_core
 from asyncio_selectors import SelectorEventLoop
 from asyncio_subprocess import exit_thread, exits
 from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
-from asyncio_subprocess.spawning import UnixSubprocessTransport
+from asyncio_subprocess.spawning import _UnixSubprocessTransport
 
 
 class Recorder(asyncio_core.SubprocessProtocol):
@@ -79,13 +79,13 @@ def test_the_protocol_is_told_everything_in_order(run, python):
 
 def test_a_child_that_ended_at_once_is_connected_first(run, loop, python, monkeypatch):
     # The child is dead, and its output at its end, before any pipe is connected.
-    start = UnixSubprocessTransport._start
+    start = _UnixSubprocessTransport._start
 
     def start_and_wait(self, **options):
         start(self, **options)
         os.waitid(os.P_PID, self._proc.pid, os.WEXITED | os.WNOWAIT)
 
-    monkeypatch.setattr(UnixSubprocessTransport, "_start", start_and_wait)
+    monkeypatch.setattr(_UnixSubprocessTransport, "_start", start_and_wait)
 
     async def main():
         transport, protocol = await spawn(python("os.write(1, b'out')", "sys.exit(4)"))
@@ -127,13 +127,13 @@ def test_repr_tells_how_it_stands(run, cat):
         transport, protocol = await spawn(cat, stderr=None)
         pid = transport.get_pid()
         running = repr(transport)
-        assert running.startswith(f"<UnixSubprocessTransport pid={pid} running stdin=<")
+        assert running.startswith(f"<_UnixSubprocessTransport pid={pid} running stdin=<")
         assert " stdout=<" in running
         transport.get_pipe_transport(0).close()
         await protocol.lost
         assert f"pid={pid} returncode=0" in repr(transport)
         transport.close()
-        assert repr(transport).startswith("<UnixSubprocessTransport closed ")
+        assert repr(transport).startswith("<_UnixSubprocessTransport closed ")
 
     run(main())
 
@@ -443,7 +443,7 @@ def test_a_transport_that_is_forgotten_warns_and_kills(loop, way, blocked, descr
     with pytest.warns(ResourceWarning) as warned:
         gc.collect()
     assert any(
-        f"unclosed transport <UnixSubprocessTransport pid={pid} running" in str(warning.message)
+        f"unclosed transport <_UnixSubprocessTransport pid={pid} running" in str(warning.message)
         for warning in warned
     )
     # Popen's own destructor may have reaped it; if it were alive, this would wait for ever.

@@ -315,9 +315,10 @@ class ExecutorPart(LoopPart):
             except (OSError, UnicodeError):
                 # A name after all, or a port by name, or a mistake whose error the full call tells.
                 pass
+        func = self._getaddrinfo_debug if self._debug else socket.getaddrinfo
         try:
             return await self._look_up(  # type: ignore[no-any-return]
-                socket.getaddrinfo, host, port, family, type, proto, flags
+                func, host, port, family, type, proto, flags
             )
         except UnicodeError as exc:
             # Python encodes it (IDNA) before anybody is asked.
@@ -354,17 +355,25 @@ class ExecutorPart(LoopPart):
         # A larger default executor was always the remedy for many names at once.
         workers = getattr(self._default_executor, "_max_workers", 0)
         self._lookups.submit(lookup, max(_LOOKUP_THREADS, workers))
-        if not self._debug:
-            return await lookup.future
+        return await lookup.future
+
+    def _getaddrinfo_debug(
+        self, host: Any, port: Any, family: int, type: int, proto: int, flags: int
+    ) -> list[AddressInfo]:
+        """Look a name up, in a thread, and log what is slow."""
         begun = self.time()
         try:
-            return await lookup.future
+            return [*socket.getaddrinfo(host, port, family, type, proto, flags)]
         finally:
             seconds = self.time() - begun
             if seconds >= self.slow_callback_duration:
                 from asyncio_core.log import logger
 
-                logger.info("%s%r took %.3f seconds", func.__name__, args, seconds)
+                logger.info(
+                    "getaddrinfo%r took %.3f seconds",
+                    (host, port, family, type, proto, flags),
+                    seconds,
+                )
 
 
 def _no_name(host: object, why: UnicodeError) -> socket.gaierror:

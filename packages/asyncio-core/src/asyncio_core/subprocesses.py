@@ -102,14 +102,24 @@ class SubprocessPart(LoopPart):
         protocol = protocol_factory()
         described = None
         if self._debug:
-            described = _describe(command, shell, streams)
-            log.logger.debug("starting %s", described)
+            described = f"{'shell command' if shell else 'program'} {command!r}"
+            self._log_subprocess(f"starting {described}", *streams)
         transport = await self._make_subprocess_transport(
             protocol, command, shell, *streams, bufsize, **options
         )
         if described is not None:
             log.logger.info("started %s: %r", described, transport)
         return transport, protocol
+
+    def _log_subprocess(self, msg: str, stdin: Any, stdout: Any, stderr: Any) -> None:
+        """Write down that a child is started, and where its streams go."""
+        names = {_PIPE: "<pipe>", _STDOUT: "<stdout>"}
+        parts = [msg]
+        for name, stream in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
+            if stream is not None:
+                shown = names.get(stream, stream) if isinstance(stream, int) else stream
+                parts.append(f"{name}={shown}")
+        log.logger.debug(" ".join(parts))
 
     async def _make_subprocess_transport(
         self,
@@ -156,14 +166,3 @@ def _check_raw_pipes(*given: object) -> None:
     for (name, raw), value in zip(_RAW_PIPES.items(), given, strict=True):
         if value is not None and value != raw:
             raise ValueError(f"{name} must be {raw}, got {value!r}")
-
-
-def _describe(command: Any, shell: bool, streams: tuple[Any, Any, Any]) -> str:
-    """Name a child for the log: its command and where its streams go."""
-    names = {_PIPE: "<pipe>", _STDOUT: "<stdout>"}
-    parts = [f"{'shell command' if shell else 'program'} {command!r}"]
-    for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
-        if stream is not None:
-            shown = names.get(stream, stream) if isinstance(stream, int) else stream
-            parts.append(f"{name}={shown}")
-    return " ".join(parts)

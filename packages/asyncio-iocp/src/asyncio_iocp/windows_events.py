@@ -14,7 +14,7 @@ if sys.platform != "win32":
 import _winapi
 import time
 
-from asyncio_core.faces import make_face
+from asyncio_core.faces import extend_face, make_face
 from asyncio_iocp import _overlapped
 from asyncio_iocp.pipe_serving import NamedPipes, PipeServer
 from asyncio_iocp.policy import IocpEventLoopPolicy
@@ -119,6 +119,15 @@ def _public_names() -> tuple[str, ...]:
 def __getattr__(name: str) -> Any:
     if name == "__all__":
         return _public_names()
+    if name == "_WindowsSubprocessTransport":
+        from asyncio_core.loop_registry import subprocess_support
+
+        support: Any = subprocess_support()
+        if not hasattr(support, "transport_class"):
+            raise AttributeError(f"{name} comes with the distribution asyncio-subprocess")
+        # Patched here, it is replaced where children are started.
+        extend_face(__name__, support.__module__)
+        return support.transport_class
     if name not in _SELECTOR_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _selectors()

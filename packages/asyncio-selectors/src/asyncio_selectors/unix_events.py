@@ -19,6 +19,7 @@ from asyncio_selectors.child_watching import (
     PUBLIC_WATCHERS,
     WATCHER_NAMES,
     ChildWatcherPolicy,
+    subprocess_support,
     watcher_module,
 )
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
@@ -81,6 +82,13 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
 
     def _can_use_pidfd(self) -> bool:
         return can_use_pidfd()
+
+    def _child_watcher_callback(self, pid: int, returncode: int, transp: Any) -> None:
+        """The hook for a child that has ended; called in whichever thread its watcher has."""
+        try:
+            self.call_soon_threadsafe(transp._process_exited, returncode)
+        except RuntimeError:
+            log.logger.warning("child %d ended after its loop %r was closed", pid, self)
 
     def _make_read_pipe_transport(
         self,
@@ -153,6 +161,14 @@ def __getattr__(name: str) -> Any:
     if name == "logger":
         # For those who look for it here, or replace it; it is expensive to make.
         return log.logger
+    if name == "_UnixSubprocessTransport":
+        try:
+            support = subprocess_support()
+        except NotImplementedError as exc:
+            raise AttributeError(f"{name}: {exc}") from None
+        # Patched here, it is replaced where children are started.
+        extend_face(__name__, support.__module__)
+        return support.transport_class
     if name in WATCHER_NAMES:
         try:
             return getattr(_watchers(), name)

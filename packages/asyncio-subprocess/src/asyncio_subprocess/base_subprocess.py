@@ -290,8 +290,16 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     def _exited(self, code: int | None) -> None:
         """The child has ended; with None for its return code it is to be reaped here."""
+        if self._returncode is None:
+            self._process_exited(self._taken(code))
+
+    def _taken(self, code: int | None) -> int:
+        """Return the child's return code; with None for `code` take it from the system.
+
+        From then on the process id may be another process's, and nobody may send it a signal.
+        """
         if self._returncode is not None:
-            return
+            return self._returncode
         popen = self._proc
         if popen.returncode is None and code is None:
             code = reap(popen.pid)
@@ -306,16 +314,20 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
                 popen.pid,
                 code,
             )
-        self._process_exited(code)
+        popen.returncode = code
+        return code
 
     def _process_exited(self, returncode: int) -> None:
         if self._returncode is not None:
             return
         if self._loop.get_debug():
             log.logger.info("%r ended with return code %r", self, returncode)
-        self._returncode = returncode
         if self._proc.returncode is None:
             self._proc.returncode = returncode  # or Popen takes it for running
+        else:
+            # Its poll(), called by close() or by somebody else, was quicker than a watcher.
+            returncode = self._proc.returncode
+        self._returncode = returncode
         self._call(self._protocol.process_exited)
         waiters, self._exit_waiters = self._exit_waiters, []
         for waiter in waiters:

@@ -14,10 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ("UnixSubprocessTransport", "make_subprocess_transport")
+__all__ = ("_UnixSubprocessTransport", "make_subprocess_transport")
 
 
-class UnixSubprocessTransport(BaseSubprocessTransport):
+class _UnixSubprocessTransport(BaseSubprocessTransport):
     """A child started by `subprocess.Popen`, with unbuffered pipes."""
 
     def _start(
@@ -53,7 +53,7 @@ async def make_subprocess_transport(
     bufsize: int,
     extra: dict[str, Any] | None = None,
     **kwargs: Any,
-) -> UnixSubprocessTransport:
+) -> _UnixSubprocessTransport:
     """Start a child for `loop`; return its transport once the pipes are connected.
 
     The arguments are those of `loop.subprocess_exec()`; `kwargs` are Popen's. Raises what Popen
@@ -62,7 +62,7 @@ async def make_subprocess_transport(
     """
     with _chosen_watcher() as watcher:
         connected = loop.create_future()
-        transport = UnixSubprocessTransport(
+        transport = _UnixSubprocessTransport(
             loop,
             protocol,
             args,
@@ -79,13 +79,24 @@ async def make_subprocess_transport(
         return transport
 
 
-def _watch(transport: UnixSubprocessTransport, watcher: Any) -> None:
+# The class of the transports, for the loop's module, which shows it under this name.
+make_subprocess_transport.__dict__["transport_class"] = _UnixSubprocessTransport
+
+
+def _watch(transport: _UnixSubprocessTransport, watcher: Any) -> None:
     """See to it that the transport learns of the child's end."""
     loop, pid = transport._loop, transport._proc.pid
-    if watcher is None:
+    # The loop's hook, where derived loops may see it; loops that are not ours have none.
+    told = getattr(loop, "_child_watcher_callback", None)
+    if watcher is not None:
+        if told is None:
+            watcher.add_child_handler(pid, _told_by_watcher, loop, transport)
+        else:
+            watcher.add_child_handler(pid, told, transport)
+    elif told is None:
         watch(loop, pid, transport._exited)
     else:
-        watcher.add_child_handler(pid, _told_by_watcher, loop, transport)
+        watch(loop, pid, lambda code: told(pid, transport._taken(code), transport))
 
 
 if sys.version_info >= (3, 14):

@@ -14,10 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ("WindowsSubprocessTransport", "make_subprocess_transport")
+__all__ = ("_WindowsSubprocessTransport", "make_subprocess_transport")
 
 
-class WindowsSubprocessTransport(BaseSubprocessTransport):
+class _WindowsSubprocessTransport(BaseSubprocessTransport):
     """A child whose pipes are for overlapped calls, waited for through its handle."""
 
     def _start(
@@ -72,7 +72,7 @@ async def make_subprocess_transport(
     bufsize: int,
     extra: dict[str, Any] | None = None,
     **kwargs: Any,
-) -> WindowsSubprocessTransport:
+) -> _WindowsSubprocessTransport:
     """Start a child for `loop`; return its transport once the pipes are connected.
 
     The arguments are those of `loop.subprocess_exec()`; `kwargs` are Popen's. Raises what Popen
@@ -80,7 +80,7 @@ async def make_subprocess_transport(
     for, and its pipes are closed, before that goes on to the caller.
     """
     connected = loop.create_future()
-    transport = WindowsSubprocessTransport(
+    transport = _WindowsSubprocessTransport(
         loop,
         protocol,
         args,
@@ -97,3 +97,7 @@ async def make_subprocess_transport(
         connected, lambda: exit_handle.watch(loop, transport._proc, transport._process_exited)
     )
     return transport
+
+
+# The class of the transports, for the loop's module, which shows it under this name.
+make_subprocess_transport.__dict__["transport_class"] = _WindowsSubprocessTransport
