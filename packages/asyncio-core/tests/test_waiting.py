@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import inspect
 import math
 import threading
 import types
+from weakref import ref
 
 import pytest
 
@@ -31,6 +34,7 @@ from asyncio_core.tasks import (
     wait,
     wait_for,
 )
+from asyncio_core.threads import to_thread
 
 
 async def fail(error, delay=0):
@@ -587,6 +591,121 @@ def test_as_completed_forgets_who_waited_when_the_time_is_up(run):
         assert not future._callbacks
 
     run(main())
+
+
+async def first_plainly(futures, **options):
+    for item in as_completed(futures, **options):
+        return await item
+
+
+async def first_asynchronously(futures, **options):
+    async for item in as_completed(futures, **options):
+        return await item
+
+
+async def first_of_a_kept_iterator(futures, **options):
+    iterator = as_completed(futures, **options)
+    async for item in iterator:
+        return await item
+
+
+ways_to_the_first = pytest.mark.parametrize(
+    "first", [first_plainly, first_asynchronously, first_of_a_kept_iterator]
+)
+
+
+def traces_of(future):
+    """What a future knows of those who wait for it."""
+    return list(future._callbacks or ()), set(future._asyncio_awaited_by or ())
+
+
+@ways_to_the_first
+def test_as_completed_that_is_left_half_way_takes_itself_off_what_goes_on(run, first):
+    async def main():
+        long = get_running_loop().create_future()
+        me = current_task()
+        before = me._callbacks.copy()
+        for _ in range(3):
+            assert await first([long, sleep(1, "quick")], timeout=3600) == "quick"
+            assert traces_of(long) == ([], set())
+        assert me._callbacks == before
+        assert not [handle for handle in get_running_loop()._scheduled if not handle._cancelled]
+        long.set_result("late")
+
+    run(main())
+
+
+@ways_to_the_first
+def test_as_completed_whose_waiter_is_cancelled_takes_itself_off_what_goes_on(run, first):
+    async def main():
+        long = get_running_loop().create_future()
+        waiter = create_task(first([long]))
+        await sleep(0)
+        assert traces_of(long)[1] == {waiter}
+        waiter.cancel()
+        await wait([waiter])
+        assert traces_of(long)[1] == set()
+        with pytest.raises(CancelledError):
+            waiter.result()
+        there = ref(waiter)
+        del waiter
+        assert there() is None
+        assert traces_of(long) == ([], set())
+        long.cancel()
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("first", [first_plainly, first_asynchronously])
+def test_as_completed_leaves_no_cycle_behind_a_failure(run, first):
+    class Spam(Exception):
+        pass
+
+    async def fail_without_a_cycle():
+        raise Spam
+
+    async def main():
+        long = get_running_loop().create_future()
+        # The asynchronous way gives the future, which the caller's own frame would keep.
+        for others in ([fail_without_a_cycle()] if first is first_plainly else [], []):
+            with contextlib.suppress(Spam, TimeoutError):
+                await first([long, *others], timeout=1)
+            await sleep(0)  # The handle that woke this task up has to be gone.
+            assert not [each for each in gc.get_objects() if isinstance(each, (Spam, TimeoutError))]
+            assert traces_of(long) == ([], set())
+        long.cancel()
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
+
+
+def test_as_completed_that_another_thread_drops_is_taken_off_in_the_loops(run_in_real_time):
+    async def main():
+        long = get_running_loop().create_future()
+        box = [as_completed([long])]
+        await to_thread(box.clear)
+        while traces_of(long) != ([], set()):
+            await sleep(0)
+        long.cancel()
+
+    run_in_real_time(main())
+
+
+def test_as_completed_lasts_as_long_as_the_coroutines_that_it_gave(run):
+    async def main():
+        steps = list(as_completed([sleep(2, "second"), sleep(1, "first")]))
+        return [await step for step in steps]
+
+    assert run(main()) == ["first", "second"]
 
 
 def test_as_completed_refuses_single_awaitables_and_others(run):

@@ -1,12 +1,13 @@
 """Futures made from other futures: `gather()` and `shield()`.
 
-The other functions for waiting live in `asyncio_core.waiting` and are named here too, so that one
-module offers them all.
+The other functions for waiting live in `asyncio_core.waiting` and `asyncio_core.completing` and are named
+here too, so that one module offers them all.
 """
 
 from __future__ import annotations
 
 from asyncio_core.cancelling import cancel_along, cancels_in_steps
+from asyncio_core.completing import as_completed
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.futures import (
     Future,
@@ -20,7 +21,6 @@ from asyncio_core.waiting import (
     FIRST_COMPLETED,
     FIRST_EXCEPTION,
     _asking_task,
-    as_completed,
     ensure_future,
     run_coroutine_threadsafe,
     sleep,

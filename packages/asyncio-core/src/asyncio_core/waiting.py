@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import collections.abc
 import types
-from collections import deque
 
 from asyncio_core.base_futures import isfuture
 from asyncio_core.coroutines import iscoroutine
@@ -32,32 +31,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import concurrent.futures
     from collections.abc import (
-        AsyncIterator,
         Awaitable,
         Coroutine,
         Generator,
         Iterable,
-        Iterator,
     )
-    from typing import Any, Final, Protocol, TypeVar, overload
+    from typing import Any, Final, TypeVar, overload
 
     from asyncio_core.abstract_loop import AbstractEventLoop
     from asyncio_core.futures import Future
-    from asyncio_core.handles import TimerHandle
     from asyncio_core.task import Task
 
     T = TypeVar("T")
     FutureT = TypeVar("FutureT", bound=Future[Any])
 
-    class _BothIterators(Iterator[Coroutine[Any, Any, T]], AsyncIterator[Future[T]], Protocol[T]):
-        """What `as_completed()` returns: iterable with ``for`` and with ``async for``."""
-
-
 __all__ = (
     "ALL_COMPLETED",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
-    "as_completed",
     "ensure_future",
     "run_coroutine_threadsafe",
     "sleep",
@@ -375,138 +366,3 @@ async def _cancel_and_wait(future: Future[Any]) -> None:
     finally:
         future_discard_from_awaited_by(future, asker)
         future.remove_done_callback(notice)
-
-
-def as_completed(fs: Iterable[Awaitable[T]], *, timeout: float | None = None) -> _BothIterators[T]:
-    """Iterate over awaitables in the order in which they complete.
-
-    With ``async for`` the items are futures that are done: the tasks and futures that were given,
-    and tasks made for what else was given. With ``for`` they are coroutines; awaiting the first of
-    them, whichever that is, gives the first result, and so on. Iteration can be left and taken up
-    again.
-
-    When `timeout` seconds have passed before all are done, the next step of ``async for``, or
-    awaiting the next coroutine, raises TimeoutError; the awaitables go on. Raises TypeError where
-    `fs` is a single future or coroutine or holds what cannot be awaited.
-
-    The asynchronous form was added in Python 3.13.
-    """
-    if _is_single(fs):
-        raise TypeError(f"expects an iterable of awaitables, not {type(fs).__name__}")
-    return _AsCompletedIterator(fs, timeout)
-
-
-class _Arrivals:
-    """Hands what comes in to those who wait for it, first come, first served.
-
-    An item goes straight into the waiter's future. A waiter that is cancelled at that moment passes it
-    on, so no item is lost.
-    """
-
-    __slots__ = ("_closed", "_items", "_waiters")
-
-    def __init__(self) -> None:
-        self._items: deque[Any] = deque()
-        self._waiters: deque[Future[Any]] = deque()
-        self._closed = False
-
-    def put(self, item: Any) -> None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(item)
-                return
-        self._items.append(item)
-
-    def close(self) -> None:
-        """Nothing more comes: fail those who wait, and whoever asks once the items are gone."""
-        self._closed = True
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_exception(TimeoutError())
-
-    async def get(self) -> Any:
-        """Return the next item; raise TimeoutError where none will come."""
-        if self._items:
-            return self._items.popleft()
-        if self._closed:
-            raise TimeoutError
-        waiter = get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            return await waiter
-        except CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self.put(waiter.result())
-            raise
-
-
-class _AsCompletedIterator:
-    """The iterator of `as_completed()`."""
-
-    __slots__ = ("_arrivals", "_asker", "_left", "_pending", "_timer")
-
-    def __init__(self, awaitables: Iterable[Any], timeout: float | None) -> None:
-        if timeout is not None:
-            check_moment(timeout, "timeout")
-        loop = _loop_in_charge()
-        self._arrivals = _Arrivals()
-        self._asker = asker = _asking_task()
-        self._pending: set[Future[Any]] = {
-            ensure_future(awaitable, loop=loop) for awaitable in set(awaitables)
-        }
-        self._left = len(self._pending)
-        self._timer: TimerHandle | None = None
-        for future in self._pending:
-            future.add_done_callback(self._completed)
-            if asker is not None:
-                future_add_to_awaited_by(future, asker)
-        if self._pending and timeout is not None:
-            self._timer = loop.call_later(timeout, self._expire)
-
-    def __aiter__(self) -> _AsCompletedIterator:
-        return self
-
-    def __iter__(self) -> _AsCompletedIterator:
-        return self
-
-    async def __anext__(self) -> Any:
-        if not self._left:
-            raise StopAsyncIteration
-        self._left -= 1
-        try:
-            return await self._arrivals.get()
-        except CancelledError:
-            # This step gave nothing; what it waited for is there for the next.
-            self._left += 1
-            raise
-
-    def __next__(self) -> Coroutine[Any, Any, Any]:
-        if not self._left:
-            raise StopIteration
-        self._left -= 1
-        return self._wait_for_one()
-
-    async def _wait_for_one(self) -> Any:
-        future = await self._arrivals.get()
-        return future.result()
-
-    def _completed(self, future: Future[Any]) -> None:
-        if future not in self._pending:
-            return  # Too late: the time was up before this callback ran.
-        self._release(future)
-        self._arrivals.put(future)
-        if self._timer is not None and not self._pending:
-            self._timer.cancel()
-
-    def _expire(self) -> None:
-        for future in tuple(self._pending):
-            future.remove_done_callback(self._completed)
-            self._release(future)
-        self._arrivals.close()
-
-    def _release(self, future: Future[Any]) -> None:
-        self._pending.discard(future)
-        if self._asker is not None:
-            future_discard_from_awaited_by(future, self._asker)
