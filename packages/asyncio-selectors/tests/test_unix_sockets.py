@@ -17,6 +17,8 @@ if sys.platform == "win32":
     pytest.skip("needs Unix sockets", allow_module_level=True)
 
 
+import asyncio_core
+
 if TYPE_CHECKING:
     from asyncio_selectors import SelectorEventLoop
 
@@ -391,3 +393,41 @@ async def main():
 Runner(loop_factory=SelectorEventLoop).run(main())
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_accepting_on_a_socket_that_is_shut_down_fails(
+    loop: SelectorEventLoop, unix_path: Path
+) -> None:
+    async def main() -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(unix_path))
+            listener.listen()
+            listener.setblocking(False)
+            accepting = loop.create_task(loop.sock_accept(listener))
+            await _turn()
+            listener.shutdown(socket.SHUT_RDWR)
+            with pytest.raises(OSError) as caught:
+                await asyncio_core.wait_for(accepting, 20)
+            assert caught.value.errno == errno.EINVAL
+
+    loop.run_until_complete(main())
+
+
+def test_serving_for_ever_ends_when_the_listening_socket_is_shut_down(
+    loop: SelectorEventLoop, recorder: Any, unix_path: Path
+) -> None:
+    async def main() -> None:
+        reports: list[Any] = []
+        loop.set_exception_handler(lambda _, context: reports.append(context))
+        server = await loop.create_unix_server(recorder, unix_path)
+        forever = loop.create_task(server.serve_forever())
+        await _turn()
+        server.sockets[0].shutdown(socket.SHUT_RDWR)
+        with pytest.raises(OSError) as caught:
+            await asyncio_core.wait_for(forever, 20)
+        assert caught.value.errno == errno.EINVAL
+        assert len(reports) == 1
+        assert not server.is_serving()
+        assert not unix_path.exists()
+
+    loop.run_until_complete(main())

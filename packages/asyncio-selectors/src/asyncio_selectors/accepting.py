@@ -17,6 +17,7 @@ from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, context_for_hook
 from asyncio_core.trsock import TransportSocket
+from asyncio_selectors.hangups import why_dead
 from asyncio_selectors.poller import GONE
 
 TYPE_CHECKING = False
@@ -115,33 +116,45 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
         if context is None:
             context = getattr(server, "_context", None)
-        for _ in range(backlog + 1):
+        for attempt in range(backlog + 1):
             try:
                 connection, address = sock.accept()
             except (BlockingIOError, InterruptedError):
-                return
+                dead = None if attempt else why_dead(sock)
+                if dead is None:
+                    return
+                failure = dead
             except OSError as exc:
                 if sock.fileno() == -1:
                     # The factory of the last connection has closed the server.
                     return
                 if concerns_one_connection(exc):
                     continue
-                self._cannot_accept(
-                    exc, protocol_factory, sock, *terms[:2], backlog, *terms[2:], context
-                )
-                return
-            # One context for each connection, made from the server's: what a handler changes is
-            # seen neither by the next connection nor by the server.
-            of_connection = copy_context() if context is None else context.copy()
-            facts = {"peername": address}
-            if self._connections_hooked():
-                in_context = context_for_hook(of_connection)
-                serving = self._accept_connection2(
-                    protocol_factory, connection, facts, *terms, **in_context
-                )
-                self.create_task(serving, context=of_connection)
+                failure = exc
             else:
-                of_connection.run(self._serve_accepted, protocol_factory, connection, facts, *terms)
+                # One context for each connection, made from the server's: what a handler changes is
+                # seen neither by the next connection nor by the server.
+                of_connection = copy_context() if context is None else context.copy()
+                facts = {"peername": address}
+                if self._connections_hooked():
+                    in_context = context_for_hook(of_connection)
+                    serving = self._accept_connection2(
+                        protocol_factory, connection, facts, *terms, **in_context
+                    )
+                    self.create_task(serving, context=of_connection)
+                else:
+                    of_connection.run(
+                        self._serve_accepted, protocol_factory, connection, facts, *terms
+                    )
+                continue
+            try:
+                self._cannot_accept(
+                    failure, protocol_factory, sock, *terms[:2], backlog, *terms[2:], context
+                )
+            finally:
+                # Its traceback leads to this frame.
+                del failure
+            return
 
     async def _accept_connection2(
         self,

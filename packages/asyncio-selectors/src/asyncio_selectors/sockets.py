@@ -15,6 +15,7 @@ from asyncio_core.datagram_addresses import needs_lookup
 from asyncio_core.futures import Future
 from asyncio_core.socket_options import _check_ssl_socket
 from asyncio_core.trsock import TransportSocket
+from asyncio_selectors.hangups import why_dead
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -254,7 +255,9 @@ class SocketCalls(BaseEventLoop):
             try:
                 connection, address = sock.accept()
             except (BlockingIOError, InterruptedError):
-                pass
+                dead = why_dead(sock) if attempt else None
+                if dead is not None:
+                    raise dead from None
             else:
                 connection.setblocking(False)
                 return connection, address

@@ -12,7 +12,7 @@ from asyncio_core import constants
 from asyncio_core.failures import end_failed_beginning, tell_failure, tell_waiter
 from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
-from asyncio_selectors.pipe_hangups import notices_hangup, peer_is_gone
+from asyncio_selectors.hangups import has_hung_up, shows_hangup_by_reading
 from asyncio_selectors.transport_base import watch_reading, watch_writing
 
 TYPE_CHECKING = False
@@ -253,7 +253,7 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         mode = self._open(pipe, protocol, "pipes, sockets and character devices")
         self._is_socket = stat.S_ISSOCK(mode)
         self._notices_hangup = self._is_socket or (
-            stat.S_ISFIFO(mode) and notices_hangup(self._fileno)
+            stat.S_ISFIFO(mode) and shows_hangup_by_reading(self._fileno)
         )
         loop.call_soon(self._begin, waiter, context=self._context)
 
@@ -272,7 +272,7 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
 
     def _read_ready(self) -> None:
         """There is something to read: the reader has gone away, or a socket has another story."""
-        if self._is_socket and not peer_is_gone(self._fileno):
+        if self._is_socket and not has_hung_up(self._fileno):
             # It would be told again and again. A later end is found by the next write.
             self._loop._remove_reader(self._fileno)
             return
