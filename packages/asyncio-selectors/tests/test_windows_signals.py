@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -82,3 +83,36 @@ def test_a_loop_in_another_thread_leaves_signals_alone(loop: Any) -> None:
     thread.start()
     thread.join(20)
     assert "cannot be caught" in str(caught[0])
+
+
+def test_no_signal_is_lost_behind_many_others(loop: Any) -> None:
+    seen: list[int] = []
+
+    async def main() -> None:
+        came = loop.create_future()
+        loop.add_signal_handler(signal.SIGINT, seen.append, 1)
+        loop.add_signal_handler(signal.SIGTERM, came.set_result, None)
+        for _ in range(2000):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio_core.wait_for(came, 20)
+        await asyncio_core.sleep(0.2)
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.run_until_complete(main())
+    assert len(seen) > 100
+
+
+def test_signals_follow_to_a_new_pair(loop: Any) -> None:
+    async def main() -> None:
+        loop._csock.shutdown(socket.SHUT_WR)
+        came = loop.create_future()
+        loop.add_signal_handler(signal.SIGTERM, came.set_result, None)
+        await asyncio_core.sleep(0.01)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio_core.wait_for(came, 20)
+        assert signal.set_wakeup_fd(loop._csock.fileno()) == loop._csock.fileno()
+        loop.remove_signal_handler(signal.SIGTERM)
+
+    loop.run_until_complete(main())

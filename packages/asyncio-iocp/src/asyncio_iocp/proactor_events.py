@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import socket
 import weakref
+from contextlib import suppress
 
 from asyncio_core import log
 from asyncio_core.exceptions import CancelledError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.futures import Future
+    from asyncio_core.handles import TimerHandle
     from asyncio_core.protocols import BaseProtocol
     from asyncio_core.serving import Server
     from asyncio_core.transports import Transport
@@ -49,6 +51,11 @@ _FACE = (_ProactorBasePipeTransport, _ProactorBaseWritePipeTransport)
 
 _WAKE_BYTE = b"\0"
 
+# Seconds between two looks of a loop that cannot be woken, and how many of them come between two
+# attempts to mend that.
+_LOOK_DELAY = 0.02
+_LOOKS = 50
+
 
 class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, SignalHandlers):
     """A loop over `proactor`, an object like `IocpProactor`, which it owns and closes.
@@ -58,6 +65,10 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
 
     _ssock: Any = None
     _csock: Any = None
+    # A wake-up has failed, and the loop will look what is to be done.
+    _mending = False
+    # The next look of a loop that cannot be woken.
+    _looking: TimerHandle | None = None
 
     def __init__(self, proactor: Any) -> None:
         super().__init__()
@@ -129,11 +140,15 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
 
     def _loop_self_reading(self, fut: Any = None) -> None:
         """Take what woke the loop, if something did, and listen again."""
-        if fut is self._self_reading_future:
+        awaited = fut is self._self_reading_future
+        if awaited:
             self._self_reading_future = None
         try:
             if fut is not None:
                 data = fut.result()
+                if not data and awaited:
+                    # The pair has come to its end, and would be read for ever.
+                    self._renew_self_pipe()
                 if self._signal_handlers:
                     self._process_self_data(data)
             if self._self_reading_future is not None:
@@ -146,26 +161,81 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self.call_exception_handler(
-                {"message": "the loop can not be woken any more", "exception": exc, "loop": self}
-            )
+            self._look_by_itself(exc)
         else:
             self._self_reading_future = reading
             reading.add_done_callback(self._loop_self_reading)
 
     def _write_to_self(self) -> None:
         # Called from any thread, also while the loop closes in its own.
-        csock = self._csock
-        if csock is None:
+        for _ in range(2):
+            csock = self._csock
+            if csock is None:
+                return
+            try:
+                csock.send(_WAKE_BYTE)
+            except BlockingIOError:
+                # Full: then it wakes anyway.
+                return
+            except OSError as exc:
+                failure = exc
+            else:
+                return
+        if self._looking is not None or self._csock is None:
+            # It looks by itself, or is closed.
+            return
+        if not self._mending:
+            self._mending = True
+            self._call_soon(self._not_woken, (failure,), None)
+        with suppress(Exception):
+            # The read of the other end is done by this, and the loop awake.
+            csock.shutdown(socket.SHUT_WR)
+
+    # Where the pair fails.
+
+    def _renew_self_pipe(self) -> None:
+        """Take a fresh socket pair in place of one that has come to its end."""
+        former = self._ssock, self._csock
+        self._make_self_pipe()
+        self._self_pipe_mended(*former)
+        for end in former:
+            with suppress(Exception):
+                end.close()
+        if self._looking is None:
+            log.logger.warning("%r has a new socket pair to be woken by", self)
+
+    def _not_woken(self, exc: BaseException, looks: int = 0) -> None:
+        """Go on without being woken, for as long as bytes cannot be sent."""
+        self._mending = False
+        if self._csock is None:
+            return
+        if looks:
+            self._looking = self.call_later(_LOOK_DELAY, self._not_woken, exc, looks - 1)
             return
         try:
-            csock.send(_WAKE_BYTE)
+            reading, self._self_reading_future = self._self_reading_future, None
+            if reading is not None:
+                reading.cancel()
+            self._renew_self_pipe()
+            self._csock.send(_WAKE_BYTE)
         except OSError:
-            # Full: then it wakes anyway. Closed: then there is nobody to wake.
-            if self._debug:
-                log.logger.debug(
-                    "Fail to write a null byte into the self-pipe socket", exc_info=True
-                )
+            self._look_by_itself(exc)
+            return
+        self._looking = None
+        self._loop_self_reading()
+
+    def _look_by_itself(self, exc: BaseException) -> None:
+        first = self._looking is None
+        self._looking = self.call_later(_LOOK_DELAY, self._not_woken, exc, _LOOKS)
+        if first:
+            self.call_exception_handler(
+                {
+                    "message": "the loop cannot be woken and "
+                    f"looks every {_LOOK_DELAY} s for what other threads have queued",
+                    "exception": exc,
+                    "loop": self,
+                }
+            )
 
     # Transports.
 

@@ -68,8 +68,13 @@ class ProactorEventLoop(NamedPipes):
         # A packet to the port costs one system call; a byte through the pair of sockets, three and a
         # completion. That one is for signals.
         proactor = self._proactor
-        if proactor is not None:
+        if proactor is None:
+            return
+        try:
             proactor.wake()
+        except OSError:
+            # No memory for the packet, say.
+            super()._write_to_self()
 
 
 # Since Python 3.13 the name for the platform's loop.

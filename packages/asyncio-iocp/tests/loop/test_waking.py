@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_iocp import proactor_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -257,3 +259,152 @@ def test_loops_leave_no_descriptors_behind(new_loop: Any) -> None:
         made.run_until_complete(asyncio_core.sleep(0))
         made.close()
     assert open_now() == before
+
+
+class Refusing:
+    """A socket whose first sends fail."""
+
+    def __init__(self, sock: Any, times: float) -> None:
+        self.sock = sock
+        self.left = times
+
+    def send(self, data: bytes) -> int:
+        if self.left > 0:
+            self.left -= 1
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return int(self.sock.send(data))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+
+def woken(loop: Any, rounds: int = 3) -> None:
+    """Let a thread wake the loop, which waits without limit, several times."""
+    turn = threading.Semaphore(0)
+    seen: list[int] = []
+
+    def call(number: int) -> None:
+        seen.append(number)
+        turn.release()
+        if len(seen) == rounds:
+            loop.stop()
+
+    def wake() -> None:
+        for number in range(rounds):
+            # The loop waits by now, or is about to.
+            time.sleep(0.01)
+            loop.call_soon_threadsafe(call, number)
+            assert turn.acquire(timeout=20)
+
+    thread = threading.Thread(target=wake)
+    thread.start()
+    # A bound for a loop that was not woken; it would otherwise wait for ever.
+    bound = threading.Timer(10, os._exit, (3,))
+    bound.start()
+    loop.run_forever()
+    bound.cancel()
+    thread.join()
+    assert seen == list(range(rounds))
+
+
+def by_the_pair(loop: Any) -> Any:
+    """Have the loop woken through its socket pair, as where the port takes no packet."""
+
+    def refuse() -> None:
+        raise OSError(errno.ENOMEM, "Not enough memory")
+
+    loop._proactor.wake = refuse
+    return loop
+
+
+@pytest.mark.parametrize("times", [1, 2, float("inf")])
+def test_a_wake_up_that_is_refused_is_sent_again_or_the_pair_replaced(
+    loop: Any, times: float
+) -> None:
+    by_the_pair(loop)
+    loop._csock = Refusing(loop._csock, times)
+    woken(loop)
+    woken(loop)
+
+
+@pytest.mark.parametrize("end", ["_csock", "_ssock"])
+def test_a_pair_that_comes_to_its_end_is_replaced(loop: Any, end: str) -> None:
+    by_the_pair(loop)
+    loop.run_until_complete(asyncio_core.sleep(0))
+    getattr(loop, end).shutdown(socket.SHUT_RDWR)
+    before = time.thread_time()
+    loop.call_later(0.2, loop.stop)
+    loop.run_forever()
+    # It does not spin.
+    assert time.thread_time() - before < 0.15
+    woken(loop)
+
+
+def test_a_loop_that_cannot_be_woken_looks_by_itself_until_it_can(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deny() -> Any:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    reported: list[Any] = []
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    by_the_pair(loop)
+    loop.run_until_complete(asyncio_core.sleep(0))
+    monkeypatch.setattr(proactor_events, "_LOOK_DELAY", 0.001)
+    monkeypatch.setattr(proactor_events, "_LOOKS", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socketpair", deny)
+        loop._csock = Refusing(loop._csock, float("inf"))
+        woken(loop)
+        woken(loop, 10)
+        (report,) = reported
+        assert "cannot be woken" in report["message"]
+
+    async def mended() -> None:
+        while loop._looking is not None:
+            await asyncio_core.sleep(0.001)
+
+    loop.run_until_complete(mended())
+    woken(loop)
+    assert len(reported) == 1
+
+
+@pytest.mark.parametrize("sig", HANDLED)
+def test_a_wakeup_descriptor_that_another_sets_later_silences_no_handler(
+    loop: Any, sig: int
+) -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        right.setblocking(False)
+        seen: list[int] = []
+
+        async def main() -> None:
+            loop.add_signal_handler(sig, seen.append, 1)
+            signal.set_wakeup_fd(right.fileno())
+            for count in (1, 2):
+                signal.raise_signal(sig)
+                while len(seen) < count:
+                    await asyncio_core.sleep(0.01)
+            await asyncio_core.sleep(0.15)
+            assert loop.remove_signal_handler(sig)
+
+        loop.run_until_complete(main())
+        assert seen == [1, 1]
+        # It stays theirs.
+        assert signal.set_wakeup_fd(-1) == right.fileno()
+
+
+def test_each_signal_is_handled_once(loop: Any) -> None:
+    seen: list[int] = []
+
+    async def main() -> None:
+        loop.add_signal_handler(signal.SIGTERM, seen.append, 1)
+        for count in range(1, 20):
+            signal.raise_signal(signal.SIGTERM)
+            while len(seen) < count:
+                await asyncio_core.sleep(0.001)
+        await asyncio_core.sleep(0.15)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+    loop.run_until_complete(main())
+    assert len(seen) == 19

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from contextlib import suppress
 
 from asyncio_core import log
@@ -39,9 +40,12 @@ _LOOKS = 50
 
 def _send_again(csock: Any) -> bool:
     """Try twice to wake through a socket that has refused once; return whether a byte is under way."""
-    for send in (csock.send, lambda byte: os.write(csock.fileno(), byte)):
+    ways: list[Callable[[bytes], object]] = [csock.send]
+    if sys.platform != "win32":
+        # A sandbox may deny what sockets do and allow write(), which signals use as well.
+        ways.append(lambda byte: os.write(csock.fileno(), byte))
+    for send in ways:
         try:
-            # A sandbox may deny what sockets do and allow write(), which signals use as well.
             send(_WAKE_BYTE)
         except BlockingIOError:
             return True
