@@ -177,8 +177,10 @@ def test_what_sendto_knows_by_itself_is_not_looked_up(
         port = address_of(one)[1]
         for host in ("127.0.0.1", b"127.0.0.1", bytearray(b"127.0.0.1"), "127.0.0.1", ""):
             one.transport.sendto(b"x", (host, port))
+        for local in ("localhost", b"localhost"):
+            one.transport.sendto(b"x", (local, port))
         one.transport.sendto(b"x", ("<broadcast>", port))
-        await one.until(lambda: len(one.data) == 5)
+        await one.until(lambda: len(one.data) == 7)
         assert isinstance(one.error, PermissionError)
         assert names.asked == []
         await close(one)

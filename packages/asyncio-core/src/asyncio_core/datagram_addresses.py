@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _INTERNET = (socket.AF_INET, getattr(socket, "AF_INET6", None))
 
+_LOCALHOST = ("localhost", b"localhost", bytearray(b"localhost"))
+
 # What sendto() knows by itself: any address, and everybody on the local network.
 _NO_NAMES = ("", "<broadcast>")
 
@@ -70,20 +72,25 @@ class Destinations:
         # The host of an address that was found to be no name last; most go there again.
         self.numeric_host: str | None = None
 
-    def is_name(self, address: Any) -> bool:
-        """Tell whether *address* has to be looked up, as `needs_lookup()` does.
+    def settled(self, address: Any) -> Any:
+        """Give the address to send to, None where the host of *address* has to be looked up first.
 
         Raises :exc:`ValueError` for an address of another family, and for a name what is wrong with the
-        rest.
+        rest. What else is wrong is left to ``sendto()``.
         """
-        if not needs_lookup(self._family, address):
-            if self._family in _INTERNET and isinstance(address, tuple) and address:
+        family = self._family
+        if not needs_lookup(family, address):
+            if family in _INTERNET and isinstance(address, tuple) and address:
                 self.numeric_host = address[0]
-            return False
-        if _is_of_another_family(self._family, address[0]):
+            return address
+        host, *rest = address
+        if _is_of_another_family(family, host):
             raise ValueError(f"{address!r} is an address of another family than the socket's")
-        self.check(("", *address[1:]))
-        return True
+        self.check(("", *rest))
+        if host in _LOCALHOST:
+            # RFC 6761, section 6.3: nobody has to be asked.
+            return "127.0.0.1" if family == socket.AF_INET else "::1", *rest
+        return None
 
     def check(self, address: Any) -> None:
         """Raise TypeError, ValueError or OverflowError as ``sendto()`` does for a bad address.

@@ -141,11 +141,12 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
             if addr is None:
                 raise TypeError("sendto() needs an address: the endpoint is not connected")
             if addr != self._checked[0]:
-                if self._destinations.is_name(addr):
+                settled = self._destinations.settled(addr)
+                if settled is None:
                     self._look_up(data, addr)
                     return
-                self._destinations.check(addr)
-                self._checked = addr, as_system_reads_it(self._sock.family, addr)
+                self._destinations.check(settled)
+                self._checked = addr, as_system_reads_it(self._sock.family, settled)
             addr = self._checked[1]
         self._transmit(data, addr)
 

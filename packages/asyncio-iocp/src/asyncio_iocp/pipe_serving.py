@@ -16,6 +16,7 @@ import weakref
 
 from asyncio_core import log
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.null_characters import refuse_null
 from asyncio_core.windows_pipes import BUFSIZE, PipeHandle
 from asyncio_iocp.proactor_events import BaseProactorEventLoop
 
@@ -41,6 +42,7 @@ class PipeServer:
     _address: str | None = None
 
     def __init__(self, address: str) -> None:
+        refuse_null(address, "address")
         self._address = address
         # Instances without a client.
         self._free_instances: weakref.WeakSet[PipeHandle] = weakref.WeakSet()
@@ -195,8 +197,10 @@ class NamedPipes(BaseProactorEventLoop):
         """Connect to the named pipe `address` and join a new protocol to it.
 
         While all of its server's instances are taken, this waits. Gives ``(transport, protocol)``.
-        Raises FileNotFoundError where nobody serves the name. Added in Python 3.4.
+        Raises FileNotFoundError where nobody serves the name, ValueError where it has a null
+        character. Added in Python 3.4.
         """
+        refuse_null(address, "address")
         pipe = await self._proactor.connect_pipe(address)
         try:
             protocol = protocol_factory()

@@ -424,11 +424,11 @@ def test_hosts_that_are_no_str_are_written_as_one(
     async def main() -> None:
         transport, told = await endpoint(local_addr=("127.0.0.1", 0))
         monkeypatch.setattr(transport, "_transmit", lambda data, address: sent.append(address))
-        for host in (b"127.0.0.1", bytearray(b"127.0.0.1"), "", "<broadcast>"):
+        for host in (b"127.0.0.1", bytearray(b"127.0.0.1"), "localhost", "", "<broadcast>"):
             transport.sendto(b"x", (host, 9))
         transport.close()
         await told.lost
 
     loop.run_until_complete(main())
-    hosts = ["127.0.0.1", "127.0.0.1", "0.0.0.0", "255.255.255.255"]
+    hosts = ["127.0.0.1", "127.0.0.1", "127.0.0.1", "0.0.0.0", "255.255.255.255"]
     assert sent == [(host, 9) for host in hosts]

@@ -185,9 +185,12 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
                 raise TypeError("sendto() needs an address: the endpoint is not connected")
             known = self._destinations
             host = addr[0] if type(addr) is tuple and addr else None
-            if (type(host) is not str or host != known.numeric_host) and known.is_name(addr):
-                self._look_up(bytes(data), addr)
-                return
+            if type(host) is not str or host != known.numeric_host:
+                settled = known.settled(addr)
+                if settled is None:
+                    self._look_up(bytes(data), addr)
+                    return
+                addr = settled
             if self._chunks:
                 # What is wrong with it would show later, when nobody can tell whose it was.
                 known.check(addr)
