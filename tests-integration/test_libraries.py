@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,14 @@ NEWEST = "3.13"
 #: Seconds that one program may take; most end in less than ten.
 LIMIT = 120
 
-QUICK = ["aiohttp", "anyio", "httpx_uvicorn", "nest_asyncio", "starlette", "websockets"]
+QUICK = [
+    "aiohttp",
+    "anyio",
+    "httpx_uvicorn",
+    "nest_asyncio",
+    "starlette",
+    "websockets",
+]
 OTHERS = [
     "aiosmtpd",
     "asyncpg",
@@ -43,6 +51,15 @@ OTHERS = [
     "small_libraries",
     "tornado",
 ]
+#: Those that lean on asyncio's inside, and do not go with all of the others in one environment.
+INSIDE = [
+    "ipykernel",
+    "looptime",
+    "qasync",
+    "twisted",
+]
+#: On GLib's main loop: the part of the requirements, one to an environment, since they want different versions.
+GLIB = {"gbulb": 3, "pygobject": 4}
 #: Servers that come from Debian's packages: the program, and the package that brings it.
 SERVERS = {"redis": ("redis-server", "redis-server"), "asyncpg": ("postgres", "postgresql")}
 #: Other loops, by what stands in ASYNCIO_LOOP: the module that theirs is of, and whose servers they run.
@@ -55,7 +72,8 @@ LOOPS = {
 ON_LOOPS = [(loop, name) for loop, (_, names) in LOOPS.items() for name in names]
 
 
-def _environment(make: MakeEnvironment, pythons: list[Interpreter], *, quick: bool) -> Environment:
+def _environment(make: MakeEnvironment, pythons: list[Interpreter], *parts: int) -> Environment:
+    """Make an environment with the built wheels and these parts of the requirements."""
     usable = [here for here in pythons if _number(here.version) <= _number(NEWEST)]
     if not usable:
         pytest.skip(
@@ -64,8 +82,10 @@ def _environment(make: MakeEnvironment, pythons: list[Interpreter], *, quick: bo
     environment = make("asyncio", python=usable[-1])
     wanted = (PROGRAMS / "requirements.txt").read_text("utf-8").split("# ----")
     chosen = environment.folder / "requirements.txt"
-    chosen.write_text(wanted[0] if quick else "".join(wanted), "utf-8")
-    environment.pip("install", "--quiet", "--only-binary", ":all:", "-r", chosen)
+    chosen.write_text("".join(wanted[part] for part in parts), "utf-8")
+    # Of those there are no wheels, or none that is built for the system's GLib.
+    wheels = ("--only-binary", ":all:", "--no-binary", "forbiddenfruit,pycairo,pygobject")
+    environment.pip("install", "--quiet", *wheels, "-r", chosen)
     return environment
 
 
@@ -89,7 +109,7 @@ def record(request: pytest.FixtureRequest) -> Iterator[Record]:
     record = Record()
     yield record
     if request.config.getoption("--write-libraries"):
-        missing = {*QUICK, *OTHERS} - record.programs
+        missing = {*QUICK, *OTHERS, *INSIDE, *GLIB} - record.programs
         assert not missing, f"not kept, since these did not run or did not end well: {missing}"
         untried = {module for module, _ in LOOPS.values()} - {"asyncio_selectors", *record.loops}
         assert not untried, f"not kept, since these loops were not tried out: {untried}"
@@ -105,12 +125,19 @@ def record(request: pytest.FixtureRequest) -> Iterator[Record]:
 
 @pytest.fixture(scope="module")
 def quick_environment(make_environment: MakeEnvironment, pythons: list[Interpreter]) -> Environment:
-    return _environment(make_environment, pythons, quick=True)
+    return _environment(make_environment, pythons, 0)
 
 
 @pytest.fixture(scope="module")
 def full_environment(make_environment: MakeEnvironment, pythons: list[Interpreter]) -> Environment:
-    return _environment(make_environment, pythons, quick=False)
+    return _environment(make_environment, pythons, 0, 1)
+
+
+@pytest.fixture(scope="module")
+def inside_environment(
+    make_environment: MakeEnvironment, pythons: list[Interpreter]
+) -> Environment:
+    return _environment(make_environment, pythons, 0, 2)
 
 
 def _result(environment: Environment, name: str, **variables: str) -> dict[str, Any]:
@@ -158,6 +185,29 @@ def test_other_library_runs_unmodified(
     _check(full_environment, record, name)
 
 
+@pytest.mark.all_libraries
+@pytest.mark.parametrize("name", INSIDE)
+def test_library_that_leans_on_the_inside(
+    inside_environment: Environment, record: Record, name: str
+) -> None:
+    _check(inside_environment, record, name)
+
+
+@pytest.mark.all_libraries
+@pytest.mark.parametrize("name", GLIB)
+def test_loop_of_glib(
+    make_environment: MakeEnvironment, pythons: list[Interpreter], record: Record, name: str
+) -> None:
+    wanted = ["pkg-config", "--exists", "gobject-introspection-1.0", "cairo-gobject"]
+    if not shutil.which("pkg-config") or subprocess.run(wanted, check=False).returncode:
+        pytest.skip(
+            "no GObject introspection to build with here: it comes with Debian's packages "
+            "libgirepository1.0-dev and libcairo2-dev"
+        )
+    environment = _environment(make_environment, pythons, 0, GLIB[name])
+    _check(environment, record, name)
+
+
 def _debian_servers(program: str) -> list[Path]:
     """Return the servers that Debian keeps off the PATH, one folder to a version."""
     return list(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
@@ -173,4 +223,4 @@ def test_server_runs_on_another_loop_by_name(
 
 def test_every_program_is_run() -> None:
     programs = {path.name.removesuffix("_traffic.py") for path in PROGRAMS.glob("*_traffic.py")}
-    assert programs == {*QUICK, *OTHERS}
+    assert programs == {*QUICK, *OTHERS, *INSIDE, *GLIB}

@@ -58,7 +58,8 @@ class _Listener(logging.Handler):
         note(record.levelname, record.getMessage().partition("\n")[0])
 
 
-def _listen() -> None:
+def listen() -> None:
+    """Keep, from now on, what is warned about and what asyncio logs."""
     logging.getLogger("asyncio").addHandler(_Listener(logging.WARNING))
 
     def warned(message: Warning | str, category: type[Warning], *_: Any) -> None:
@@ -121,7 +122,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *libraries: str) -> None:
         _loop_name = f"{kind.__module__}.{kind.__qualname__}"
         await main()
 
-    _listen()
+    listen()
     # The standard implementation knows no ASYNCIO_LOOP: for comparison, a policy class can be given so.
     if policy := os.environ.get("TRAFFIC_LOOP"):
         asyncio.set_event_loop_policy(pkgutil.resolve_name(policy)())
