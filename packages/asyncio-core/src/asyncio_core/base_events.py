@@ -21,6 +21,7 @@ from heapq import heappop
 from threading import get_ident
 
 from asyncio_core import coroutines, futures, running_loop
+from asyncio_core.abstract_loop import AbstractEventLoop
 from asyncio_core.asyncgens import AsyncgenPart
 from asyncio_core.base_futures import isfuture
 from asyncio_core.connecting import ConnectingPart
@@ -28,7 +29,7 @@ from asyncio_core.datagrams import DatagramPart
 from asyncio_core.debugging import DebugPart
 from asyncio_core.error_reporting import ErrorReportingPart
 from asyncio_core.executors import ExecutorPart
-from asyncio_core.faces import make_face
+from asyncio_core.faces import make_face, one_class
 from asyncio_core.file_sending import FileSendingPart
 from asyncio_core.handles import Handle, _ThreadSafeHandle
 from asyncio_core.loop_part import is_replaced
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = ("BaseEventLoop", "Server")
 
 
+@one_class(AbstractEventLoop)
 class BaseEventLoop(
     ConnectingPart,
     ServingPart,

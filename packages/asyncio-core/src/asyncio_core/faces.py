@@ -9,11 +9,14 @@ modules that hold the name, and is taken back with it.
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    _ClassT = TypeVar("_ClassT", bound=type)
 
 
 class _Face(ModuleType):
@@ -52,3 +55,28 @@ def extend_face(name: str, part: str) -> None:
     face = vars(sys.modules[name])
     if part not in face["_face_parts"]:
         face["_face_parts"] += (part,)
+
+
+def one_class(above: type) -> Callable[[_ClassT], _ClassT]:
+    """Decorate a class that is composed of parts, which derive from `above`, to look like one.
+
+    The parts' methods give the class's name and module as theirs. Warnings about coroutines that were
+    never awaited, tracebacks in debug mode and handles show these names, and filters know them:
+    ``BaseEventLoop.shutdown_asyncgens``. Parts of other distributions keep their names.
+    """
+
+    def name_methods(cls: _ClassT) -> _ClassT:
+        module, name = cls.__module__, cls.__qualname__
+        package = module.partition(".")[0]
+        for part in cls.__mro__[1:]:
+            if part is above:
+                break
+            if part.__module__.partition(".")[0] != package:
+                continue
+            for attribute, value in vars(part).items():
+                if type(value) is FunctionType:
+                    value.__qualname__ = f"{name}.{attribute}"
+                    value.__module__ = module
+        return cls
+
+    return name_methods

@@ -16,8 +16,9 @@ import weakref
 from contextlib import suppress
 
 from asyncio_core import log
+from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.faces import extend_face, make_face
+from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_core.windows_signals import SignalHandlers
 from asyncio_iocp.accepting import AcceptLoop
 from asyncio_iocp.datagram_transport import _ProactorDatagramTransport
@@ -57,6 +58,7 @@ _LOOK_DELAY = 0.02
 _LOOKS = 50
 
 
+@one_class(BaseEventLoop)
 class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, SignalHandlers):
     """A loop over `proactor`, an object like `IocpProactor`, which it owns and closes.
 

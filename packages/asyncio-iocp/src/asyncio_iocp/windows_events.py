@@ -14,7 +14,7 @@ if sys.platform != "win32":
 import _winapi
 import time
 
-from asyncio_core.faces import extend_face, make_face
+from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_iocp import _overlapped
 from asyncio_iocp.pipe_serving import NamedPipes, PipeServer
 from asyncio_iocp.policy import IocpEventLoopPolicy
@@ -23,6 +23,7 @@ from asyncio_iocp.proactor import (
     CONNECT_PIPE_MAX_DELAY,
     IocpProactor,
 )
+from asyncio_iocp.proactor_events import BaseProactorEventLoop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _CLOCK_IS_COARSE = time.get_clock_info("monotonic").resolution > 0.001
 _CLOCK_OFFSET = time.monotonic() - time.perf_counter()
 
 
+@one_class(BaseProactorEventLoop)
 class ProactorEventLoop(NamedPipes):
     """The event loop of Windows: sockets, pipes, files and processes over a completion port.
 

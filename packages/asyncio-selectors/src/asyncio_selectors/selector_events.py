@@ -13,7 +13,8 @@ import weakref
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from asyncio_core import log
-from asyncio_core.faces import make_face
+from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.faces import make_face, one_class
 from asyncio_core.handles import Handle
 from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, is_replaced
 from asyncio_selectors.accepting import AcceptLoop
@@ -50,6 +51,7 @@ __all__ = ("BaseSelectorEventLoop",)
 _FACE = (_HAS_SENDMSG, _SelectorTransport)
 
 
+@one_class(BaseEventLoop)
 class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
     """A loop over a poller: by default the best that the system has, or any `selectors.BaseSelector`.
 

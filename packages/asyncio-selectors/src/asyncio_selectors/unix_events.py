@@ -14,7 +14,7 @@ import stat  # noqa: F401
 import sys
 
 from asyncio_core import log
-from asyncio_core.faces import extend_face, make_face
+from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_selectors.child_watching import (
     PUBLIC_WATCHERS,
     WATCHER_NAMES,
@@ -45,6 +45,7 @@ if sys.platform == "win32":
     raise ImportError("Unix event loops need Unix")
 
 
+@one_class(BaseSelectorEventLoop)
 class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelectorEventLoop):
     """The event loop of Unix systems.
 
