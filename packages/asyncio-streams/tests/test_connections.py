@@ -339,3 +339,21 @@ def test_a_limit_that_no_reader_can_have_opens_nothing(run, limit):
                 await asyncio_streams.open_connection(*sock.getsockname(), limit=limit)
 
     run(main)
+
+
+def test_a_handler_that_ends_the_program_is_reported_once(run, complaints):
+    async def leave(reader, writer):
+        raise SystemExit(3)
+
+    async def main():
+        server, address = await start(leave)
+        async with server:
+            reader, writer = await asyncio_streams.open_connection(*address)
+            try:
+                await reader.read()
+            finally:
+                writer.close()
+
+    with pytest.raises(SystemExit):
+        run(main)
+    assert complaints == []

@@ -71,6 +71,15 @@ def _failure_of(future: Future[Any]) -> BaseException | None:
     return error
 
 
+def _has_ended_the_run(future: Future[Any]) -> bool:
+    """Tell whether a future, not yet asked, failed with what has come out of the loop: a second report
+    of it, by a future that it is handed on to, would be one too many.
+    """
+    if future.cancelled() or getattr(future, "_log_traceback", True):
+        return False
+    return isinstance(future.exception(), (KeyboardInterrupt, SystemExit))
+
+
 class _GatheringFuture(Future["Any"]):
     """What `gather()` returns: done when its children are, and cancelled through them."""
 
@@ -133,9 +142,12 @@ class _GatheringFuture(Future["Any"]):
                 child.exception()
             return
         if not self._keep_failures:
+            known = _has_ended_the_run(child)
             failure = _failure_of(child)
             if failure is not None:
                 self.set_exception(failure)
+                if known:
+                    self._log_traceback = False
                 self._let_go()
                 return
         if not self._missing:
@@ -268,10 +280,13 @@ def shield(arg: Awaitable[T]) -> Future[T]:
         future_discard_from_awaited_by(inner, asker)
         if outer.done():
             return
+        known = _has_ended_the_run(inner)
         if inner.cancelled():
             outer.cancel()
         elif (failure := inner.exception()) is not None:
             outer.set_exception(failure)
+            if known:
+                outer._log_traceback = False
         else:
             outer.set_result(inner.result())
 
@@ -293,8 +308,9 @@ def _log_on_exception(future: Future[Any]) -> None:
     """Report the failure of something shielded that nobody waits for any more."""
     if future.cancelled():
         return
+    known = _has_ended_the_run(future)
     failure = future.exception()
-    if failure is not None:
+    if failure is not None and not known:
         context = {
             "message": f"{type(failure).__name__} exception in shielded future",
             "exception": failure,

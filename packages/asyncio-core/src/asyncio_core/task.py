@@ -296,6 +296,8 @@ class Task(Future[_T]):
             Future.set_exception(self, error)
             _references.pop(id(self), None)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                # It ends the run of the loop, so it is known to whoever runs that.
+                self._unretrieved = False
                 raise
         else:
             kind = type(waiter)

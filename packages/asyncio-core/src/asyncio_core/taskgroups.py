@@ -273,10 +273,11 @@ class TaskGroup:
         if failure is None:
             return
         self._errors.append(failure)
-        if isinstance(failure, (KeyboardInterrupt, SystemExit)) and self._base_error is None:
+        ends_run = isinstance(failure, (KeyboardInterrupt, SystemExit))
+        if ends_run and self._base_error is None:
             self._base_error = failure
         parent = self._parent
-        if parent is not None and parent.done() and self._loop is not None:
+        if parent is not None and parent.done() and self._loop is not None and not ends_run:
             # The block was never left properly; nobody will raise this.
             context = {
                 "message": f"{task!r} of {self!r} failed after its parent task {parent!r} ended",

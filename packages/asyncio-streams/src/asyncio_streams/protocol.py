@@ -80,7 +80,8 @@ class StreamReaderProtocol(FlowControlMixin):
         exc = task.exception()
         if exc is not None:
             transport.close()
-            self._report(exc, transport)
+            if not isinstance(exc, (SystemExit, KeyboardInterrupt)):  # Those end the run.
+                self._report(exc, transport)
         # Else what becomes of the connection is up to whoever has the writer.
 
     def _report(self, exc: BaseException, transport: Any) -> None:
