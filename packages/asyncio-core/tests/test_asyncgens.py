@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import threading
@@ -7,7 +8,7 @@ import threading
 import pytest
 
 from asyncio_core.running_loop import get_running_loop
-from asyncio_core.tasks import sleep
+from asyncio_core.tasks import all_tasks, create_task, sleep
 
 
 async def numbers(finished):
@@ -112,3 +113,83 @@ def test_the_threads_own_hooks_come_back_after_the_run(loop):
         assert sys.get_asyncgen_hooks().firstiter == firsts.append
     finally:
         sys.set_asyncgen_hooks(*before)
+
+
+async def left_by_the_main_task(finished):
+    async for _ in numbers(finished):
+        break
+
+
+async def left_by_another_task(finished):
+    await create_task(left_by_the_main_task(finished))
+
+
+async def left_by_a_failure(finished):
+    async for _ in numbers(finished):
+        raise LookupError
+
+
+async def left_by_a_cancelled_task(finished):
+    async def clean_up():
+        try:
+            await sleep(3600)
+        finally:
+            await left_by_the_main_task(finished)
+
+    # Never awaited: the end of the run cancels it.
+    task = create_task(clean_up())
+    await sleep(0)
+    assert not task.done()
+
+
+ways_to_leave = pytest.mark.parametrize(
+    "leave",
+    [
+        left_by_the_main_task,
+        left_by_another_task,
+        left_by_a_failure,
+        left_by_a_cancelled_task,
+    ],
+)
+
+
+@ways_to_leave
+def test_a_generator_left_in_the_last_step_is_closed(run, leave):
+    finished = []
+    with contextlib.suppress(LookupError):
+        run(leave(finished))
+    assert finished == [True]
+
+
+@ways_to_leave
+def test_shutdown_waits_for_generators_that_are_being_closed(loop, leave):
+    finished = []
+    task = loop.create_task(leave(finished))
+    with contextlib.suppress(LookupError):
+        loop.run_until_complete(task)
+    for left in all_tasks(loop) - loop._closing_asyncgens:
+        left.cancel()
+    loop.run_until_complete(sleep(0))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    assert finished == [True]
+    assert not loop._closing_asyncgens
+
+
+def test_what_a_generator_raises_that_was_left_in_the_last_step_is_reported(loop):
+    reports = []
+    loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
+
+    async def failing():
+        try:
+            yield 1
+        finally:
+            raise LookupError("spam")
+
+    async def main():
+        async for _ in failing():
+            break
+
+    loop.run_until_complete(main())
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    gc.collect()
+    assert [str(report) for report in reports] == ["spam"]

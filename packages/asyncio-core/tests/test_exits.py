@@ -7,8 +7,8 @@ import gc
 import pytest
 
 from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.running_loop import get_running_loop
 from asyncio_core.runners import Runner
+from asyncio_core.running_loop import get_running_loop
 from asyncio_core.staggered import staggered_race
 from asyncio_core.taskgroups import TaskGroup
 from asyncio_core.tasks import (

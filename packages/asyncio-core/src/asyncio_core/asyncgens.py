@@ -23,6 +23,9 @@ class AsyncgenPart(LoopPart):
     """Knows every asynchronous generator that was iterated while the loop ran."""
 
     _asyncgens_shutdown: bool
+    # Those that nobody iterates any more, and the tasks that close such.
+    _left_asyncgens: list[AsyncGenerator[Any, Any]]
+    _closing_asyncgens: set[Any]
     # The thread's hooks from before the loop ran, None while it does not run.
     _hooks_before: Any
 
@@ -55,11 +58,15 @@ class AsyncgenPart(LoopPart):
         self._asyncgens.discard(agen)
         if not self._closed:
             # The collector runs in any thread, so the loop has to be told safely. The task is made
-            # by the loop's thread, not here, and keeps `agen` alive until it is closed.
-            self.call_soon_threadsafe(self._close_asyncgen, agen)
+            # by the loop's thread, not here. Until then the list keeps `agen` alive.
+            self._left_asyncgens.append(agen)
+            self.call_soon_threadsafe(self._close_left_asyncgens)
 
-    def _close_asyncgen(self, agen: AsyncGenerator[Any, Any]) -> None:
-        self.create_task(agen.aclose())
+    def _close_left_asyncgens(self) -> None:
+        while self._left_asyncgens:
+            task = self.create_task(self._left_asyncgens.pop(0).aclose())
+            self._closing_asyncgens.add(task)
+            task.add_done_callback(self._closing_asyncgens.discard)
 
     async def shutdown_asyncgens(self) -> None:
         """Close all asynchronous generators that were begun on this loop and have not ended.
@@ -69,13 +76,18 @@ class AsyncgenPart(LoopPart):
         `asyncio.run()` does. See PEP 525.
         """
         self._asyncgens_shutdown = True
+        self._close_left_asyncgens()
         unfinished = list(self._asyncgens)
-        if not unfinished:
+        closing = self._closing_asyncgens
+        if not unfinished and not closing:
             return
         self._asyncgens.clear()
 
-        from asyncio_core.combinators import gather
+        from asyncio_core.combinators import gather, wait
 
+        if closing:
+            # Left in the very last step, perhaps. What closing them raises is the tasks' to report.
+            await wait(closing)
         outcomes = await gather(*[agen.aclose() for agen in unfinished], return_exceptions=True)
         for agen, outcome in zip(unfinished, outcomes, strict=True):
             if isinstance(outcome, Exception):

@@ -97,6 +97,8 @@ class BaseEventLoop(
         self._task_factory = None
         self._asyncgens = weakref.WeakSet()
         self._asyncgens_shutdown = False
+        self._left_asyncgens = []
+        self._closing_asyncgens = set()
         self._hooks_before = None
         self._default_executor = None
         self._executor_shutdown_called = False

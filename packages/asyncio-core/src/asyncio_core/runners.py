@@ -12,6 +12,7 @@ import sys
 import threading
 
 from asyncio_core import constants
+from asyncio_core.asyncgens import AsyncgenPart
 from asyncio_core.combinators import gather
 from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError
@@ -254,6 +255,9 @@ def _drop_if_never_run(coro: Awaitable[Any], failure: Exception) -> None:
 def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
     """Cancel the loop's tasks, run it until they have ended, and report those that failed."""
     leftover = all_tasks(loop)
+    if isinstance(loop, AsyncgenPart):
+        # They are waited for with the generators that are left, and as little cancelled.
+        leftover -= loop._closing_asyncgens
     if not leftover:
         return
     asked_before = {task: _times_asked(task) for task in leftover}
