@@ -274,6 +274,44 @@ def test_sock_calls_wait_for_the_socket_that_has_the_number_now(
     made.run_until_complete(main())
 
 
+def test_a_transport_over_a_number_that_was_a_readers_is_served(
+    made: Any, numbered: Numbered, recorder: Any
+) -> None:
+    async def main() -> None:
+        first, _ = numbered.pair()
+        former: list[int] = []
+        made.add_reader(first, former.append, 1)
+        second, peer = numbered.replace(first)
+        transport, protocol = await made.create_connection(recorder, sock=second)
+        peer.send(b"y")
+        await protocol.until(lambda: protocol.data == b"y")
+        transport.write(bytes(1 << 20))
+        received = 0
+        while received < 1 << 20:
+            received += len(await made.sock_recv(peer, 1 << 16))
+        transport.close()
+        assert await protocol.lost is None
+        assert former == []
+
+    made.run_until_complete(main())
+
+
+def test_a_number_that_becomes_another_files_by_dup2_is_watched(made: Any) -> None:
+    left, right = socket.socketpair()
+    other, peer = socket.socketpair()
+    with right, other, peer:
+        former: list[int] = []
+        seen: list[int] = []
+        made.add_reader(left, former.append, 1)
+        os.dup2(other.fileno(), left.fileno())
+        made.add_reader(left, seen.append, 1)
+        peer.send(b"x")
+        turns(made, lambda: seen)
+        assert former == []
+        assert made.remove_reader(left)
+    left.close()
+
+
 def test_a_transport_closed_behind_its_back_is_told_and_gives_its_number_up(
     made: Any, numbered: Numbered, recorder: Any
 ) -> None:

@@ -9,6 +9,7 @@ import errno
 import os
 import select
 import socket
+import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from asyncio_core import constants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from asyncio_selectors import SelectorEventLoop
 
@@ -124,6 +126,41 @@ def test_a_connection_from_its_beginning(
         with suppress(OSError):
             await loop.create_connection(factory, sock=pair[0])
         assert (await made[0].lost).errno == refusing.number
+
+    loop.run_until_complete(main())
+    assert watched(loop) == []
+
+
+def test_start_tls(loop: SelectorEventLoop, connect: Any, refusing: Any) -> None:
+    """It stops reading and resumes, which the system refuses."""
+
+    async def main() -> None:
+        protocol, _ = await connect()
+        context = ssl.create_default_context()
+        refusing.begin()
+        with pytest.raises(OSError) as caught:
+            await asyncio_core.wait_for(
+                loop.start_tls(protocol.transport, protocol, context, server_hostname="localhost"),
+                20,
+            )
+        assert caught.value.errno == refusing.number
+
+    loop.run_until_complete(main())
+    assert watched(loop) == []
+
+
+def test_a_file_that_has_to_wait(
+    loop: SelectorEventLoop, pair: Any, refusing: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(4 << 20))
+
+    async def main() -> None:
+        with path.open("rb") as file:
+            refusing.begin()
+            with pytest.raises(OSError) as caught:
+                await loop.sock_sendfile(pair[0], file)
+            assert caught.value.errno == refusing.number
 
     loop.run_until_complete(main())
     assert watched(loop) == []

@@ -9,6 +9,7 @@ knows nothing of what epoll reports of a number whose file was closed before it 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import time
@@ -19,6 +20,7 @@ from asyncio_selectors.poller import GONE, Poller
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 __all__ = ("EpollPoller",)
 
@@ -30,6 +32,31 @@ _DOUBTS = 8
 
 # Seconds after which making another set is tried again, where the system had no room for it.
 _RENEWAL_DELAY = 1.0
+
+
+class _Parents:
+    """The epoll set that a forked child shares with its parent.
+
+    Whatever the child took out of it would be lost to the parent. So it gets a set of its own
+    as soon as it asks for something; most children never do.
+    """
+
+    def __init__(self, poller: EpollPoller, epoll: select.epoll) -> None:
+        self._poller = poller
+        self._epoll = epoll
+
+    def close(self) -> None:
+        self._epoll.close()
+
+    def __getattr__(self, name: str) -> Any:
+        poller = self._poller
+        if poller._epoll is self:
+            poller._epoll = self._epoll
+            poller._no_renewal_before = 0.0
+            if not poller._renew():
+                poller._epoll = self
+                raise OSError(errno.EMFILE, "no epoll set to be had for the forked child")
+        return getattr(self._epoll, name)
 
 
 class EpollPoller(Poller):
@@ -47,7 +74,7 @@ class EpollPoller(Poller):
 
     def __init__(self) -> None:
         super().__init__()
-        self._epoll = select.epoll()
+        self._epoll: Any = select.epoll()
         # Numbers that were closed before they were taken out, with how many reports are doubted.
         self._suspects: dict[int, int] = {}
         # Numbers that were reported though nobody watches them.
@@ -155,6 +182,10 @@ class EpollPoller(Poller):
         self._suspects.clear()
         self._unknown.clear()
         return True
+
+    def part_from_parent(self) -> None:
+        if not isinstance(self._epoll, _Parents):
+            self._epoll = _Parents(self, self._epoll)
 
     def rouse(self) -> tuple[int, ...]:
         return self._rouse()

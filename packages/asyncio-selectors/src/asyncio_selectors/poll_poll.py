@@ -40,6 +40,11 @@ class PollPoller(Poller):
         # Also where it rests, and is not there.
         self._poll.register(fd, self._FLAGS[new])
 
+    def renumber(self, old: int, new: int) -> None:
+        # Nothing here is shared.
+        key = self.unregister(old)
+        self.register(new, key.events, key.data)
+
     def _unwatch(self, fd: int, events: int) -> None:
         with suppress(KeyError):
             # Already where it rests.

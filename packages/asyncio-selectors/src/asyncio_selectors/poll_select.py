@@ -30,6 +30,11 @@ class SelectPoller(Poller):
         if events & EVENT_WRITE:
             self._writing.add(fd)
 
+    def renumber(self, old: int, new: int) -> None:
+        # Nothing here is shared.
+        key = self.unregister(old)
+        self.register(new, key.events, key.data)
+
     def _unwatch(self, fd: int, events: int) -> None:
         self._reading.discard(fd)
         self._writing.discard(fd)

@@ -293,6 +293,15 @@ class Poller(BaseSelector):
     def _found_unknown(self, fd: int) -> None:
         """Note that the system reports a number that nobody watches."""
 
+    def part_from_parent(self) -> None:
+        """In a forked child: leave what the system shares with the parent as it is there."""
+
+    def renumber(self, old: int, new: int) -> None:
+        """Watch `new` in the place of `old`, which the system need not be told of; in a forked child."""
+        key = self._keys.pop(old)
+        self.part_from_parent()
+        self._keys[new] = SelectorKey(new, new, key.events, key.data)
+
     def rouse(self) -> tuple[int, ...]:
         """End a wait in another thread, where the mechanism can be told of something meanwhile.
 

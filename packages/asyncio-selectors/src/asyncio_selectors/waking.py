@@ -15,10 +15,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import weakref
 from contextlib import suppress
 
 from asyncio_core import log
 from asyncio_core.base_events import BaseEventLoop
+from asyncio_selectors.poller import Poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.handles import Handle, TimerHandle
-    from asyncio_selectors.poller import Poller
 
 __all__ = ("WakingUp",)
 
@@ -55,6 +56,21 @@ def _send_again(csock: Any) -> bool:
     return False
 
 
+# Loops that may be there in a forked child.
+_alive: weakref.WeakSet[WakingUp] = weakref.WeakSet()
+
+
+def _leave_parents_loops() -> None:
+    """In a forked child: what it does with its copy of a loop must not be felt by the parent's."""
+    for loop in list(_alive):
+        with suppress(Exception):
+            loop._part_from_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_parents_loops)
+
+
 class WakingUp(BaseEventLoop):
     """The socket pair: its making, reading, writing, mending and closing."""
 
@@ -77,6 +93,7 @@ class WakingUp(BaseEventLoop):
 
     def _make_self_pipe(self) -> None:
         self._take_pair(*_make_pair())
+        _alive.add(self)
 
     def _take_pair(self, ssock: socket.socket, csock: socket.socket) -> None:
         self._ssock, self._csock = ssock, csock
@@ -94,6 +111,19 @@ class WakingUp(BaseEventLoop):
             # Closed behind our back.
             if key.data[0] is handle:
                 self._remove_reader(key.fd)
+
+    def _part_from_parent(self) -> None:
+        """Take a pair, and a set of the poller, that are not the parent's."""
+        poller = self._selector
+        if self._ssock is None or not isinstance(poller, Poller):
+            return
+        poller.part_from_parent()
+        former = self._ssock, self._csock
+        pair = _make_pair()
+        poller.renumber(former[0].fileno(), pair[0].fileno())
+        self._ssock, self._csock = pair
+        self._waking = None
+        _close_all(*former)
 
     def _close_self_pipe(self) -> None:
         if self._ssock is None:
