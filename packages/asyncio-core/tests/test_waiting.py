@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import gc
 import inspect
@@ -797,6 +798,147 @@ def test_a_thread_hears_of_a_task_factory_that_fails(run_in_real_time):
         return reports == [error]
 
     assert run_in_real_time(main()) is True
+
+
+class Answers:
+    """A thread that waits for what a loop has been asked; `outcomes` has what came."""
+
+    def __init__(self, answer):
+        self.outcomes = []
+        self.answer = answer
+        self.thread = threading.Thread(target=self.wait)
+        self.thread.start()
+
+    def wait(self):
+        try:
+            self.outcomes.append(self.answer.result(30))
+        except BaseException as exc:
+            self.outcomes.append(type(exc))
+
+    def come(self):
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+        return self.outcomes
+
+
+def test_a_thread_is_told_when_the_loop_is_closed_before_its_coroutine_begins():
+    loop = ParkingEventLoop()
+    coroutine = sleep(0)
+    answer = run_coroutine_threadsafe(coroutine, loop)
+    waiting = Answers(answer)
+    loop.close()
+    assert waiting.come() == [concurrent.futures.CancelledError]
+    done, _ = concurrent.futures.wait([answer], 30)
+    assert done == {answer}
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+
+
+def test_a_thread_is_told_when_the_loop_is_closed_before_its_coroutine_ends():
+    loop = ParkingEventLoop()
+    loop.set_exception_handler(lambda *_: None)  # of a task that is destroyed
+    waiting = Answers(run_coroutine_threadsafe(sleep(3600), loop))
+    loop.run_until_complete(sleep(0))
+    assert len(all_tasks(loop)) == 1
+    loop.close()
+    assert waiting.come() == [concurrent.futures.CancelledError]
+
+
+def test_a_thread_that_asks_while_the_loop_is_being_closed_gets_an_answer():
+    for _ in range(50):
+        loop = ParkingEventLoop()
+        outcomes = []
+        begun = threading.Event()
+
+        def ask(loop=loop, outcomes=outcomes, begun=begun):
+            while True:
+                coroutine = sleep(0)
+                try:
+                    answer = run_coroutine_threadsafe(coroutine, loop)
+                except RuntimeError:
+                    coroutine.close()
+                    return
+                begun.set()
+                try:
+                    outcomes.append(answer.result(30))
+                except BaseException as exc:
+                    outcomes.append(type(exc))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        begun.wait(30)
+        loop.close()
+        thread.join(30)
+        assert not thread.is_alive()
+        assert set(outcomes) == {concurrent.futures.CancelledError}
+        assert not loop._answers_owed
+
+
+def test_nothing_is_owed_once_the_answers_have_come(run_in_real_time):
+    async def main():
+        loop = get_running_loop()
+        given, failed, cancelled, late = (
+            run_coroutine_threadsafe(each, loop)
+            for each in (sleep(0, 1), fail(LookupError()), forever(), sleep(0))
+        )
+        assert len(loop._answers_owed) == 4
+        late.cancel()
+        await sleep(0)
+        cancelled.cancel()
+        while loop._answers_owed:
+            await sleep(0)
+        assert given.result() == 1
+        assert isinstance(failed.exception(), LookupError)
+
+    run_in_real_time(main())
+
+
+def test_an_executors_result_for_a_loop_that_is_being_closed_is_dropped(caplog):
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    loop = ParkingEventLoop()
+    release = threading.Event()
+    asked = loop.is_closed
+
+    def ask_once():
+        # It is closed between the question and what follows.
+        closed = asked()
+        loop.close()
+        return closed
+
+    loop.run_in_executor(pool, release.wait)
+    loop.is_closed = ask_once
+    release.set()
+    pool.shutdown()
+    assert asked()
+    assert not caplog.records
+
+
+def test_stop_takes_effect_while_threads_flood_the_loop(run_in_real_time):
+    loop = ParkingEventLoop()
+    over = threading.Event()
+    turns = []
+
+    def flood():
+        while not over.is_set():
+            loop.call_soon_threadsafe(int)
+
+    def stop():
+        turns.append(len(loop._ready))
+        loop.stop()
+
+    threads = [threading.Thread(target=flood) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        loop.call_later(0.05, stop)
+        loop.run_forever()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert len(turns) == 1
+    # No more than what threads can add while the loop lets them: not the millions of before.
+    assert len(loop._ready) < 100_000
+    loop.close()
 
 
 def test_run_coroutine_threadsafe_refuses_futures(loop):

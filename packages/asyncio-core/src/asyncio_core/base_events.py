@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 
 __all__ = ("BaseEventLoop", "Server")
 
+# Callbacks that wait. With more of them, threads that add others let the loop's thread run.
+_CROWD = 1000
+
 
 @one_class(AbstractEventLoop)
 class BaseEventLoop(
@@ -101,6 +104,7 @@ class BaseEventLoop(
         self._closing_asyncgens = set()
         self._hooks_before = None
         self._default_executor = None
+        self._answers_owed = {}
         self._executor_shutdown_called = False
         self._lookups = None
         self._origin_depth_before = None
@@ -293,8 +297,12 @@ class BaseEventLoop(
             self._write_to_self()
             return handed
         handle = _ThreadSafeHandle(callback, args, self, context)
-        self._ready.append(_made_elsewhere(handle))
+        ready = self._ready
+        ready.append(_made_elsewhere(handle))
         self._write_to_self()
+        if len(ready) > _CROWD and self._thread_id not in (None, get_ident()):
+            # Calls that wake nobody never give way to the loop's thread, which has to catch up.
+            time.sleep(0)
         return handle
 
     def _check_call(self, callback: Any, method: str, *, any_thread: bool = False) -> None:

@@ -287,6 +287,19 @@ class ExecutorPart(LoopPart):
         if self._lookups is not None:
             self._lookups.close()
             self._lookups = None
+        self._cancel_answers()
+
+    def _cancel_answers(self) -> None:
+        """Cancel what other threads wait for: nobody is left who could give it."""
+        while True:
+            try:
+                answer, never_begun = self._answers_owed.popitem()
+            except KeyError:
+                return
+            if never_begun is not None:
+                never_begun.close()
+            if answer.cancel():
+                answer.set_running_or_notify_cancel()  # tells concurrent.futures.wait()
 
     # Names
 

@@ -406,9 +406,8 @@ def _chain_future(source: Any, destination: Any) -> None:
     def pass_on(source: Any) -> None:
         if destination_loop is None or destination_loop in (source_loop, _get_running_loop()):
             settle(source, destination)
-        elif not destination_loop.is_closed():
-            # A loop that is closed has nobody left to tell.
-            destination_loop.call_soon_threadsafe(settle, source, destination)
+        else:
+            _tell_loop(destination_loop, settle, source, destination)
 
     def pass_back(destination: Any) -> None:
         if not destination.cancelled():
@@ -416,11 +415,23 @@ def _chain_future(source: Any, destination: Any) -> None:
         # Where its own loop is running us, a detour would only give the source another round.
         if source_loop is None or source_loop is _get_running_loop():
             source.cancel()
-        elif not source_loop.is_closed():
-            source_loop.call_soon_threadsafe(source.cancel)
+        else:
+            _tell_loop(source_loop, source.cancel)
 
     destination.add_done_callback(pass_back)
     source.add_done_callback(pass_on)
+
+
+def _tell_loop(loop: AbstractEventLoop, callback: Callable[..., object], *args: Any) -> None:
+    """Call back in a loop of another thread; one that is closed has nobody left to tell."""
+    if loop.is_closed():
+        return
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+        # It was closed just now.
 
 
 def _reversed_set_state(source: Any, destination: concurrent.futures.Future[Any]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import AsyncGenerator, Callable, Sequence
     from concurrent.futures import Executor
+    from concurrent.futures import Future as ThreadFuture
     from contextvars import Context
     from socket import socket
     from typing import IO, Any, NoReturn, TypeVarTuple, Unpack
@@ -90,6 +91,8 @@ class LoopPart(AbstractEventLoop):
     # The handle that runs now, for reports; set in debug mode only.
     _current_handle: Handle | None
     _default_executor: Executor | None
+    # What other threads wait for, and the coroutine where that has not begun.
+    _answers_owed: dict[ThreadFuture[Any], Any]
     _exception_handler: ExceptionHandler | None
     _task_factory: TaskFactory | None
     _asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]]

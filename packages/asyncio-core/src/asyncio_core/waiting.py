@@ -183,7 +183,7 @@ def run_coroutine_threadsafe(
     """Run a coroutine on `loop` from another thread.
 
     Returns a `concurrent.futures.Future`, which that thread may wait for; cancelling it cancels the
-    task. Raises TypeError where `coro` is not a coroutine, and RuntimeError where the loop is closed.
+    task. It is cancelled where the loop is closed before the task has ended, or has begun. Raises TypeError where `coro` is not a coroutine, and RuntimeError where the loop is closed.
     Added in Python 3.5.1.
     """
     if not iscoroutine(coro):
@@ -191,8 +191,15 @@ def run_coroutine_threadsafe(
     from concurrent.futures import Future as ThreadFuture
 
     answer: ThreadFuture[T] = ThreadFuture()
+    owed = getattr(loop, "_answers_owed", None)
+    if type(owed) is not dict:
+        owed = {}  # A loop of another kind, of which nobody tells when it is closed.
 
     def start() -> None:
+        if owed.get(answer) is not None:
+            owed[answer] = None
+            if answer.done():
+                owed.pop(answer, None)
         try:
             task = ensure_future(coro, loop=loop)
             _chain_future(task, answer)
@@ -204,7 +211,14 @@ def run_coroutine_threadsafe(
                 answer.set_exception(exc)
             raise
 
-    loop.call_soon_threadsafe(start)
+    # Before the loop is asked: from then on, closing it sees to the answer.
+    owed[answer] = coro
+    answer.add_done_callback(lambda answer: owed.pop(answer, None))
+    try:
+        loop.call_soon_threadsafe(start)
+    except BaseException:
+        owed.pop(answer, None)
+        raise
     return answer
 
 
