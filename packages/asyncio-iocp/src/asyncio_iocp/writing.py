@@ -9,6 +9,8 @@ protocol is told in the transport's own context only.
 
 from __future__ import annotations
 
+import socket
+
 from asyncio_core.transports import WriteTransport
 from asyncio_iocp.transport_base import _ProactorBasePipeTransport, forget
 
@@ -160,7 +162,8 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
 class _ProactorWritePipeTransport(_ProactorBaseWritePipeTransport):
     """The writing end of a pipe.
 
-    A read that never brings anything ends when the reader at the other end goes away.
+    A read that never brings anything ends when the reader at the other end goes away; with a socket, when
+    it fails.
     """
 
     # Bytes. Nothing is ever there to read.
@@ -178,9 +181,14 @@ class _ProactorWritePipeTransport(_ProactorBaseWritePipeTransport):
             forget(fut)
             return
         self._read_fut = None
-        if not fut.cancelled() and fut.exception() is None and fut.result():
+        told = not fut.cancelled() and fut.exception() is None
+        if told and fut.result():
             # A socket may send something, to nobody.
             self._listen(self._sock)
+        elif told and issubclass(type(self._sock), socket.socket):
+            # Only receiving is over: it was shut down here, or the peer has sent all and waits for an
+            # answer. Whether it is gone is found by the next write.
+            pass
         elif self._write_fut is not None or self._buffer:
             self._force_close(BrokenPipeError())
         else:
