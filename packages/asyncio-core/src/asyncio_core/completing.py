@@ -11,6 +11,7 @@ from asyncio_core.futures import (
     future_add_to_awaited_by,
     future_discard_from_awaited_by,
 )
+from asyncio_core.moments import check_moment
 from asyncio_core.running_loop import _get_running_loop, get_running_loop
 from asyncio_core.waiting import _asking_task, _is_single, ensure_future
 
@@ -137,6 +138,8 @@ class _AsCompletedIterator:
     def __init__(self, awaitables: Iterable[Any], timeout: float | None) -> None:
         self._pending: set[Future[Any]] = set()
         self._timer: TimerHandle | None = None
+        if timeout is not None:
+            check_moment(timeout, "timeout")
         self._loop = loop = _loop_in_charge()
         self._arrivals = _Arrivals()
         self._asker = asker = _asking_task()
