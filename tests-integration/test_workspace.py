@@ -83,5 +83,5 @@ def test_every_package_has_its_papers() -> None:
 
 def test_top_level_is_the_agreed_one() -> None:
     shown = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
-    agreed = {"packages", "tools", "tests-integration", "pyproject.toml", "hatch.toml"}
+    agreed = {"packages", "tools", "tests-integration", "findings", "pyproject.toml", "hatch.toml"}
     assert shown - {"dist", "build"} == agreed | {"README.md", "LICENSE"}
