@@ -161,6 +161,40 @@ def test_a_server_may_be_closed_by_whoever_is_told_that_it_rests(
     loop.run_until_complete(main())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="epoll is what refuses plain files")
+def test_a_listening_socket_that_is_gone_after_its_rest_is_given_up(
+    loop: SelectorEventLoop,
+    recorder: Any,
+    few_descriptors: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(constants, "ACCEPT_RETRY_DELAY", 0.01)
+    reports: list[dict[str, Any]] = []
+
+    def handler(_: Any, context: dict[str, Any]) -> None:
+        if not reports:
+            # Somebody takes its number for another file.
+            os.dup2(file.fileno(), server.sockets[0].fileno())
+            few_descriptors(None)
+        reports.append(context)
+
+    async def main() -> None:
+        loop.set_exception_handler(handler)
+        forever = loop.create_task(server.serve_forever())
+        await asyncio_core.sleep(0)
+        with client_of(server.sockets[0].getsockname()):
+            few_descriptors(0)
+            with pytest.raises(OSError) as caught:
+                await asyncio_core.wait_for(forever, 20)
+        assert caught.value.errno == errno.EPERM
+        assert [report["exception"].errno for report in reports] == [errno.EMFILE, errno.EPERM]
+        assert not server.is_serving()
+
+    with open(__file__, "rb") as file:
+        server = loop.run_until_complete(loop.create_server(recorder, "127.0.0.1", 0))
+        loop.run_until_complete(main())
+
+
 def test_reporting_that_there_are_no_descriptors_may_take_one(
     loop: SelectorEventLoop, recorder: Any, few_descriptors: Any
 ) -> None:

@@ -8,6 +8,7 @@ reported once for each rest, and is served again afterwards.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextvars import copy_context
 
@@ -18,7 +19,6 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, context_for_hook
 from asyncio_core.trsock import TransportSocket
 from asyncio_selectors.hangups import why_dead
-from asyncio_selectors.poller import GONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -256,9 +256,11 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         try:
             self._start_serving(protocol_factory, sock, *known, **context_for_hook(context))
         except OSError as exc:
+            if exc.errno != errno.ENOSPC and not concerns_resources(exc):
+                # Its number was closed, or is another file's.
+                self._cannot_accept(exc, protocol_factory, sock, *terms)
+                return
             # No room in the poller either. That there is a rest was reported at its beginning.
-            if exc.errno in GONE:
-                raise
             self._resting[fd] = self.call_later(
                 constants.ACCEPT_RETRY_DELAY, self._end_rest, protocol_factory, sock, *terms
             )
