@@ -228,14 +228,7 @@ def test_debug_mode_follows_environment_and_options(
 ) -> None:
     monkeypatch.setenv("PYTHONASYNCIODEBUG", value)
     monkeypatch.delenv("PYTHONDEVMODE", raising=False)
-    source = coroutines.__file__
-    code = f"""if True:
-        import sys, types
-        sys.modules["asyncio_core.base_futures"] = types.SimpleNamespace(isfuture=None)
-        namespace = {{"__name__": "coroutines"}}
-        exec(compile(open({source!r}, encoding="utf-8").read(), "coroutines", "exec"), namespace)
-        print(namespace["_is_debug_mode"]())
-    """
+    code = "from asyncio_core import coroutines; print(coroutines._is_debug_mode())"
     out = subprocess.run(
         [sys.executable, *options, "-c", code], capture_output=True, text=True, check=True
     )

@@ -425,3 +425,36 @@ def test_in_debug_mode_it_knows_where_it_was_made(run):
         assert reader._source_traceback[-1].line == "reader = asyncio_streams.StreamReader()"
 
     run(main)
+
+
+def test_a_line_too_long_can_be_got_over_by_those_who_know_the_buffer(run, turns):
+    class Transport:
+        paused = False
+
+        def pause_reading(self):
+            self.paused = True
+
+        def resume_reading(self):
+            self.paused = False
+
+    async def main():
+        reader = reader_with(limit=10)
+        reader.set_transport(transport := Transport())
+        reader.feed_data(b"x" * 30)
+        assert transport.paused
+        reader._maybe_resume_transport()
+        assert transport.paused
+        del reader._buffer[:20]
+        reader._maybe_resume_transport()
+        assert not transport.paused
+        # One that waits goes on and finds that there is not more than before.
+        waiting = asyncio_core.create_task(reader.readline())
+        await turns(2)
+        reader._wakeup_waiter()
+        await turns(2)
+        assert not waiting.done()
+        reader.feed_data(b"\n")
+        assert await waiting == b"x" * 10 + b"\n"
+        reader._wakeup_waiter()
+
+    run(main)

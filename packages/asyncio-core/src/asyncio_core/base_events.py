@@ -32,6 +32,7 @@ from asyncio_core.executors import ExecutorPart
 from asyncio_core.faces import make_face, one_class
 from asyncio_core.file_sending import FileSendingPart
 from asyncio_core.handles import Handle, _ThreadSafeHandle
+from asyncio_core.lent_names import lend_names
 from asyncio_core.loop_part import is_replaced
 from asyncio_core.pipes import PipePart
 from asyncio_core.serving import Server, ServingPart
@@ -393,28 +394,6 @@ def _made_elsewhere(handle: _HandleT) -> _HandleT:
     return handle
 
 
-# Names that people look for in this module since its early days, and where they live here.
-_ELSEWHERE = {
-    "_SendfileFallbackProtocol": "file_sending",
-    "_check_ssl_socket": "socket_options",
-    "_format_pipe": "subprocesses",
-    "_interleave_addrinfos": "addresses",
-    "_ipaddr_info": "addresses",
-    "_set_nodelay": "socket_options",
-    "_set_reuseport": "socket_options",
-    "logger": "log",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ELSEWHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(f"asyncio_core.{_ELSEWHERE[name]}"), name)
-    return value
-
-
 # What is patched here, such as `socket` and `logger`, is patched in the parts that use it.
 make_face(
     __name__,
@@ -422,6 +401,7 @@ make_face(
         "addresses",
         "connecting",
         "datagrams",
+        "debugging",
         "executors",
         "file_sending",
         "pipes",
@@ -430,4 +410,45 @@ make_face(
         "subprocesses",
         "timers",
     ),
+)
+
+
+lend_names(
+    __name__,
+    "contextvars",
+    "math",
+    # Where names that people look for in this module live here.
+    "_HAS_IPv6=socket:has_ipv6",
+    "_SendfileFallbackProtocol=asyncio_core.file_sending:_SendfileFallbackProtocol",
+    "_check_ssl_socket=asyncio_core.socket_options:_check_ssl_socket",
+    "_format_handle=asyncio_core.debugging:_format_handle",
+    "_format_pipe=asyncio_core.subprocesses:_format_pipe",
+    "_interleave_addrinfos=asyncio_core.addresses:_interleave_addrinfos",
+    "_ipaddr_info=asyncio_core.addresses:_ipaddr_info",
+    "_set_nodelay=asyncio_core.socket_options:_set_nodelay",
+    "_set_reuseport=asyncio_core.socket_options:_set_reuseport",
+    "logger=asyncio_core.log:logger",
+    "collections",
+    "concurrent",
+    "constants=asyncio_core.constants",
+    "errno",
+    "events=asyncio_core.events",
+    "exceptions=asyncio_core.exceptions",
+    "functools",
+    "heapq",
+    "itertools",
+    "os",
+    "protocols=asyncio_core.protocols",
+    "ssl",
+    "sslproto=asyncio_core.sslproto",
+    "staggered=asyncio_core.staggered",
+    "stat",
+    "subprocess",
+    "sys",
+    "tasks=asyncio_core.tasks",
+    "threading",
+    "timeouts=asyncio_core.timeouts",
+    "traceback",
+    "transports=asyncio_core.transports",
+    "trsock=asyncio_core.trsock",
 )

@@ -6,7 +6,9 @@ import functools
 import reprlib
 from _thread import get_ident
 
+from asyncio_core.faces import make_face
 from asyncio_core.format_helpers import _format_callback_source
+from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,3 +96,12 @@ def _nested_repr(show: Callable[[Any], str]) -> Callable[[Any], str]:
 def _future_repr(future: Future[Any]) -> str:
     """Return ``<Class state …>``."""
     return f"<{type(future).__name__} {' '.join(_future_repr_info(future))}>"
+
+
+make_face(__name__, ("base_tasks", "futures"))
+
+
+lend_names(
+    __name__,
+    "format_helpers=asyncio_core.format_helpers",
+)

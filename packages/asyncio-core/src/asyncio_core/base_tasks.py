@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio_core.base_futures import _future_repr_info, _nested_repr
 from asyncio_core.coroutines import _attribute_of, _format_coroutine
+from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,3 +77,13 @@ def _task_print_stack(task: Task[Any], limit: int | None, file: TextIO | None) -
     if error is not None:
         for line in traceback.format_exception_only(error):
             print(line, file=file, end="")
+
+
+lend_names(
+    __name__,
+    "base_futures=asyncio_core.base_futures",
+    "coroutines=asyncio_core.coroutines",
+    "linecache",
+    "reprlib",
+    "traceback",
+)

@@ -49,6 +49,8 @@ def as_completed(fs: Iterable[Awaitable[T]], *, timeout: float | None = None) ->
     """
     if _is_single(fs):
         raise TypeError(f"expects an iterable of awaitables, not {type(fs).__name__}")
+    if timeout is not None:
+        check_moment(timeout, "timeout")
     return _AsCompletedIterator(fs, timeout)
 
 

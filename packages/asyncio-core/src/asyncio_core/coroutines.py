@@ -7,6 +7,8 @@ import sys
 import types
 
 from asyncio_core.base_futures import isfuture
+from asyncio_core.faces import make_face
+from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,10 +72,10 @@ def iscoroutinefunction(func: object) -> bool:
             DeprecationWarning,
             stacklevel=2,
         )
-    return _returns_coroutine(func)
+    return _iscoroutinefunction(func)
 
 
-def _returns_coroutine(func: object) -> bool:
+def _iscoroutinefunction(func: object) -> bool:
     if getattr(func, "_is_coroutine", None) is _is_coroutine:
         return True
     import inspect
@@ -91,7 +93,7 @@ def coroutine(func: _CallableT) -> _CallableT:
     """
     code = getattr(func, "__code__", None)
     flags = code.co_flags if isinstance(code, types.CodeType) else 0
-    if flags & (_CO_COROUTINE | _CO_ITERABLE_COROUTINE) or _returns_coroutine(func):
+    if flags & (_CO_COROUTINE | _CO_ITERABLE_COROUTINE) or _iscoroutinefunction(func):
         return func
     generator_function: Callable[..., Any] = func
     if not flags & _CO_GENERATOR:
@@ -141,3 +143,28 @@ def _format_coroutine(coro: object) -> str:
     # Without a frame it has ended; compiled coroutines keep theirs to themselves while they run.
     state = "running" if running else "done"
     return f"{name}() {state}, defined at {code.co_filename}:{code.co_firstlineno}"
+
+
+make_face(
+    __name__,
+    (
+        "base_tasks",
+        "combinators",
+        "debugging",
+        "format_helpers",
+        "graph",
+        "runners",
+        "task",
+        "waiting",
+    ),
+)
+
+
+lend_names(
+    __name__,
+    "collections",
+    "functools",
+    "inspect",
+    "os",
+    "traceback",
+)

@@ -64,11 +64,14 @@ class DebugPart(LoopPart):
 
     def _check_callback(self, callback: Any, method_name: str) -> None:
         """Raise TypeError where `callback` cannot be called, or calling it would only make a coroutine."""
-        from inspect import iscoroutinefunction
+        from asyncio_core import coroutines
 
-        from asyncio_core.coroutines import iscoroutine
-
-        if iscoroutine(callback) or iscoroutinefunction(callback):
+        if sys.version_info >= (3, 14):
+            # The public one warns there.
+            is_function = coroutines._iscoroutinefunction
+        else:
+            is_function = coroutines.iscoroutinefunction
+        if coroutines.iscoroutine(callback) or is_function(callback):
             raise TypeError(f"coroutines cannot be used with {method_name}(), got {callback!r}")
         if not callable(callback):
             raise TypeError(f"{method_name}() needs a callable object, got {callback!r}")

@@ -13,6 +13,7 @@ from asyncio_core.abstract_loop import AbstractEventLoop, AbstractServer
 from asyncio_core.faces import make_face
 from asyncio_core.handles import Handle, TimerHandle
 from asyncio_core.handles import _ThreadSafeHandle as _ThreadSafeHandle
+from asyncio_core.lent_names import lend_names
 from asyncio_core.policies import _get_event_loop_policy as _get_event_loop_policy
 from asyncio_core.policies import _lock as _lock
 from asyncio_core.policies import _set_event_loop_policy as _set_event_loop_policy
@@ -66,4 +67,41 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-make_face(__name__, ("running_loop", "policies"))
+# Who replaces the functions that tell the running loop (as trio-asyncio does), or a class of handles, is to
+# reach all that use them.
+make_face(
+    __name__,
+    (
+        "running_loop",
+        "policies",
+        "base_events",
+        "completing",
+        "futures",
+        "graph",
+        "runners",
+        "staggered",
+        "task",
+        "task_registry",
+        "taskgroups",
+        "threads",
+        "timeouts",
+        "timers",
+        "waiting",
+    ),
+)
+
+
+lend_names(
+    __name__,
+    "warnings",
+    "on_fork=asyncio_core.running_loop:_forget_after_fork",
+    "_running_loop=asyncio_core.running_loop:_slot",
+    "_RunningLoop=asyncio_core.running_loop:_Slot",
+    "contextvars",
+    "format_helpers=asyncio_core.format_helpers",
+    "os",
+    "signal",
+    "socket",
+    "subprocess",
+    known=lambda: ("_event_loop_policy",),
+)

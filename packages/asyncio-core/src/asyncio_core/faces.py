@@ -3,7 +3,8 @@
 `asyncio.base_events` and `asyncio.events` are single modules to whoever uses asyncio, and several here.
 Reading a name from the face is simple. Suites and some libraries also *replace* names there: the logger,
 the `socket` module, the function that tells the running loop. On a face such a change reaches the
-modules that hold the name, and is taken back with it.
+modules that hold the name, and is taken back with it. That costs nothing where the name is used: each of
+them goes on looking it up among its own globals.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     _ClassT = TypeVar("_ClassT", bound=type)
+
+
+# By face: the parts that were named before it was loaded.
+_early: dict[str, tuple[str, ...]] = {}
 
 
 class _Face(ModuleType):
@@ -33,7 +38,9 @@ class _Face(ModuleType):
         if name not in self._face_displaced and holders:
             self._face_displaced[name] = [(module, vars(module)[name]) for module in holders]
         for module in holders:
-            setattr(module, name, value)
+            # Faces can be parts of each other.
+            if vars(module)[name] is not value:
+                setattr(module, name, value)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -45,16 +52,18 @@ def make_face(name: str, parts: tuple[str, ...]) -> None:
     """Turn the module `name` into a face of `parts`, modules beside it that need not be loaded yet."""
     package = name.rpartition(".")[0]
     module = sys.modules[name]
-    module.__dict__["_face_parts"] = tuple(f"{package}.{part}" for part in parts)
+    named = tuple(f"{package}.{part}" for part in parts)
+    module.__dict__["_face_parts"] = (*named, *_early.get(name, ()))
     module.__dict__["_face_displaced"] = {}
     module.__class__ = _Face
 
 
 def extend_face(name: str, part: str) -> None:
     """Take one more module into the face `name`: `part`, by its full name, of another distribution maybe."""
-    face = vars(sys.modules[name])
-    if part not in face["_face_parts"]:
-        face["_face_parts"] += (part,)
+    _early[name] = (*(known for known in _early.get(name, ()) if known != part), part)
+    module = sys.modules.get(name)
+    if module is not None and part not in vars(module).get("_face_parts", (part,)):
+        vars(module)["_face_parts"] += (part,)
 
 
 def one_class(above: type) -> Callable[[_ClassT], _ClassT]:

@@ -7,6 +7,9 @@ import reprlib
 import sys
 from types import CodeType
 
+from asyncio_core.faces import make_face
+from asyncio_core.lent_names import lend_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,3 +97,14 @@ def extract_stack(f: FrameType | None = None, limit: int | None = None) -> Stack
     )
     entries.reverse()
     return entries
+
+
+make_face(__name__, ("base_futures", "coroutines"))
+
+
+lend_names(
+    __name__,
+    "constants=asyncio_core.constants",
+    "inspect",
+    "traceback",
+)

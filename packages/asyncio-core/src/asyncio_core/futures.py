@@ -14,7 +14,9 @@ from types import GenericAlias
 
 from asyncio_core.base_futures import _CANCELLED, _FINISHED, _PENDING, _future_repr, isfuture
 from asyncio_core.exceptions import CancelledError, InvalidStateError
-from asyncio_core.running_loop import _get_running_loop
+from asyncio_core.faces import make_face
+from asyncio_core.lent_names import lend_names
+from asyncio_core.running_loop import _runs_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -306,15 +308,19 @@ class Future(Generic[_T]):
 
 _PyFuture = Future
 
+# Below DEBUG: the level of log records about what was never asked for.
+STACK_DEBUG = 9
+
+_events: Any = None
+
 
 def _loop_in_charge() -> AbstractEventLoop:
-    """Return the running loop, else the one that ``get_event_loop()`` finds."""
-    running = _get_running_loop()
-    if running is not None:
-        return running
-    from asyncio_core import events
-
-    return events.get_event_loop()
+    """Return the running loop, else the one of this thread, as ``get_event_loop()`` finds it."""
+    global _events
+    if _events is None:
+        # Not above: futures stand below what chooses loops.
+        from asyncio_core import events as _events
+    return _events.get_event_loop()  # type: ignore[no-any-return]
 
 
 def _get_loop(fut: Any) -> AbstractEventLoop:
@@ -404,7 +410,7 @@ def _chain_future(source: Any, destination: Any) -> None:
     settle = _copy_future_state if isfuture(destination) else _reversed_set_state
 
     def pass_on(source: Any) -> None:
-        if destination_loop is None or destination_loop in (source_loop, _get_running_loop()):
+        if destination_loop in (None, source_loop) or _runs_here(destination_loop):
             settle(source, destination)
         else:
             _tell_loop(destination_loop, settle, source, destination)
@@ -413,7 +419,7 @@ def _chain_future(source: Any, destination: Any) -> None:
         if not destination.cancelled():
             return
         # Where its own loop is running us, a detour would only give the source another round.
-        if source_loop is None or source_loop is _get_running_loop():
+        if source_loop is None or _runs_here(source_loop):
             source.cancel()
         else:
             _tell_loop(source_loop, source.cancel)
@@ -464,3 +470,21 @@ def wrap_future(
     wrapper = (loop or _loop_in_charge()).create_future()
     _chain_future(future, wrapper)
     return wrapper
+
+
+make_face(
+    __name__,
+    ("base_events", "combinators", "coroutines", "graph", "task_making", "taskgroups", "waiting"),
+)
+
+
+lend_names(
+    __name__,
+    "base_futures=asyncio_core.base_futures",
+    "concurrent",
+    "contextvars",
+    "events=asyncio_core.events",
+    "exceptions=asyncio_core.exceptions",
+    "format_helpers=asyncio_core.format_helpers",
+    "logging",
+)

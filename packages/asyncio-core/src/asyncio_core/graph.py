@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import GeneratorType
 
 from asyncio_core.base_futures import isfuture
+from asyncio_core.lent_names import lend_names
 from asyncio_core.running_loop import _get_running_loop
 from asyncio_core.task_registry import current_task
 
@@ -293,3 +294,14 @@ def _describe(frame: FrameType) -> str:
     elif code.co_flags & _GENERATOR:
         kind = "generator "
     return f"File {code.co_filename!r}, line {frame.f_lineno}, in {kind}{code.co_qualname}()"
+
+
+lend_names(
+    __name__,
+    "dataclasses",
+    "events=asyncio_core.events",
+    "futures=asyncio_core.futures",
+    "io",
+    "tasks=asyncio_core.tasks",
+    "types",
+)

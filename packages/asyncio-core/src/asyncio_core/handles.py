@@ -65,7 +65,7 @@ class Handle:
         # The frame is taken here and not one call deeper: its line is what people look for.
         self._source_traceback = _stack_of(sys._getframe(1)) if loop.get_debug() else None
 
-    def _describe(self) -> list[str]:
+    def _repr_info(self) -> list[str]:
         words = [type(self).__name__]
         if self._cancelled:
             words.append("cancelled")
@@ -83,7 +83,7 @@ class Handle:
         return words
 
     def __repr__(self) -> str:
-        return self._repr or f"<{' '.join(self._describe())}>"
+        return self._repr or f"<{' '.join(self._repr_info())}>"
 
     def get_context(self) -> Context:
         """Return the context (`contextvars.Context`) in which the callback runs.
@@ -102,7 +102,7 @@ class Handle:
         self._cancelled = True
         if self._loop.get_debug():
             # Callback and arguments are dropped below; slow-callback reports still want them.
-            self._repr = f"<{' '.join(self._describe())}>"
+            self._repr = f"<{' '.join(self._repr_info())}>"
         self._callback = None
         self._args = None
 
@@ -172,8 +172,8 @@ class TimerHandle(Handle):
         self._when = when
         self._scheduled = False
 
-    def _describe(self) -> list[str]:
-        words = super()._describe()
+    def _repr_info(self) -> list[str]:
+        words = super()._repr_info()
         words.insert(2 if self._cancelled else 1, f"when={self._when}")
         return words
 

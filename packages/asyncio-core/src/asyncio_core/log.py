@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio_core.lent_names import lend_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
@@ -19,3 +21,10 @@ def __getattr__(name: str) -> object:
     global logger
     logger = logging.getLogger("asyncio")
     return logger
+
+
+lend_names(
+    __name__,
+    "logging",
+    known=lambda: ("logger",),
+)

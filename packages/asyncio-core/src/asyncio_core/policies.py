@@ -216,6 +216,13 @@ def set_event_loop_policy(policy: AbstractEventLoopPolicy | None) -> None:
     _set_event_loop_policy(policy)
 
 
+def _policy_in_charge() -> AbstractEventLoopPolicy:
+    # By the name under which this Python's own asyncio asks, for those who replace it.
+    if sys.version_info < (3, 14):
+        return get_event_loop_policy()
+    return _get_event_loop_policy()
+
+
 def get_event_loop() -> AbstractEventLoop:
     """Return the running loop, or else the one that the policy has for this thread.
 
@@ -223,17 +230,17 @@ def get_event_loop() -> AbstractEventLoop:
     with a DeprecationWarning from Python 3.12 on.
     """
     running = running_loop._get_running_loop()
-    return _get_event_loop_policy().get_event_loop() if running is None else running
+    return _policy_in_charge().get_event_loop() if running is None else running
 
 
 def set_event_loop(loop: AbstractEventLoop | None) -> None:
     """Have the policy take `loop` for this thread's loop; None for none. Source: PEP 3156."""
-    _get_event_loop_policy().set_event_loop(loop)
+    _policy_in_charge().set_event_loop(loop)
 
 
 def new_event_loop() -> AbstractEventLoop:
     """Return a new loop, of the kind that the policy makes. Source: PEP 3156."""
-    return _get_event_loop_policy().new_event_loop()
+    return _policy_in_charge().new_event_loop()
 
 
 if _CHILD_WATCHERS:
@@ -244,14 +251,14 @@ if _CHILD_WATCHERS:
 
         Raises NotImplementedError where asyncio-subprocess is not installed. Gone in Python 3.14.
         """
-        return _get_event_loop_policy().get_child_watcher()
+        return _policy_in_charge().get_child_watcher()
 
     def set_child_watcher(watcher: Any) -> None:
         """Set the policy's watcher for child processes.
 
         Raises NotImplementedError where asyncio-subprocess is not installed. Gone in Python 3.14.
         """
-        _get_event_loop_policy().set_child_watcher(watcher)
+        _policy_in_charge().set_child_watcher(watcher)
 
 
 def _warn_deprecated(name: str, *, stacklevel: int = 3) -> None:

@@ -17,6 +17,7 @@ from asyncio_core.combinators import gather
 from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.executors import ExecutorPart
+from asyncio_core.lent_names import lend_names
 from asyncio_core.loop_part import is_replaced
 from asyncio_core.policies import new_event_loop, set_event_loop
 from asyncio_core.running_loop import _get_running_loop
@@ -141,12 +142,15 @@ class Runner:
 
     def get_loop(self) -> AbstractEventLoop:
         """Return the loop, making it on first use. Raises RuntimeError once closed."""
+        self._lazy_init()
+        return self._loop  # type: ignore[return-value]
+
+    def _lazy_init(self) -> None:
         if self._closed:
             raise RuntimeError("Runner is closed")
         if self._loop is None:
             self._loop = self._make_loop()
             self._context = contextvars.copy_context()
-        return self._loop
 
     def _make_loop(self) -> AbstractEventLoop:
         if self._loop_factory is not None:
@@ -287,3 +291,17 @@ def _times_asked(task: Task[Any]) -> int | None:
     """How often a task was asked to cancel itself; None for kinds of tasks that do not tell."""
     tell = getattr(task, "cancelling", None)
     return None if tell is None else tell()
+
+
+lend_names(
+    __name__,
+    "inspect",
+    "sys",
+    "coroutines=asyncio_core.coroutines",
+    "enum",
+    "events=asyncio_core.events",
+    "exceptions=asyncio_core.exceptions",
+    "functools",
+    "signal",
+    "tasks=asyncio_core.tasks",
+)

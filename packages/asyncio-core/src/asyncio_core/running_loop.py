@@ -54,6 +54,14 @@ def _set_running_loop(loop: AbstractEventLoop | None) -> None:
     _slot.loop = loop
 
 
+def _runs_here(loop: AbstractEventLoop) -> bool:
+    """Return whether `loop` runs in this very thread.
+
+    The functions above may be replaced by ones that name a loop in every thread.
+    """
+    return _slot.loop is loop
+
+
 def _forget_after_fork() -> None:
     _slot.loop = None
 

@@ -13,6 +13,8 @@ import enum
 
 from asyncio_core import constants, log
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.faces import make_face
+from asyncio_core.lent_names import lend_names
 from asyncio_core.moments import check_moment
 from asyncio_core.tls_flow import TLSFlow
 from asyncio_core.tls_state import SSLProtocolState, TLSMachine
@@ -446,3 +448,18 @@ _FACTS: dict[str, Callable[[SSLProtocol], Any]] = {
     "compression": lambda layer: layer._sslobj.compression(),
 }
 _REFERENCES = frozenset({"sslcontext", "ssl_object"})
+
+
+make_face(__name__, ("tls_flow", "tls_state", "tls_transport", "tls_upgrade"))
+
+
+lend_names(
+    __name__,
+    "collections",
+    "exceptions=asyncio_core.exceptions",
+    "logger=asyncio_core.log:logger",
+    "protocols=asyncio_core.protocols",
+    "ssl",
+    "transports=asyncio_core.transports",
+    "warnings",
+)

@@ -7,6 +7,7 @@ succeeds first cancels the others itself, in the same step, so that no two of th
 from __future__ import annotations
 
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.lent_names import lend_names
 from asyncio_core.moments import check_moment
 from asyncio_core.running_loop import get_running_loop
 from asyncio_core.waiting import wait
@@ -128,3 +129,15 @@ async def staggered_race(
         # The exceptions' tracebacks lead to frames that hold the race; let them not lead back.
         race.failures = []
         race.cancelled = None
+
+
+lend_names(
+    __name__,
+    "futures=asyncio_core.futures",
+    "typing",
+    "contextlib",
+    "events=asyncio_core.events",
+    "exceptions_mod=asyncio_core.exceptions",
+    "locks=asyncio_sync.locks",
+    "tasks=asyncio_core.tasks",
+)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     _Driven: TypeAlias = Generator[Any, Any, _T] | Coroutine[Any, Any, _T]
 
 # Numbers for the names of tasks that got none. next() of a count is atomic.
-_next_task_number = count(1).__next__
+_task_name_counter = count(1).__next__
 
 
 class Task(Future[_T]):
@@ -77,7 +77,7 @@ class Task(Future[_T]):
         if not iscoroutine(coro):
             raise TypeError(f"a coroutine was expected, got {coro!r}")
         # First what can fail, then what would stay behind.
-        name = _next_task_number() if name is None else str(name)
+        name = _task_name_counter() if name is None else str(name)
         if context is None:
             context = copy_context()
         elif not isinstance(context, Context):

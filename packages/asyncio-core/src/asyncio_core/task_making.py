@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio_core import futures, task
+from asyncio_core import task
+from asyncio_core.futures import Future
 from asyncio_core.loop_part import LoopPart
 
 TYPE_CHECKING = False
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from asyncio_core.abstract_loop import CoroutineLike, TaskFactory
-    from asyncio_core.futures import Future
     from asyncio_core.task import Task
 
     _T = TypeVar("_T")
@@ -24,7 +24,7 @@ class TaskMakingPart(LoopPart):
 
     def create_future(self) -> Future[Any]:
         """Return a new future bound to this loop. Added in Python 3.5.2."""
-        return futures.Future(loop=self)
+        return Future(loop=self)
 
     def create_task(self, coro: CoroutineLike[_T], **kwargs: Any) -> Task[_T]:
         """Schedule the coroutine `coro` and return its task.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.futures import future_add_to_awaited_by, future_discard_from_awaited_by
+from asyncio_core.lent_names import lend_names
 from asyncio_core.running_loop import get_running_loop
 from asyncio_core.task_registry import current_task
 
@@ -226,11 +227,14 @@ class TaskGroup:
         self._interrupting = False
         return self._parent.uncancel() <= self._cancels_before
 
+    def _is_base_error(self, exc: BaseException) -> bool:
+        return isinstance(exc, (SystemExit, KeyboardInterrupt))
+
     def _note_body_error(self, exc: BaseException) -> None:
         """Keep an exception that came out of the body, unless it is a cancellation."""
         if isinstance(exc, CancelledError):
             return
-        if isinstance(exc, (KeyboardInterrupt, SystemExit)) and self._base_error is None:
+        if self._is_base_error(exc) and self._base_error is None:
             self._base_error = exc
         self._errors.append(exc)
 
@@ -273,7 +277,7 @@ class TaskGroup:
         if failure is None:
             return
         self._errors.append(failure)
-        ends_run = isinstance(failure, (KeyboardInterrupt, SystemExit))
+        ends_run = self._is_base_error(failure)
         if ends_run and self._base_error is None:
             self._base_error = failure
         parent = self._parent
@@ -287,3 +291,12 @@ class TaskGroup:
             self._loop.call_exception_handler(context)
             return
         self._stop()
+
+
+lend_names(
+    __name__,
+    "futures=asyncio_core.futures",
+    "events=asyncio_core.events",
+    "exceptions=asyncio_core.exceptions",
+    "tasks=asyncio_core.tasks",
+)

@@ -47,7 +47,10 @@ from asyncio_core.combinators import (
 from asyncio_core.combinators import (
     wait_for as wait_for,
 )
+from asyncio_core.completing import _AsCompletedIterator as _AsCompletedIterator
+from asyncio_core.faces import make_face
 from asyncio_core.futures import Future as Future
+from asyncio_core.lent_names import lend_names
 from asyncio_core.task import (
     Task as Task,
 )
@@ -56,6 +59,9 @@ from asyncio_core.task import (
 )
 from asyncio_core.task import (
     _set_task_name as _set_task_name,
+)
+from asyncio_core.task import (
+    _task_name_counter as _task_name_counter,
 )
 from asyncio_core.task import (
     create_eager_task_factory as create_eager_task_factory,
@@ -129,6 +135,18 @@ from asyncio_core.task_registry import (
 from asyncio_core.task_registry import (
     current_task as current_task,
 )
+from asyncio_core.waiting import (
+    __sleep0 as __sleep0,
+)
+from asyncio_core.waiting import (
+    _cancel_and_wait as _cancel_and_wait,
+)
+from asyncio_core.waiting import (
+    _release_waiter as _release_waiter,
+)
+from asyncio_core.waiting import (
+    _wait as _wait,
+)
 
 if sys.version_info < (3, 12):
     from asyncio_core.task_registry import (
@@ -157,4 +175,42 @@ __all__ = (
     "_unregister_task",
     "_enter_task",
     "_leave_task",
+)
+
+make_face(
+    __name__,
+    (
+        "combinators",
+        "completing",
+        "waiting",
+        "task",
+        "task_registry",
+        "task_making",
+        "graph",
+        "runners",
+        "taskgroups",
+        "timeouts",
+    ),
+)
+
+
+lend_names(
+    __name__,
+    "GenericAlias=types:GenericAlias",
+    "base_tasks=asyncio_core.base_tasks",
+    "concurrent",
+    "contextvars",
+    "coroutines=asyncio_core.coroutines",
+    "events=asyncio_core.events",
+    "exceptions=asyncio_core.exceptions",
+    "functools",
+    "futures=asyncio_core.futures",
+    "inspect",
+    "itertools",
+    "math",
+    "queues=asyncio_sync.queues",
+    "timeouts=asyncio_core.timeouts",
+    "types",
+    "warnings",
+    "weakref",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 from functools import partial
 
+from asyncio_core.lent_names import lend_names
 from asyncio_core.running_loop import get_running_loop
 
 TYPE_CHECKING = False
@@ -27,3 +28,10 @@ async def to_thread(func: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) 
     """
     call = partial(contextvars.copy_context().run, func, *args, **kwargs)
     return await get_running_loop().run_in_executor(None, call)
+
+
+lend_names(
+    __name__,
+    "events=asyncio_core.events",
+    "functools",
+)

@@ -9,6 +9,7 @@ and when more are open than on entry, the cancellation goes on outward.
 from __future__ import annotations
 
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.lent_names import lend_names
 from asyncio_core.moments import check_moment, moment_after
 from asyncio_core.running_loop import get_running_loop
 from asyncio_core.task_registry import current_task
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 else:
 
     def final(cls):
+        cls.__final__ = True
         return cls
 
 
@@ -86,10 +88,10 @@ class Timeout:
             return
         loop = get_running_loop()
         if when > loop.time():
-            self._alarm = loop.call_at(when, self._ring)
+            self._alarm = loop.call_at(when, self._on_timeout)
         else:
             # Without the timer's detour: a block that yields but once is still ended.
-            self._alarm = loop.call_soon(self._ring)
+            self._alarm = loop.call_soon(self._on_timeout)
 
     def expired(self) -> bool:
         """Tell whether the deadline has passed within the block."""
@@ -138,12 +140,16 @@ class Timeout:
             raise TimeoutError from exc_val
         _blame_timeout(exc_val)
 
-    def _ring(self) -> None:
+    def _on_timeout(self) -> None:
         """Cancel the block: the deadline has come."""
         self._alarm = None
         self._state = _EXPIRING
         if self._task is not None:
             self._task.cancel()
+
+    @staticmethod
+    def _insert_timeout_error(exc_val: BaseException) -> None:
+        _blame_timeout(exc_val)
 
 
 def _blame_timeout(exc: BaseException) -> None:
@@ -192,3 +198,15 @@ def timeout_at(when: float | None) -> Timeout:
     Otherwise as `timeout()`. Added in Python 3.11.
     """
     return Timeout(when)
+
+
+lend_names(
+    __name__,
+    "Optional=typing:Optional",
+    "TracebackType=types:TracebackType",
+    "Type=typing:Type",
+    "enum",
+    "events=asyncio_core.events",
+    "exceptions=asyncio_core.exceptions",
+    "tasks=asyncio_core.tasks",
+)

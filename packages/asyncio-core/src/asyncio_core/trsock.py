@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio_core.lent_names import lend_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
@@ -135,3 +137,9 @@ def socket_facts(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str,
             # Not connected, or reset before we came to it.
             facts["peername"] = None
     return facts
+
+
+lend_names(
+    __name__,
+    "socket",
+)

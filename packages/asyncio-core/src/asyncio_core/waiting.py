@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections.abc
 import types
 
+from asyncio_core import timeouts
 from asyncio_core.base_futures import isfuture
 from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError
@@ -22,10 +23,9 @@ from asyncio_core.futures import (
     future_add_to_awaited_by,
     future_discard_from_awaited_by,
 )
-from asyncio_core.moments import check_moment, moment_after
+from asyncio_core.moments import check_moment
 from asyncio_core.running_loop import _get_running_loop, get_running_loop
 from asyncio_core.task_registry import current_task
-from asyncio_core.timeouts import Timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from asyncio_core.abstract_loop import AbstractEventLoop
     from asyncio_core.futures import Future
     from asyncio_core.task import Task
+    from asyncio_core.timeouts import Timeout
 
     T = TypeVar("T")
     FutureT = TypeVar("FutureT", bound=Future[Any])
@@ -246,8 +247,7 @@ class _Gate:
         )
 
     def open(self) -> None:
-        if not self.opened.done():
-            self.opened.set_result(None)
+        _release_waiter(self.opened)
 
 
 async def wait(
@@ -274,14 +274,14 @@ async def wait(
         raise TypeError("Passing coroutines is forbidden, use tasks explicitly.")
     if timeout is not None:
         check_moment(timeout, "timeout")
-    await _wait(futures, timeout, return_when)
-    done = {future for future in futures if future.done()}
-    return done, futures - done
+    return await _wait(futures, timeout, return_when, get_running_loop())
 
 
-async def _wait(futures: set[Any], timeout: float | None, return_when: str) -> None:
-    """Return when `return_when` holds for the futures, or after `timeout` seconds."""
-    loop = get_running_loop()
+async def _wait(
+    fs: Iterable[FutureT], timeout: float | None, return_when: str, loop: AbstractEventLoop
+) -> tuple[set[FutureT], set[FutureT]]:
+    """Do what `wait()` does, for futures of `loop` only."""
+    futures = set(fs)
     gate = _Gate(loop.create_future(), len(futures), return_when)
     report = gate.report
     asker = current_task(loop)
@@ -299,6 +299,14 @@ async def _wait(futures: set[Any], timeout: float | None, return_when: str) -> N
         for future in futures:
             future_discard_from_awaited_by(future, asker)
             future.remove_done_callback(report)
+    done = {future for future in futures if future.done()}
+    return done, futures - done
+
+
+def _release_waiter(waiter: Future[Any], *args: object) -> None:
+    """Let one go on that waits for `waiter`. Used as a callback of timers and futures."""
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
@@ -321,9 +329,9 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
     try:
         if not timeout > 0:
             check_moment(timeout, "timeout")
-            deadline = None
+            scope = None
         else:
-            deadline = moment_after(get_running_loop().time(), timeout, "timeout")
+            scope = timeouts.timeout(timeout)
     except BaseException as exc:
         if iscoroutine(fut):
             fut.close()
@@ -332,8 +340,8 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         if isinstance(exc, ArithmeticError):
             check_moment(timeout, "timeout")
         raise
-    if deadline is not None:
-        return await _before_deadline(fut, deadline)
+    if scope is not None:
+        return await _in_time(fut, scope)
     future = ensure_future(fut)
     if future.done():
         return future.result()
@@ -344,8 +352,7 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         raise TimeoutError from exc
 
 
-async def _before_deadline(fut: Awaitable[T], deadline: float) -> T:
-    scope = Timeout(deadline)
+async def _in_time(fut: Awaitable[T], scope: Timeout) -> T:
     try:
         async with scope:
             return await fut
@@ -362,15 +369,15 @@ def _is_cancelled(future: Any) -> bool:
     return future.cancelled() or isinstance(future.exception(), CancelledError)
 
 
-async def _cancel_and_wait(future: Future[Any]) -> None:
+async def _cancel_and_wait(future: Future[Any], loop: AbstractEventLoop | None = None) -> None:
     """Cancel a future and return when it has taken note, however long its task takes for it."""
-    loop = get_running_loop()
+    if loop is None:
+        loop = get_running_loop()
     over = loop.create_future()
     asker = current_task(loop)
 
     def notice(_: object) -> None:
-        if not over.done():
-            over.set_result(None)
+        _release_waiter(over)
 
     future.add_done_callback(notice)
     future_add_to_awaited_by(future, asker)

@@ -19,6 +19,7 @@ from asyncio_core import log
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import extend_face, make_face, one_class
+from asyncio_core.lent_names import lend_names
 from asyncio_core.windows_signals import SignalHandlers
 from asyncio_iocp.accepting import AcceptLoop
 from asyncio_iocp.datagram_transport import _ProactorDatagramTransport
@@ -347,3 +348,23 @@ make_face(
     ),
 )
 extend_face(__name__, "asyncio_core.windows_signals")
+
+
+lend_names(
+    __name__,
+    "base_events=asyncio_core.base_events",
+    "collections",
+    "constants=asyncio_core.constants",
+    "exceptions=asyncio_core.exceptions",
+    "futures=asyncio_core.futures",
+    "io",
+    "logger=asyncio_core.log:logger",
+    "os",
+    "protocols=asyncio_core.protocols",
+    "signal",
+    "sslproto=asyncio_core.sslproto",
+    "threading",
+    "transports=asyncio_core.transports",
+    "trsock=asyncio_core.trsock",
+    "warnings",
+)

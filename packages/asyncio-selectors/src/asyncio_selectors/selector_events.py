@@ -16,6 +16,7 @@ from asyncio_core import log
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.faces import make_face, one_class
 from asyncio_core.handles import Handle
+from asyncio_core.lent_names import lend_names
 from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, is_replaced
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
@@ -448,4 +449,26 @@ def __getattr__(name: str) -> Any:
 make_face(
     __name__,
     ("accepting", "datagram_transport", "sockets", "stream_transport", "transport_base", "waking"),
+)
+
+
+lend_names(
+    __name__,
+    "base_events=asyncio_core.base_events",
+    "collections",
+    "constants=asyncio_core.constants",
+    "errno",
+    "events=asyncio_core.events",
+    "functools",
+    "futures=asyncio_core.futures",
+    "itertools",
+    "logger=asyncio_core.log:logger",
+    "os",
+    "protocols=asyncio_core.protocols",
+    "selectors",
+    "ssl",
+    "sslproto=asyncio_core.sslproto",
+    "transports=asyncio_core.transports",
+    "trsock=asyncio_core.trsock",
+    "warnings",
 )

@@ -97,7 +97,7 @@ class SignalHandlers(_Base):
         ValueError for one that is no signal, RuntimeError where the signal cannot be caught, or
         from another thread than the main one. See PEP 3156.
         """
-        for is_one in (coroutines.iscoroutine, coroutines._returns_coroutine):
+        for is_one in (coroutines.iscoroutine, coroutines._iscoroutinefunction):
             if is_one(callback):
                 raise TypeError(
                     f"coroutines cannot be used with add_signal_handler(), got {callback!r}"

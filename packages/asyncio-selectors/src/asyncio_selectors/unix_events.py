@@ -15,6 +15,7 @@ import sys
 
 from asyncio_core import log
 from asyncio_core.faces import extend_face, make_face, one_class
+from asyncio_core.lent_names import lend_names
 from asyncio_selectors.child_watching import (
     PUBLIC_WATCHERS,
     WATCHER_NAMES,
@@ -178,4 +179,41 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _known_names() -> tuple[str, ...]:
+    """Return the names that are found above, for dir(): those that something is installed for."""
+    try:
+        _watchers()
+    except NotImplementedError:
+        return ("__all__", "logger")
+    return ("__all__", "logger", "_UnixSubprocessTransport", *WATCHER_NAMES)
+
+
 make_face(__name__, ("sending_files", "signals", "unix_pipes", "unix_sockets"))
+
+
+lend_names(
+    __name__,
+    "base_events=asyncio_core.base_events",
+    "base_subprocess=asyncio_subprocess.base_subprocess",
+    "constants=asyncio_core.constants",
+    "coroutines=asyncio_core.coroutines",
+    "errno",
+    "events=asyncio_core.events",
+    "exceptions=asyncio_core.exceptions",
+    "fcntl",
+    "futures=asyncio_core.futures",
+    "io",
+    "itertools",
+    "logger=asyncio_core.log:logger",
+    "selector_events=asyncio_selectors.selector_events",
+    "selectors",
+    "signal",
+    "socket",
+    "stat",
+    "subprocess",
+    "tasks=asyncio_core.tasks",
+    "threading",
+    "transports=asyncio_core.transports",
+    "warnings",
+    known=_known_names,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio_core.faces import extend_face
 from asyncio_core.running_loop import get_running_loop
 from asyncio_streams.protocol import StreamReaderProtocol
 from asyncio_streams.reader import _DEFAULT_LIMIT, StreamReader
@@ -96,3 +97,6 @@ async def start_unix_server(
     As `start_server()`, with `loop.create_unix_server()`. Unix only. Added in Python 3.4.
     """
     return await _serve("create_unix_server", limit, client_connected_cb, path, **kwds)
+
+
+extend_face("asyncio_core.events", __name__)

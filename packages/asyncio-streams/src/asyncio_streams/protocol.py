@@ -9,6 +9,7 @@ from asyncio_streams.writer import StreamWriter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from traceback import StackSummary
     from typing import Any, TypeAlias
 
     from asyncio_core.abstract_loop import AbstractEventLoop
@@ -35,6 +36,9 @@ class StreamReaderProtocol(FlowControlMixin):
     Added in Python 3.4.
     """
 
+    _source_traceback: StackSummary | None = None
+    _stream_reader: StreamReader | None = None
+
     def __init__(
         self,
         stream_reader: StreamReader,
@@ -42,7 +46,7 @@ class StreamReaderProtocol(FlowControlMixin):
         loop: AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(loop)
-        self._stream_reader: StreamReader | None = stream_reader
+        self._stream_reader = stream_reader
         self._client_connected_cb = client_connected_cb
         self._transport: Any = None
         self._over_ssl = False
@@ -140,6 +144,10 @@ class StreamReaderProtocol(FlowControlMixin):
         """Hand over what was received and not read: the beginning of the TLS handshake."""
         reader = self._stream_reader
         return b"" if reader is None else reader._take()
+
+    def _replace_transport(self, transport: Any) -> None:
+        """Have the protocol use another transport, for those who secure a connection by themselves."""
+        self._move_to(transport)
 
     def _move_to(self, transport: Any) -> None:
         self._transport = transport

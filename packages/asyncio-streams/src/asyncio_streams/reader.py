@@ -109,7 +109,7 @@ class StreamReader:
         if self._waiter is not None:
             if size < self._wanted:
                 return
-            self._wake()
+            self._wakeup_waiter()
         if size > 2 * self._limit and not self._paused and self._transport is not None:
             try:
                 self._transport.pause_reading()
@@ -121,9 +121,9 @@ class StreamReader:
     def feed_eof(self) -> None:
         """Say that no more data will come."""
         self._eof = True
-        self._wake()
+        self._wakeup_waiter()
 
-    def _wake(self) -> None:
+    def _wakeup_waiter(self) -> None:
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
@@ -268,13 +268,23 @@ class StreamReader:
         else:
             data = bytes(buffer)
             buffer.clear()
-        if self._paused and len(buffer) <= self._limit:
-            self._resume()
+        self._maybe_resume_transport()
         return data
+
+    def _maybe_resume_transport(self) -> None:
+        """Let the transport go on where it was paused and the buffer is down to the limit.
+
+        Also for those who delete from the buffer themselves, to get over a line that is too long.
+        """
+        if self._paused and len(self._buffer) <= self._limit:
+            self._resume()
 
     def _resume(self) -> None:
         self._paused = False
         self._transport.resume_reading()
+
+    def _replace_transport(self, transport: Any) -> None:
+        self._move_to(transport)
 
     def _move_to(self, transport: Any) -> None:
         """Read from `transport` from now on: TLS has started on the connection."""

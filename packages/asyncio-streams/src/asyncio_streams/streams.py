@@ -11,6 +11,7 @@ import warnings
 import weakref
 
 from asyncio_core import coroutines, events, exceptions, format_helpers, protocols
+from asyncio_core.faces import make_face
 from asyncio_core.log import logger
 from asyncio_core.tasks import sleep
 from asyncio_streams.flow import FlowControlMixin as FlowControlMixin
@@ -32,3 +33,6 @@ if hasattr(socket, "AF_UNIX"):
     from asyncio_streams.opening import open_unix_connection, start_unix_server
 
     __all__ += ("open_unix_connection", "start_unix_server")
+
+
+make_face(__name__, ("flow", "opening", "protocol", "reader", "writer"))

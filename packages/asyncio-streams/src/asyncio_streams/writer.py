@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from asyncio_core.running_loop import _get_running_loop
+from asyncio_core.running_loop import _runs_here
 from asyncio_core.tasks import sleep
 
 TYPE_CHECKING = False
@@ -142,7 +142,7 @@ class StreamWriter:
             return
         # The collector runs this in any thread. From another one than the loop's, closing is for
         # the loop to do.
-        if _get_running_loop() is self._loop:
+        if _runs_here(self._loop):
             transport.close()
         else:
             self._loop.call_soon_threadsafe(transport.close)

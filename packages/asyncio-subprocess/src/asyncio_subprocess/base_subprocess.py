@@ -19,6 +19,7 @@ from contextvars import copy_context
 
 from asyncio_core import log, protocols, transports
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.lent_names import lend_names
 from asyncio_subprocess.exits import UNKNOWN_STATUS, reap
 
 TYPE_CHECKING = False
@@ -447,3 +448,12 @@ class ReadSubprocessPipeProto(WriteSubprocessPipeProto, protocols.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass it on, with the descriptor's number."""
         self.proc._pipe_data_received(self.fd, data)
+
+
+lend_names(
+    __name__,
+    "collections",
+    "logger=asyncio_core.log:logger",
+    "signal",
+    "sys",
+)

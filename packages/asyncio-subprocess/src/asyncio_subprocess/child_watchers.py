@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from functools import partial
 
-from asyncio_core.faces import make_face
+from asyncio_core.faces import extend_face, make_face
 from asyncio_core.running_loop import get_running_loop
 from asyncio_subprocess.abstract_watcher import AbstractChildWatcher, unknown_status
 from asyncio_subprocess.exit_pidfd import _PidfdChildWatcher
@@ -170,3 +170,6 @@ class PidfdChildWatcher(_LoopsOwnWatcher):
 
 # Suites replace `waitstatus_to_exitcode` where the standard library has it, beside the watchers.
 make_face(__name__, ("exits",))
+
+
+extend_face("asyncio_core.events", __name__)

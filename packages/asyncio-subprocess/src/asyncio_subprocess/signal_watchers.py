@@ -14,6 +14,7 @@ import warnings
 
 from asyncio_core import log
 from asyncio_core.abstract_loop import AbstractEventLoop
+from asyncio_core.faces import extend_face
 from asyncio_core.running_loop import get_running_loop
 from asyncio_subprocess import exits
 from asyncio_subprocess.abstract_watcher import AbstractChildWatcher, poll, report, warn_of_watcher
@@ -328,3 +329,6 @@ class MultiLoopChildWatcher(_HandlerTable):
             loop.call_soon_threadsafe(callback, expected_pid, code, *args)
         except RuntimeError:
             log.logger.warning("child %d ended after its loop %r was closed", expected_pid, loop)
+
+
+extend_face("asyncio_core.events", __name__)

@@ -6,6 +6,8 @@ import subprocess
 
 from asyncio_core import log, protocols
 from asyncio_core.combinators import gather
+from asyncio_core.faces import extend_face
+from asyncio_core.lent_names import lend_names
 from asyncio_core.running_loop import get_running_loop
 from asyncio_streams.flow import FlowControlMixin, _settle
 from asyncio_streams.reader import _DEFAULT_LIMIT, StreamReader
@@ -276,3 +278,17 @@ async def _start(
         **kwds,
     )
     return Process(transport, protocol, loop)
+
+
+extend_face("asyncio_core.events", __name__)
+extend_face("asyncio_core.tasks", __name__)
+extend_face("asyncio_streams.streams", __name__)
+
+
+lend_names(
+    __name__,
+    "events=asyncio_core.events",
+    "logger=asyncio_core.log:logger",
+    "streams=asyncio_streams.streams",
+    "tasks=asyncio_core.tasks",
+)

@@ -8,6 +8,8 @@ the line of waiting tasks of a Lock and a Semaphore is only made when it is need
 from __future__ import annotations
 
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.faces import make_face
+from asyncio_core.lent_names import lend_names
 from asyncio_sync.barriers import Barrier
 from asyncio_sync.barriers import _BarrierState as _BarrierState
 from asyncio_sync.mixins import _LoopBoundMixin
@@ -95,6 +97,10 @@ class Lock(_ContextManagerMixin, _LoopBoundMixin):
         if not self._locked:
             raise RuntimeError("Lock is not acquired")
         self._locked = False
+        if self._waiters:
+            self._wake_up_first()
+
+    def _wake_up_first(self) -> None:
         if self._waiters:
             self._waiters.wake_next()
 
@@ -229,6 +235,9 @@ class Condition(_ContextManagerMixin, _LoopBoundMixin):
         """
         if not self.locked():
             raise RuntimeError("cannot notify on un-acquired lock")
+        self._notify(n)
+
+    def _notify(self, n: int) -> None:
         while n > 0 and self._waiters.wake_next():
             n -= 1
 
@@ -315,3 +324,16 @@ class BoundedSemaphore(Semaphore):
         if self._value >= self._bound_value:
             raise ValueError("BoundedSemaphore released too many times")
         super().release()
+
+
+make_face(__name__, ("barriers", "waiting", "mixins"))
+
+
+lend_names(
+    __name__,
+    "tasks=asyncio_core.tasks",
+    "collections",
+    "enum",
+    "exceptions=asyncio_core.exceptions",
+    "mixins=asyncio_sync.mixins",
+)

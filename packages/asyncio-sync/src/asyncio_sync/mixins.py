@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from asyncio_core.running_loop import get_running_loop
+from asyncio_core.faces import extend_face
+from asyncio_core.lent_names import lend_names
+from asyncio_core.running_loop import _get_running_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ class _LoopBoundMixin:
 
     def _get_loop(self) -> AbstractEventLoop:
         """Return the running loop; raise RuntimeError when it is not this object's own."""
-        running = get_running_loop()
+        running = _get_running_loop()
+        if running is None:
+            raise RuntimeError("no running event loop")
         if self._loop is not running:
             self._bind(running)
         return running
@@ -36,3 +40,12 @@ class _LoopBoundMixin:
                 self._loop = running
                 return
         raise RuntimeError(f"{self!r} is bound to a different event loop")
+
+
+extend_face("asyncio_core.events", __name__)
+
+
+lend_names(
+    __name__,
+    "events=asyncio_core.events",
+)

@@ -17,6 +17,7 @@ from heapq import heappop, heappush
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
+from asyncio_core.lent_names import lend_names
 from asyncio_sync.mixins import _LoopBoundMixin
 from asyncio_sync.waiting import WaitLine
 
@@ -306,3 +307,12 @@ class LifoQueue(Queue[_T]):
 
     def _get(self) -> _T:
         return self._queue.pop()
+
+
+lend_names(
+    __name__,
+    "collections",
+    "heapq",
+    "locks=asyncio_sync.locks",
+    "mixins=asyncio_sync.mixins",
+)

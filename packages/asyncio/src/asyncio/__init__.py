@@ -73,6 +73,6 @@ def _deprecated(name: str) -> object:
 
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
-    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names", "annotations", "sys"}
+    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names", "annotations"}
     | {"ATTRIBUTES", "AliasFinder", "DEPRECATED", "HOMES", "UNLISTED", "load_home"}
 )

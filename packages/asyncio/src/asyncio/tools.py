@@ -14,6 +14,8 @@ from __future__ import annotations
 import sys
 from enum import Enum
 
+from asyncio_core.lent_names import lend_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -304,3 +306,11 @@ def _place(frame: Any) -> str:
     position = frame.location if hasattr(frame, "location") else frame
     line = "" if position is None else f":{position.lineno}"
     return f"{frame.funcname} {frame.filename}{line}"
+
+
+lend_names(
+    __name__,
+    "count=itertools:count",
+    "defaultdict=collections:defaultdict",
+    "namedtuple=collections:namedtuple",
+)
