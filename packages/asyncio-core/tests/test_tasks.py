@@ -6,6 +6,7 @@ import contextvars
 import gc
 import io
 import sys
+import threading
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -676,6 +677,38 @@ class TestEagerStart:
             await later
 
         loop.run_until_complete(main())
+
+    @pytest.mark.parametrize("running", [False, True], ids=["no loop", "another loop"])
+    def test_a_task_made_in_another_thread_begins_in_its_loops_thread(
+        self, loop: ParkingEventLoop, running: bool
+    ) -> None:
+        threads: list[threading.Thread] = []
+        tasks: list[Task[None]] = []
+
+        async def note() -> None:
+            threads.append(threading.current_thread())
+
+        async def make() -> None:
+            tasks.append(Task(note(), loop=loop, eager_start=True))
+            tasks.append(eager_task_factory(loop, note()))
+
+        def make_elsewhere() -> None:
+            making = make()
+            if running:
+                other = ParkingEventLoop()
+                other.run_until_complete(making)
+                other.close()
+            else:
+                with pytest.raises(StopIteration):
+                    making.send(None)
+
+        thread = threading.Thread(target=make_elsewhere)
+        thread.start()
+        thread.join()
+        assert threads == []
+        for task in tasks:
+            loop.run_until_complete(task)
+        assert threads == [threading.current_thread()] * 2
 
     def test_a_factory_can_make_another_class(self, loop: ParkingEventLoop) -> None:
         class Mine(Task[Any]):

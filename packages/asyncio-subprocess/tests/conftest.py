@@ -26,6 +26,7 @@ UNIX_ONLY = (
     "test_child_watchers.py",
     "test_exit_kqueue.py",
     "test_exit_watching.py",
+    "test_starting.py",
     "test_transport.py",
 )
 
