@@ -211,6 +211,8 @@ class Poller(BaseSelector):
                 events &= key.events
                 if events:
                     found.append((key, events))
+                else:
+                    self._found_nothing(((fd, flags),))
         return found
 
     def collect(self, timeout: float | None, ready: deque[Handle]) -> None:

@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 __all__ = ("SpinGuard",)
 
 # So many turns lie between two looks, the lower number while something is suspected; more than so many
-# turns in a second are too quick; a look is so many turns long.
-_TURNS = 4096
+# turns in a second are too quick. A look is so many turns long, after some in which it is found out what
+# is reported in each; only so many descriptors are looked at.
+_TURNS = 8192
 _TURNS_SUSPECTING = 64
 _QUICK = 2000
+_SIFT_TURNS = 4
 _LOOK_TURNS = 8
+_MOST = 16
 
 # What has had no effect for so many looks and seconds spins: where there is nothing to read at all; where
 # there is something, which a quick peer may replace by the same; and for writers, whose peer may
@@ -76,8 +79,11 @@ class SpinGuard:
         self._loop = loop
         self._looked_at = 0.0
         self._looking = 0
-        # During a look: what is reported each time, and its state; None where it changed.
-        self._states: dict[int, _State | None] = {}
+        # During a look: turns that are left for sifting, what was reported in each of them, and the
+        # states of those of them that have not changed.
+        self._sifting = 0
+        self._common: set[int] | None = None
+        self._states: dict[int, _State] = {}
         self._usual_wait: Any = None
         # Since when, and in how many looks, nothing came of reports.
         self._suspects: dict[int, tuple[float, int]] = {}
@@ -103,45 +109,66 @@ class SpinGuard:
             self._suspects.clear()
         elif not self._looking or vars(poller).get("_wait") != self._wait:
             self._states = {}
+            self._common = None
+            self._sifting = _SIFT_TURNS
             self._looking = _LOOK_TURNS
             self._usual_wait = vars(poller).get("_wait")
             poller._wait = self._wait  # type: ignore[method-assign]
         self._count_turns()
 
     def _wait(self, timeout: float | None) -> Iterable[tuple[int, int]]:
-        """Wait in the poller's place, and compare the states before and after the callbacks."""
+        """Wait in the poller's place, and look at what it reports, and at what is left of that."""
+        if self._sifting:
+            found = self._usual(timeout)
+            self._sift(found)
+            return found
         poller = self._poller
-        states = self._states
         keys = poller._keys
-        first = self._looking == _LOOK_TURNS
-        for fd, state in states.items():
-            key = keys.get(fd)
-            if state is not None and (key is None or _state(fd) != state):
-                states[fd] = None
-        if self._usual_wait is None:
-            found = list(type(poller)._wait(poller, timeout))
+        states = self._states
+        for fd in list(states):
+            if fd not in keys or _state(fd) != states[fd]:
+                # Something has come of it.
+                del states[fd]
+        found = self._usual(timeout)
+        reported = dict(found)
+        if self._looking == _LOOK_TURNS:
+            for fd in self._chosen(reported):
+                if _can_tell(poller, keys[fd], reported[fd]):
+                    states[fd] = _state(fd)
         else:
-            found = list(self._usual_wait(timeout))
-        for fd, flags in found:
-            key = keys.get(fd)
-            state = None
-            if key is not None and _can_tell(poller, key, flags):
-                state = _state(fd)
-            if first:
-                states[fd] = state
-            elif states.get(fd) != state:
-                states[fd] = None
-        reported = {fd for fd, _ in found}
-        for fd in states:
-            if fd not in reported:
-                states[fd] = None
+            for fd in list(states):
+                if fd not in reported or _state(fd) != states[fd]:
+                    del states[fd]
         self._looking -= 1
-        if self._looking <= 0:
+        if not self._looking or not states:
             self._end_look()
         return found
 
+    def _usual(self, timeout: float | None) -> list[tuple[int, int]]:
+        if self._usual_wait is None:
+            return list(type(self._poller)._wait(self._poller, timeout))
+        return list(self._usual_wait(timeout))
+
+    def _sift(self, found: list[tuple[int, int]]) -> None:
+        """Keep what is reported in each turn; that alone is looked at."""
+        fds = {fd for fd, _ in found}
+        if self._common is not None:
+            fds &= self._common
+        self._common = fds
+        self._sifting -= 1
+        if not fds:
+            self._end_look()
+
+    def _chosen(self, reported: dict[int, int]) -> list[int]:
+        """Return a few of what was reported each time, those first that are suspected already."""
+        keys = self._poller._keys
+        common = [fd for fd in self._common or () if fd in reported and fd in keys]
+        common.sort(key=lambda fd: fd not in self._suspects)
+        return common[:_MOST]
+
     def _end_look(self) -> None:
         poller = self._poller
+        self._looking = self._sifting = 0
         if vars(poller).get("_wait") == self._wait:
             if self._usual_wait is None:
                 del poller._wait
@@ -150,8 +177,6 @@ class SpinGuard:
         now = time.monotonic()
         suspects = {}
         for fd, state in self._states.items():
-            if state is None:
-                continue
             since, looks = self._suspects.get(fd, (now, 0))
             enough, seconds = self._proof(fd, state)
             if looks + 1 >= enough and now - since >= seconds:
