@@ -874,8 +874,7 @@ def test_transport_that_ends_before_the_upgrade_begins(run, tls_contexts):
         wires[0].abort()
         wires[0].closing = False
         upgrade(loop, wires[0], protocols[0], tls_contexts[0], waiter, server_hostname="localhost")
-        with pytest.raises(ConnectionResetError):
-            await waiter
+        await waiter
         await protocols[0].until(Recorder.is_lost)
 
     run(main())
@@ -891,8 +890,7 @@ def test_what_cannot_be_upgraded(run, tls_contexts):
         with pytest.raises(TypeError, match="is not supported by start_tls"):
             upgrade(loop, object(), protocols[0], tls_contexts[0], waiter)
         wires[0].close()
-        with pytest.raises(ConnectionResetError, match="is closing"):
-            upgrade(loop, wires[0], protocols[0], tls_contexts[0], waiter)
+        assert upgrade(loop, wires[0], protocols[0], tls_contexts[0], waiter) is None
         await turns()
 
     run(main())

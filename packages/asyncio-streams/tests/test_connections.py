@@ -269,6 +269,21 @@ def test_tls_on_a_connection_in_use(run, contexts, wait_for_hello):
     run(main)
 
 
+def test_tls_on_a_connection_that_is_closed(run, contexts):
+    async def serve(reader, writer):
+        await closed(writer)
+
+    async def main():
+        server, address = await start(serve)
+        async with server:
+            _, writer = await asyncio_streams.open_connection(*address)
+            writer.close()
+            with pytest.raises(ConnectionResetError):
+                await writer.start_tls(contexts[1], server_hostname="localhost")
+
+    run(main)
+
+
 def test_tls_from_the_start(run, contexts):
     for_server, for_client = contexts
 

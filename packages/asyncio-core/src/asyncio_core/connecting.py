@@ -312,8 +312,10 @@ class ConnectingPart(ResolvingPart):
     ) -> Transport | None:
         """Encrypt the connection of *transport* from here on.
 
-        Gives the transport to use from now on instead of *transport*; *protocol* stays and is
-        not told by ``connection_made()``. Both ends have to agree on the moment. What the
+        Gives the transport to use from now on instead of *transport*, or None where this side
+        has closed *transport* before or meanwhile; *protocol* stays and is not told by
+        ``connection_made()``. A protocol whose writing is paused is told to go on once what it
+        wrote has been sent; reading goes on where it was paused. Both ends have to agree on the moment. What the
         streams' own protocol has received and nobody has read counts as the beginning of the
         peer's handshake.
 
@@ -338,12 +340,14 @@ class ConnectingPart(ResolvingPart):
             server_hostname=server_hostname,
             **_tls_timeouts(True, ssl_handshake_timeout, ssl_shutdown_timeout),
         )
+        if encrypted is None:
+            return None
         try:
             await handshaken
         except BaseException:
             transport.abort()
             raise
-        return encrypted
+        return None if encrypted._ssl_protocol._is_over() else encrypted
 
 
 def _bind_to_one_of(

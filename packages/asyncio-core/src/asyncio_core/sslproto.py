@@ -229,8 +229,15 @@ class SSLProtocol(TLSFlow):
         app_transport._closed = True
         if self._machine is not None:
             self._machine.end()
-        self._wakeup_waiter(exc or ConnectionResetError("Connection lost during the handshake"))
         told = self._app_state
+        if exc is None and told is AppProtocolState.STATE_INIT:
+            exc_of_waiter: BaseException | None = ConnectionResetError(
+                "Connection lost during the handshake"
+            )
+        else:
+            # start_tls() finds the transport closed by this side, and says so.
+            exc_of_waiter = exc
+        self._wakeup_waiter(exc_of_waiter)
         self._app_state = AppProtocolState.STATE_CON_LOST
         if told in (AppProtocolState.STATE_CON_MADE, AppProtocolState.STATE_EOF):
             self._loop.call_soon(self._tell_connection_lost, exc, context=self._context)
@@ -249,6 +256,9 @@ class SSLProtocol(TLSFlow):
         self._sslcontext = None
         self._app_protocol = None
         self._app_transport = None
+
+    def _is_over(self) -> bool:
+        return self._app_state is AppProtocolState.STATE_CON_LOST
 
     def _set_timer(self, timer: TimerHandle | None) -> None:
         if self._timer is not None:

@@ -68,6 +68,7 @@ class TLSFlow(BufferedProtocol):
         "_read_low",
         "_ssl_reading_paused",
         "_ssl_writing_paused",
+        "_pause_taken_over",
         "_room",
         "_lost_writes",
     )
@@ -90,6 +91,8 @@ class TLSFlow(BufferedProtocol):
         self._set_read_buffer_limits()
         self._ssl_reading_paused = False
         self._ssl_writing_paused = False
+        # The application was paused before this layer was there, and is until all that is sent.
+        self._pause_taken_over = False
         # Memory that is lent to the transport below at present.
         self._room: memoryview | None = None
         self._lost_writes = 0
@@ -224,9 +227,18 @@ class TLSFlow(BufferedProtocol):
         """Encrypt no more: the transport below has enough to send."""
         self._ssl_writing_paused = True
 
+    def _take_over_pause(self, told: bool) -> None:
+        """Begin above a transport that is paused; *told* if the application knows that."""
+        self._ssl_writing_paused = True
+        self._pause_taken_over = self._app_transport._protocol_paused = told
+
     def resume_writing(self) -> None:
         """Encrypt and send what has been waiting."""
         self._ssl_writing_paused = False
+        if self._pause_taken_over:
+            self._pause_taken_over = False
+            if self._app_transport is not None:
+                self._app_transport._maybe_resume_protocol()
         state = _UNWRAPPED if self._machine is None else self._machine.state
         if state is _WRAPPED:
             self._flush()
@@ -290,5 +302,9 @@ class TLSFlow(BufferedProtocol):
             return
         self._send()
         app_transport = self._app_transport
-        if app_transport is not None and app_transport._protocol_paused:
+        if (
+            app_transport is not None
+            and app_transport._protocol_paused
+            and not self._pause_taken_over
+        ):
             app_transport._maybe_resume_protocol()

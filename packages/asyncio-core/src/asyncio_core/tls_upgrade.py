@@ -22,19 +22,19 @@ def upgrade(
     sslcontext: Any,
     waiter: Future[Any],
     **options: Any,
-) -> Transport:
+) -> Transport | None:
     """Put TLS between *transport* and *protocol*, which are joined already.
 
-    Gives the new transport at once; *waiter* is done when the handshake is. *options* are those of
-    :class:`SSLProtocol`. Raises :exc:`TypeError` where *sslcontext* or *transport* will not do,
-    and :exc:`ConnectionError` where the connection is over.
+    Gives the new transport at once; *waiter* is done when the handshake is. Gives None, and leaves
+    *waiter* alone, where *transport* is closed or about to be. *options* are those of
+    :class:`SSLProtocol`. Raises :exc:`TypeError` where *sslcontext* or *transport* will not do.
     """
     if not isinstance(sslcontext, ssl.SSLContext):
         raise TypeError(f"sslcontext is expected to be an SSLContext, got {sslcontext!r}")
     if not getattr(transport, "_start_tls_compatible", False):
         raise TypeError(f"transport {transport!r} is not supported by start_tls()")
     if transport.is_closing():
-        raise ConnectionResetError(f"transport {transport!r} is closing")
+        return None
     layer = SSLProtocol(loop, protocol, sslcontext, waiter, call_connection_made=False, **options)
     # Nothing may be received by the one protocol in the middle of the change to the other.
     transport.pause_reading()
@@ -42,6 +42,9 @@ def upgrade(
     early = take_early_data() if callable(take_early_data) else b""
     if early:
         layer._feed_early(early)
+    if getattr(transport, "_protocol_paused", False):
+        # The end of the pause will be told to the layer; who was told of its beginning waits for it.
+        layer._take_over_pause(told=transport.get_protocol() is protocol)
     transport.set_protocol(layer)
     context = getattr(transport, "_context", None)
     # The transport may end before the loop comes to this; then the layer knows.

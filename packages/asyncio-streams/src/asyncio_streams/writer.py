@@ -118,7 +118,7 @@ class StreamWriter:
         This side is the server if the connection came in through `start_server()`.
         `server_hostname` is the name to check the server's certificate against; the timeouts are
         in seconds. Bytes that already came in and were not read are taken for the peer's part of
-        the handshake.
+        the handshake. Raises ConnectionResetError where this side has closed the connection.
 
         Added in Python 3.11; `ssl_shutdown_timeout` in 3.12.
         """
@@ -130,6 +130,8 @@ class StreamWriter:
         }
         await self.drain()
         secured = await self._loop.start_tls(self._transport, self._protocol, sslcontext, **options)
+        if secured is None:
+            raise ConnectionResetError("the connection is closed, and takes no TLS")
         self._transport = secured
         self._protocol._move_to(secured)
 
