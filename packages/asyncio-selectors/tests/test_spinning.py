@@ -164,6 +164,28 @@ def test_a_registration_that_is_changed_rests_no_more(made: Any, change: str) ->
         made.remove_writer(left)
 
 
+@pytest.mark.parametrize("reused", [False, True])
+def test_a_file_that_was_closed_while_watched_and_lives_elsewhere_is_forgotten(
+    made: Any, reused: bool
+) -> None:
+    """A child that was forked holds it, say; its number may be another file's, or nobody's."""
+    left, right = socket.socketpair()
+    number = left.fileno()
+    duplicate = os.dup(number)
+    other = os.open(os.devnull, os.O_RDONLY)
+    made.add_reader(left, int)
+    right.send(b"x")
+    left.close()
+    if reused:
+        os.dup2(other, number)
+    until(made, lambda: number not in made._selector.get_map())
+    assert calm(made) < 0.15
+    assert made.reported == []
+    for fd in (duplicate, other, *([number] if reused else [])):
+        os.close(fd)
+    right.close()
+
+
 def test_who_reads_and_writes_as_fast_as_can_be_is_left_alone(made: Any) -> None:
     """A pair that plays ping-pong with the same bytes, and a stream that is always full."""
     pairs = [socket.socketpair() for _ in range(2)]

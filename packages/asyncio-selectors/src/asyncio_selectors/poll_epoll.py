@@ -94,6 +94,10 @@ class EpollPoller(Poller):
         except FileNotFoundError:
             self._suspect(fd)
             raise
+        except PermissionError as exc:
+            # A file that cannot be watched has the number now, a plain one or a device.
+            self._suspect(fd)
+            raise FileNotFoundError(errno.ENOENT, f"descriptor {fd} is another file now") from exc
 
     def _unwatch(self, fd: int, events: int) -> None:
         try:

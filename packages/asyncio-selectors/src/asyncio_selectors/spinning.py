@@ -14,7 +14,6 @@ of datagrams with more than one waiting, may well be used at each report.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
@@ -24,6 +23,8 @@ import time
 from fcntl import ioctl
 from itertools import repeat
 from termios import FIONREAD, TIOCOUTQ
+
+from asyncio_selectors.poller import GONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class SpinGuard:
         reported = dict(found)
         if self._looking == _LOOK_TURNS:
             for fd in self._chosen(reported):
-                if _can_tell(poller, keys[fd], reported[fd]):
+                if self._is_there(fd) and _can_tell(poller, keys[fd], reported[fd]):
                     states[fd] = _state(fd)
         else:
             for fd in list(states):
@@ -165,6 +166,18 @@ class SpinGuard:
         common = [fd for fd in self._common or () if fd in reported and fd in keys]
         common.sort(key=lambda fd: fd not in self._suspects)
         return common[:_MOST]
+
+    def _is_there(self, fd: int) -> bool:
+        """Forget a file that was closed here, and that epoll reports because it lives on elsewhere."""
+        poller = self._poller
+        events = poller._keys[fd].events
+        try:
+            poller._rewatch(fd, events, events)
+        except OSError as exc:
+            if exc.errno in GONE:
+                poller.unregister(fd)
+            return False
+        return True
 
     def _end_look(self) -> None:
         poller = self._poller
@@ -241,7 +254,7 @@ class SpinGuard:
             poller._rewatch(fd, present.events, present.events)
         except OSError as exc:
             self._resting.pop(fd, None)
-            if exc.errno not in (errno.ENOENT, errno.EBADF):
+            if exc.errno not in GONE:
                 raise
 
     def _rest_again(self, fd: int) -> None:
