@@ -105,6 +105,50 @@ def test_spawned_children_run_the_same_implementation(
     assert (result.stdout, result.stderr) == (f"{implementation}\n", "")
 
 
+STANDARD = """
+import asyncio, sys, importlib
+assert not hasattr(asyncio, "__implementation__"), asyncio
+assert asyncio.run(asyncio.sleep(0, 5)) == 5
+assert asyncio.__spec__.origin == asyncio.__file__ == asyncio.tasks.__file__.replace("tasks", "__init__")
+assert asyncio.sleep.__module__ == asyncio.tasks.__name__ == "asyncio.tasks"
+assert not any(name.startswith(("asyncio_", "asyncio._")) for name in sys.modules)
+before = asyncio
+assert importlib.reload(asyncio) is before is sys.modules["asyncio"]
+assert not hasattr(asyncio, "__implementation__")
+import asyncio.subprocess
+print("standard")
+"""
+
+
+@pytest.mark.parametrize("archive", [False, True], ids=["folder", "archive"])
+def test_where_only_the_path_leads_here_the_standard_one_runs_too(
+    python: RunPython, installed: Path, tmp_path: Path, archive: bool
+) -> None:
+    where = installed
+    if archive:
+        where = Path(shutil.make_archive(str(tmp_path / "program"), "zip", installed))
+    path = {"PYTHONPATH": str(where)}
+
+    result = python("-S", "-c", STANDARD, implementation="stdlib", environment=path)
+    assert (result.stdout, result.stderr) == ("standard\n", "")
+    result = python("-S", "-c", WHICH, environment=path)
+    assert (result.stdout, result.stderr) == ("independent\n", "")
+    command = ("-S", "-m", "asyncio", "--help")
+    result = python(*command, implementation="stdlib", environment=path, input="exit()\n")
+    assert "loops" not in result.stdout
+    assert "loops" in python("-S", "-m", "asyncio", "--help", environment=path).stdout
+
+
+def test_a_choice_that_comes_too_late_changes_nothing(check: Check) -> None:
+    program = (
+        "import asyncio, os\n"
+        "os.environ['ASYNCIO_IMPLEMENTATION'] = 'stdlib'\n"
+        "asyncio.__spec__.loader.exec_module(asyncio)\n"
+        "print(asyncio.__implementation__)\n"
+    )
+    assert check(program) == "independent\n"
+
+
 def test_an_asyncio_beside_the_script_is_found_as_always(python: RunPython, tmp_path: Path) -> None:
     (tmp_path / "asyncio.py").write_text("__implementation__ = 'my own'")
     (tmp_path / "script.py").write_text(WHICH)

@@ -281,12 +281,11 @@ _subprocess_parts: dict[str, Any] = {}
 def _subprocess_part(name: str) -> Any:
     if name not in _subprocess_parts:
         known = _Known(name, _SUBPROCESS_PARTS[name], "asyncio-subprocess")
-        entry: _Entry | None = known
-        if not known.is_installed():
-            # Somebody else may stand in for it.
-            entry = next((other for other in _scan(SUBPROCESSES) if other.name == name), None)
-            if entry is None:
-                return None
+        # Where it is not installed, somebody else may stand in for it.
+        others = iter((known,)) if known.is_installed() else _scan(SUBPROCESSES)
+        entry = next((entry for entry in others if entry.name == name), None)
+        if entry is None:
+            return None
         _subprocess_parts[name] = entry.load(module=name == "child_watchers")
     return _subprocess_parts[name]
 

@@ -19,6 +19,7 @@ binds all the public names of that module here, for good (PEP 562).
 
 from __future__ import annotations
 
+import os
 import sys
 from asyncio._aliases import AliasFinder, load_home
 from asyncio._names import ATTRIBUTES, DEPRECATED, HOMES, UNLISTED
@@ -29,15 +30,6 @@ __version__ = "0.1.0"
 __implementation__ = "independent"
 
 __all__ = tuple(sorted(HOMES.keys() - UNLISTED))
-
-# The standard library's accelerator keeps running loops and tasks of its own, which nothing here would
-# ever see: whoever looks for it is to find none, as on PyPy. None is what the import system takes for
-# "is not there"; one that was imported before stays.
-sys.modules.setdefault("_asyncio", None)  # type: ignore[arg-type]
-
-# Last, so that it costs nothing to an import that succeeds. A reload finds the earlier one.
-if not any(type(finder).__module__ == AliasFinder.__module__ for finder in sys.meta_path):
-    sys.meta_path.append(AliasFinder())
 
 
 def __getattr__(name: str) -> object:
@@ -76,3 +68,17 @@ _HIDDEN = frozenset(
     {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names", "annotations"}
     | {"ATTRIBUTES", "AliasFinder", "DEPRECATED", "HOMES", "UNLISTED", "load_home"}
 )
+
+# A reload finds the finder of an earlier time, and stays what it is.
+if not any(type(finder).__module__ == AliasFinder.__module__ for finder in sys.meta_path):
+    if os.environ.get("ASYNCIO_IMPLEMENTATION") == "stdlib":
+        from asyncio._standard import hand_over
+
+        hand_over()
+    else:
+        # The standard library's accelerator keeps running loops and tasks of its own, which nothing here
+        # would ever see: whoever looks for it is to find none, as on PyPy. None is what the import system
+        # takes for "is not there"; one that was imported before stays.
+        sys.modules.setdefault("_asyncio", None)  # type: ignore[arg-type]
+        # Last, so that it costs nothing to an import that succeeds.
+        sys.meta_path.append(AliasFinder())
