@@ -43,6 +43,7 @@ OTHERS = [
     "aiosmtpd",
     "asyncpg",
     "asyncssh",
+    "blockbuster",
     "distributed",
     "grpc",
     "hypercorn",

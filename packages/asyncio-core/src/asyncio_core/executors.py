@@ -260,7 +260,9 @@ class ExecutorPart(LoopPart):
             )
             executor.shutdown(wait=False)
         else:
-            joiner.join()
+            from asyncio_core.seen_as.asyncio import base_events as known
+
+            known.shutdown_default_executor(joiner.join)
 
     def _do_shutdown(self, future: Future[None]) -> None:
         """Wait for the default executor's threads, in a thread of its own; then `future` is done."""

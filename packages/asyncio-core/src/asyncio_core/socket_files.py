@@ -33,7 +33,9 @@ def take_stale_away(path: str | bytes) -> None:
     """Remove a socket file that nobody has any more; anything else stays and lets bind() fail."""
     try:
         if stat.S_ISSOCK(os.stat(path).st_mode) and not is_bound(path):
-            os.unlink(path)
+            from asyncio_core.seen_as.asyncio import unix_events as known
+
+            known._stop_serving(os.unlink, path)
     except FileNotFoundError:
         pass
     except OSError as exc:

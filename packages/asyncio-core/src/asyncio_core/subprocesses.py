@@ -104,9 +104,12 @@ class SubprocessPart(LoopPart):
         if self._debug:
             described = f"{'shell command' if shell else 'program'} {command!r}"
             self._log_subprocess(f"starting {described}", *streams)
-        transport = await self._make_subprocess_transport(
+        from asyncio_core.seen_as.asyncio import base_events as known
+
+        starting = self._make_subprocess_transport(
             protocol, command, shell, *streams, bufsize, **options
         )
+        transport = await (known.subprocess_shell if shell else known.subprocess_exec)(starting)
         if described is not None:
             log.logger.info("started %s: %r", described, transport)
         return transport, protocol

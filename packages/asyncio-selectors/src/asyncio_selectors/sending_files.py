@@ -57,6 +57,8 @@ class FileSending(BaseEventLoop):
         """
         if not hasattr(os, "sendfile"):
             raise SendfileNotAvailableError("os.sendfile() is not available")
+        from asyncio_core.seen_as.asyncio.unix_events import _sock_sendfile_native_impl
+
         source, size = regular_file(file)
         sent = 0
         try:
@@ -65,7 +67,7 @@ class FileSending(BaseEventLoop):
             while offset < size and (count is None or sent < count):
                 wanted = _MOST_AT_ONCE if count is None else min(count - sent, _MOST_AT_ONCE)
                 try:
-                    step = os.sendfile(target, source, offset + sent, wanted)
+                    step = _sock_sendfile_native_impl(target, source, offset + sent, wanted)
                 except (BlockingIOError, InterruptedError):
                     step = -1
                 except OSError as exc:

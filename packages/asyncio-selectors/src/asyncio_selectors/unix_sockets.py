@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posix
 import socket
 
 from asyncio_core import log, socket_files
@@ -140,12 +141,14 @@ class UnixSockets(_Base):
         if isinstance(ssl, bool):
             raise TypeError(f"ssl argument must be an SSLContext or None, got {ssl!r}")
         timeouts = _tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
+        from asyncio_core.seen_as.asyncio import unix_events as known
+
         if sock is None:
             if path is None:
                 raise ValueError("path was not specified, and no sock specified")
             path = os.fspath(path)
             refuse_null_in_socket_path(path)
-            listening = _bound_to(path)
+            listening = known.create_unix_server(_bound_to, path)
         elif path is not None:
             raise _both_given(path, sock)
         else:
@@ -153,7 +156,7 @@ class UnixSockets(_Base):
             listening = sock
         listening.setblocking(False)
         if cleanup_socket:
-            self._remember_file(listening, handed_over=sock is not None)
+            known.create_unix_server(self._remember_file, listening, sock is not None)
         server = Server(self, [listening], protocol_factory, ssl, backlog, **timeouts)
         if start_serving:
             try:
@@ -170,19 +173,22 @@ class UnixSockets(_Base):
             found = socket_files.identity(path)
             if found is not None:
                 # Closing may happen in another working directory.
-                file = _ListeningFile(os.path.abspath(path), found, handed_over)
+                file = _ListeningFile(_from_root(path), found, handed_over)
                 self._unix_server_sockets[sock] = file
 
     def _stop_serving(self, sock: socket.socket) -> None:
         file = self._unix_server_sockets.pop(sock, None)
         if file is None:
             super()._stop_serving(sock)
-        elif file.handed_over:
+            return
+        from asyncio_core.seen_as.asyncio import unix_events as known
+
+        if file.handed_over:
             super()._stop_serving(sock)
-            _remove(file)
+            known._stop_serving(_remove, file)
         else:
             # Before the socket is closed: later the number could belong to somebody else's file.
-            _remove(file)
+            known._stop_serving(_remove, file)
             super()._stop_serving(sock)
 
 
@@ -199,6 +205,17 @@ def _bound_to(path: str | bytes) -> socket.socket:
             raise socket_files.in_use(path, exc.errno) from None
         raise
     return listening
+
+
+def _from_root(path: str | bytes) -> str | bytes:
+    """Return the absolute form of a path, without os.path.abspath(): that passes for a blocking call."""
+    if os.path.isabs(path):
+        return path
+    return (
+        os.path.join(posix.getcwdb(), path)
+        if isinstance(path, bytes)
+        else os.path.join(posix.getcwd(), path)
+    )
 
 
 def _remove(file: _ListeningFile) -> None:
