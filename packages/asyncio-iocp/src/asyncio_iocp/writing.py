@@ -61,18 +61,18 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
             self._buffer += data
         self._maybe_pause_protocol()
 
-    def _loop_writing(self, fut: Any = None, data: Any = None) -> None:
+    def _loop_writing(self, f: Any = None, data: Any = None) -> None:
         """Take note that a send is done, if one is, and send `data` or what waits."""
-        if fut is not None:
-            if fut is not self._write_fut:
+        if f is not None:
+            if f is not self._write_fut:
                 # The transport was aborted in between.
-                forget(fut)
+                forget(f)
                 return
             self._write_fut = None
             self._pending_write = 0
         try:
-            if fut is not None:
-                fut.result()
+            if f is not None:
+                f.result()
             if data is None:
                 data, self._buffer = self._buffer, None
             if data:
@@ -82,7 +82,7 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
         except BaseException as exc:
             self._fatal_error(exc, _WRITE_FAILED)
             return
-        if fut is not None:
+        if f is not None:
             if self._write_fut is None:
                 self._all_written()
             if self._protocol_paused:

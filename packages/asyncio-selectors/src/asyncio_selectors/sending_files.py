@@ -8,11 +8,13 @@ import os
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import SendfileNotAvailableError
 from asyncio_core.file_sending import regular_file
+from asyncio_core.loop_part import is_replaced
 from asyncio_core.tasks import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import MutableMapping
     from typing import IO, Any
 
 __all__ = ("FileSending",)
@@ -41,6 +43,8 @@ class FileSending(BaseEventLoop):
         async def _writable_fd(self, fd: int) -> None: ...
 
         def _ensure_fd_no_transport(self, fd: Any) -> int: ...
+
+        _transports: MutableMapping[int, Any]
 
     async def _sock_sendfile_native(
         self, sock: socket.socket, file: IO[bytes], offset: int, count: int | None
@@ -91,5 +95,28 @@ class FileSending(BaseEventLoop):
         self, transp: Any, file: IO[bytes], offset: int, count: int | None
     ) -> int:
         """Send a file through a stream transport, behind what waits in its buffer."""
-        sending = self._send_file(transp._sock_fd, file, offset, count)
+        if is_replaced(self.sock_sendfile, _SOCK_SENDFILE) or is_replaced(
+            self._sock_sendfile_native, _SOCK_SENDFILE_NATIVE
+        ):
+            sending = self._lend_socket(transp, file, offset, count)
+        else:
+            sending = self._send_file(transp._sock_fd, file, offset, count)
         return await self._send_behind_buffer(transp, sending)
+
+    async def _lend_socket(
+        self, transp: Any, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        """Have `sock_sendfile()`, which somebody has overridden, send through a transport's socket."""
+        fd = transp._sock_fd
+        # It refuses sockets that a transport owns.
+        self._transports.pop(fd, None)
+        try:
+            return await self.sock_sendfile(transp._sock, file, offset, count, fallback=False)
+        finally:
+            if transp._sock is not None:
+                self._transports[fd] = transp
+
+
+# Our own, to know them from what replaces them.
+_SOCK_SENDFILE = FileSending.sock_sendfile
+_SOCK_SENDFILE_NATIVE = FileSending._sock_sendfile_native

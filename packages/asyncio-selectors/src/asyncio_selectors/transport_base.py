@@ -187,6 +187,9 @@ class _SelectorTransport(_FlowControlMixin):
         except OSError as exc:
             self._not_watched(exc)
 
+    def _call_soon(self, callback: Callable[..., object], *args: Any) -> None:
+        self._loop.call_soon(callback, *args, context=self._context)
+
     def _not_watched(self, exc: BaseException) -> None:
         # The system watches no more descriptors. Silence would look like an idle peer.
         self._fatal_error(exc, _NOT_WATCHED)
@@ -202,7 +205,7 @@ class _SelectorTransport(_FlowControlMixin):
         if not self._chunks:
             self._conn_lost += 1
             loop._remove_writer(fd)
-            loop.call_soon(self._call_connection_lost, None, context=self._context)
+            self._call_soon(self._call_connection_lost, None)
 
     def abort(self) -> None:
         self._force_close(None)
@@ -232,7 +235,7 @@ class _SelectorTransport(_FlowControlMixin):
                 loop._remove_reader(fd)
         finally:
             # Whatever a derived loop's hooks raise, the socket does not stay open.
-            loop.call_soon(self._call_connection_lost, exc, context=self._context)
+            self._call_soon(self._call_connection_lost, exc)
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         try:

@@ -87,7 +87,9 @@ class _PipeEnd:
             finally:
                 tell_waiter(waiter, failure)
 
-    def _fatal_error(self, exc: BaseException, message: str) -> None:
+    def _fatal_error(
+        self, exc: BaseException, message: str = "Fatal error on pipe transport"
+    ) -> None:
         # Whatever the system says of a pipe is told to its protocol, and to nobody else.
         tell_failure(self, exc, message, everyday=self._is_everyday(exc))
         self._close(exc)
@@ -167,10 +169,14 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
         if not self.is_reading():
             return
         try:
-            watch_reading(self._loop, self._fileno, self._read_ready, self._context)
+            self._add_reader(self._fileno, self._read_ready)
         except PermissionError:
             # So epoll says that there is nothing to wait for.
             self._read_soon()
+
+    def _add_reader(self, fd: int, callback: Callable[[], object]) -> None:
+        if self.is_reading():
+            watch_reading(self._loop, fd, callback, self._context)
 
     def _read_soon(self) -> None:
         self._next_read = self._loop.call_soon(self._read_unwatched, context=self._context)

@@ -96,7 +96,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if loop.get_debug():
             program = args if isinstance(args, (bytes, str)) else args[0]
             log.logger.debug("process %r has pid %s", program, self._pid)
-        self._connecting = loop.create_task(self._connect_pipes())
+        self._connecting = loop.create_task(self._connect_pipes(waiter))
         self._connecting.add_done_callback(lambda task: self._connected(task, waiter))
 
     def _start(
@@ -236,7 +236,8 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     # The pipes.
 
-    async def _connect_pipes(self) -> None:
+    async def _connect_pipes(self, waiter: Future[Any] | None) -> None:
+        """Connect the pipes, one after the other; `waiter` is told afterwards, in `_connected()`."""
         for fd in self._pipes:
             stream = getattr(self._proc, _STREAMS[fd])
             if fd == 0:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Callable, Coroutine, Iterator
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the loops are Unix loops")
@@ -463,3 +464,41 @@ def test_a_loop_is_told_of_its_childrens_end(pidfd: bool) -> None:
 
     run(child(5), Told)
     assert told == [(True, 5)]
+
+
+# Files.
+
+
+@pytest.mark.parametrize("hook", ["sock_sendfile", "_sock_sendfile_native", "_sendfile_native"])
+def test_a_file_sent_through_a_transport_takes_the_overridden_way(
+    hook: str, tmp_path: pathlib.Path
+) -> None:
+    sent = []
+
+    async def send(self: Any, *args: Any, **kwargs: Any) -> Any:
+        sent.append(args)
+        return await getattr(super(Loop, self), hook)(*args, **kwargs)
+
+    Loop = type("Loop", (SelectorEventLoop,), {hook: send})
+    content = b"0123456789abcdef" * 65536
+    (tmp_path / "file").write_bytes(content)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        one, other = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=other)
+        transport, _ = await loop.create_connection(Protocol, sock=one)
+        with open(tmp_path / "file", "rb") as file:
+            sending = asyncio.create_task(loop.sendfile(transport, file, fallback=False))
+            assert await reader.readexactly(len(content)) == content
+            assert await sending == len(content)
+        # The transport owns its socket as before.
+        with pytest.raises(RuntimeError, match="is used by transport"):
+            loop.add_reader(one.fileno(), print)
+        transport.write(b"behind it")
+        transport.close()
+        assert await reader.read() == b"behind it"
+        writer.close()
+
+    run(main(), Loop)
+    assert sent
