@@ -35,6 +35,7 @@ from asyncio_core.handles import Handle, _ThreadSafeHandle
 from asyncio_core.lent_names import lend_names
 from asyncio_core.loop_part import is_replaced
 from asyncio_core.pipes import PipePart
+from asyncio_core.provisions import provide
 from asyncio_core.serving import Server, ServingPart
 from asyncio_core.subprocesses import SubprocessPart
 from asyncio_core.task_making import TaskMakingPart
@@ -90,6 +91,7 @@ class BaseEventLoop(
     _selector: Any
 
     def __init__(self) -> None:
+        provide()
         self._ready = deque()
         self._init_timers()
         self._closed = False

@@ -105,15 +105,15 @@ class _Known(_Entry):
         """Tell whether the distribution's package can be imported; raises LoopLoadError where it fails."""
         package = self.value.partition(".")[0]
         try:
-            module = __import__(package)
+            # A folder that lost its files, as some ways to uninstall leave, is no package. A module that
+            # asyncio has entered may be loaded by the question.
+            version = getattr(__import__(package), "__version__", None)
         except ModuleNotFoundError as exc:
             if exc.name == package:
                 return False
             raise self._broken(exc) from exc
         except Exception as exc:
             raise self._broken(exc) from exc
-        # A folder that lost its files, as some ways to uninstall leave, is no package.
-        version = getattr(module, "__version__", None)
         if version is None:
             return False
         self.version = version

@@ -20,6 +20,7 @@ from asyncio_core.executors import ExecutorPart
 from asyncio_core.lent_names import lend_names
 from asyncio_core.loop_part import is_replaced
 from asyncio_core.policies import new_event_loop, set_event_loop
+from asyncio_core.provisions import provide
 from asyncio_core.running_loop import _get_running_loop
 from asyncio_core.task_registry import all_tasks
 from asyncio_core.waiting import _await
@@ -153,6 +154,7 @@ class Runner:
             self._context = contextvars.copy_context()
 
     def _make_loop(self) -> AbstractEventLoop:
+        provide()  # a loop from elsewhere does not
         if self._loop_factory is not None:
             loop = self._loop_factory()
         else:

@@ -14,14 +14,13 @@ Start in `_names.py`, the table of what is where. `_aliases.py` makes `asyncio.t
 this package and not the standard library's. `__main__.py` is the command line.
 
 Nothing is loaded before it is used: the first use of a name imports the module it lives in and
-binds all the public names of that module here, for good (PEP 562).
+binds all the public names of that module here, for good (PEP 562). It does not show: what the standard
+asyncio has loaded is in `sys.modules` all the same (`_lazy.py`), and when a loop is made the rest is loaded.
 """
-
-from __future__ import annotations
 
 import os
 import sys
-from asyncio._aliases import AliasFinder, load_home
+from asyncio._aliases import enter_all, is_in_place, load_home
 from asyncio._names import ATTRIBUTES, DEPRECATED, HOMES, UNLISTED
 
 __version__ = "0.1.0"
@@ -65,20 +64,18 @@ def _deprecated(name: str) -> object:
 
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
-    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_names", "annotations"}
-    | {"ATTRIBUTES", "AliasFinder", "DEPRECATED", "HOMES", "UNLISTED", "load_home"}
+    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_names", "os", "sys"}
+    | {"ATTRIBUTES", "DEPRECATED", "HOMES", "UNLISTED", "enter_all", "is_in_place", "load_home"}
 )
 
-# A reload finds the finder of an earlier time, and stays what it is.
-if not any(type(finder).__module__ == AliasFinder.__module__ for finder in sys.meta_path):
-    if os.environ.get("ASYNCIO_IMPLEMENTATION") == "stdlib":
-        from asyncio._standard import hand_over
+# A reload finds the finders of an earlier time, and stays what it is.
+if os.environ.get("ASYNCIO_IMPLEMENTATION") == "stdlib" and not is_in_place():
+    from asyncio._standard import hand_over
 
-        hand_over()
-    else:
-        # The standard library's accelerator keeps running loops and tasks of its own, which nothing here
-        # would ever see: whoever looks for it is to find none, as on PyPy. None is what the import system
-        # takes for "is not there"; one that was imported before stays.
-        sys.modules.setdefault("_asyncio", None)  # type: ignore[arg-type]
-        # Last, so that it costs nothing to an import that succeeds.
-        sys.meta_path.append(AliasFinder())
+    hand_over()
+else:
+    # The standard library's accelerator keeps running loops and tasks of its own, which nothing here
+    # would ever see: whoever looks for it is to find none, as on PyPy. None is what the import system
+    # takes for "is not there"; one that was imported before stays.
+    sys.modules.setdefault("_asyncio", None)  # type: ignore[arg-type]
+    enter_all()

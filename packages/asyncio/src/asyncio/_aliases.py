@@ -1,26 +1,93 @@
 """`asyncio.tasks` and its siblings: one module object under two names.
 
-A submodule is not copied and not wrapped: importing `asyncio.tasks` imports `asyncio_core.tasks` and
-enters that very module into `sys.modules` under the second name. So a patch made through either
-name is seen through both, and `isinstance`, `pickle` and `importlib.reload` know one module only.
+A submodule is not copied and not wrapped: `asyncio.tasks` is `asyncio_core.tasks`, and that very module is
+in `sys.modules` under both names. So a patch made through either name is seen through both, and
+`isinstance`, `pickle` and `importlib.reload` know one module only. `enter_all()` enters those that the
+standard asyncio has loaded, to load themselves on first use; the finder is for what was taken out again.
 """
 
-from __future__ import annotations
-
 import sys
-from asyncio._names import ELSEWHERE, MODULES, NAMES, STAND_INS
-from importlib.machinery import ModuleSpec
+from asyncio._lazy import FINDER, enter, load, search, waiting, withdraw
+from asyncio._names import ATTRIBUTES, BROUGHT_ALONG, ELSEWHERE, MODULES, NAMES, STAND_INS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 else:
     # importlib.abc brings in half of what a program may never need, for a base without code.
     Loader = object
 
 _PREFIX = "asyncio."
+
+
+def enter_all() -> None:
+    """Enter what the standard asyncio has loaded when it is imported, all of it to be loaded on first use."""
+    if FINDER not in sys.meta_path:
+        # First: the modules that wait have a finder of their own, behind this one.
+        sys.meta_path.insert(0, FINDER)
+    if not is_in_place():
+        # Last, so that it costs nothing to an import that succeeds.
+        sys.meta_path.append(AliasFinder())
+    facade = vars(sys.modules["asyncio"])
+    for name in ATTRIBUTES:
+        target = MODULES[name]
+        package = target.partition(".")[0]
+        if package not in sys.modules:
+            enter(package)
+        module = enter(target, importing=_import_waiting, when_loaded=_loaded)
+        facade[name] = sys.modules[_PREFIX + name] = module
+        if target not in waiting:
+            _loaded(module)
+    for name in BROUGHT_ALONG:
+        if name not in sys.modules and (name != "ssl" or _has_ssl()):
+            enter(name)
+
+
+def is_in_place() -> bool:
+    """Tell whether this asyncio was imported before, and has its finders in place."""
+    return any(type(finder).__module__ == __name__ for finder in sys.meta_path)
+
+
+def _has_ssl() -> bool:
+    # A Python may be built without; who imports `ssl` is to be told so there and then.
+    return sys.modules["_ssl"] is not None if "_ssl" in sys.modules else search("_ssl") is not None
+
+
+def _import_waiting(target: str) -> None:
+    name = _ALIASES[target]
+    try:
+        _import_module(target, _PREFIX + name)
+    except ModuleNotFoundError:
+        # What is not installed is not there, for who goes through the modules as for the next import.
+        withdraw(_PREFIX + name)
+        raise
+
+
+def _loaded(module: "ModuleType") -> None:
+    """Be told that a submodule is loaded, by whichever name, and by whomever."""
+    target = module.__name__
+    name = _ALIASES[target]
+    if sys.modules.get(_PREFIX + name) is not module:
+        # One of its loader's own kind.
+        sys.modules[_PREFIX + name] = module
+        setattr(sys.modules["asyncio"], name, module)
+    bind_names(name, module)
+    if name == "base_events":
+        _load_with_loops()
+
+
+def _load_with_loops() -> None:
+    """Have all that was entered loaded when a loop is made, for the moment when nothing can be loaded."""
+    from asyncio_core.provisions import lay_in
+
+    lay_in(*(target for target in _ALIASES if not target.endswith(".graph")), *BROUGHT_ALONG)
+
+
+_ALIASES = {MODULES[name]: name for name in ATTRIBUTES}
 
 
 class AliasFinder:
@@ -29,15 +96,17 @@ class AliasFinder:
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None = None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
+        path: "Sequence[str] | None" = None,
+        target: "ModuleType | None" = None,
+    ) -> "ModuleSpec | None":
         """The specification of an alias, or None for a name that is not in the table."""
         if not fullname.startswith(_PREFIX):
             return None
         name = fullname.removeprefix(_PREFIX)
         if name not in MODULES:
             return None
+        from importlib.machinery import ModuleSpec
+
         return ModuleSpec(fullname, AliasLoader(name), origin=MODULES[name])
 
 
@@ -48,7 +117,7 @@ class AliasLoader(Loader):
         self._name = name
         self._spec: ModuleSpec | None = None
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
         """Import the real module, and hand it over as the one to enter under the alias."""
         module = _import_piece(self._name)
         # The import system now writes the alias' specification into the module. Everything that
@@ -57,13 +126,13 @@ class AliasLoader(Loader):
         self._spec = module.__spec__
         return module
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         """Undo what the import system wrote; the module's code ran when it was imported."""
         module.__spec__ = self._spec
         bind_names(self._name, module)
 
 
-def bind_names(home: str, module: ModuleType) -> None:
+def bind_names(home: str, module: "ModuleType") -> None:
     """Make the public names of a submodule attributes of `asyncio`, all of them at once.
 
     At once, and not each at its first use: a later patch of `asyncio.tasks.sleep` must not reach
@@ -75,9 +144,17 @@ def bind_names(home: str, module: ModuleType) -> None:
             facade[name] = getattr(module, name)
 
 
-def load_home(home: str, wanted: str) -> ModuleType:
+def load_home(home: str, wanted: str) -> "Any":
     """Import the home of public names, a key of `NAMES`, for the one that is wanted; bind all."""
-    if home in MODULES:
+    if home == RUNNING_LOOP:
+        if home in _loading:
+            return _NoLoopYet
+        _loading.add(home)
+        try:
+            module = _import_module(home, _PREFIX + wanted)
+        finally:
+            _loading.discard(home)
+    elif home in MODULES:
         # Through the alias, so that sys.modules has it under its standard name from now on.
         __import__(_PREFIX + home)
         module = sys.modules[_PREFIX + home]
@@ -87,7 +164,35 @@ def load_home(home: str, wanted: str) -> ModuleType:
     return module
 
 
-def _import_piece(name: str) -> ModuleType:
+class _NoLoopYet:
+    """Stands in for the module of the running loop while that is being imported: no loop can run then.
+
+    What watches imports, or the calls that they make, may ask for the loop in the middle of this one.
+    """
+
+    @staticmethod
+    def _get_running_loop() -> object:
+        real = getattr(sys.modules.get(RUNNING_LOOP), "_get_running_loop", None)
+        return None if real is None else real()
+
+    @staticmethod
+    def _set_running_loop(loop: object) -> None:
+        _import_module(RUNNING_LOOP, RUNNING_LOOP)
+        sys.modules[RUNNING_LOOP]._set_running_loop(loop)
+
+    @staticmethod
+    def get_running_loop() -> object:
+        loop = _NoLoopYet._get_running_loop()
+        if loop is None:
+            raise RuntimeError("no running event loop")
+        return loop
+
+
+RUNNING_LOOP = "asyncio_core.running_loop"
+_loading: set[str] = set()
+
+
+def _import_piece(name: str) -> "ModuleType":
     if name in ELSEWHERE:
         raise ImportError(f"{_PREFIX}{name} exists on {ELSEWHERE[name]} only", name=_PREFIX + name)
     try:
@@ -98,12 +203,14 @@ def _import_piece(name: str) -> ModuleType:
         raise
 
 
-def _import_module(target: str, wanted: str) -> ModuleType:
+def _import_module(target: str, wanted: str) -> "ModuleType":
     """Import `target`; where it is not there, say which distribution brings it."""
+    package = target.partition(".")[0]
     try:
+        if package in waiting:
+            load(waiting[package])
         __import__(target)
     except ModuleNotFoundError as error:
-        package = target.partition(".")[0]
         distribution = package.replace("_", "-")
         if error.name == package:
             text = f"{wanted} needs the distribution {distribution}, which is not installed"

@@ -5,8 +5,6 @@ lists, by submodule, what `import asyncio` offers at the top. Both hold every na
 Python 3.15, whatever Python runs; what a Python has dropped is there only where it still has it.
 """
 
-from __future__ import annotations
-
 import sys
 
 # asyncio.<key> is <value>: the same module object, under both names.
@@ -60,6 +58,14 @@ else:
 ATTRIBUTES = frozenset(MODULES) - frozenset(ELSEWHERE)
 if sys.platform != "win32":
     ATTRIBUTES -= {"proactor_events"}
+
+# Modules of the standard library that the standard asyncio loads and programs count on: looked up in
+# `sys.modules`, or as attributes of their package. Those that start with Python, or in nearly every
+# program (functools, types), are left out, and `warnings`, which the interpreter itself looks for.
+BROUGHT_ALONG = (
+    *("concurrent", "concurrent.futures", "contextvars", "heapq", "inspect", "linecache", "logging"),
+    *("selectors", "signal", "socket", "ssl", "struct", "subprocess", "threading", "traceback"),
+)
 
 # What `asyncio.<name>` is: the attribute of that name of the submodule it stands under. A dotted
 # key is the module itself, where the standard submodule is not the name's home here.
