@@ -27,10 +27,51 @@ LOADED = "def loaded(name):\n    return type(sys.modules[name]).__name__ != 'Laz
 # What a program may find in sys.modules after the standard asyncio and not after this one: what starts
 # with Python or comes with nearly every program, and what is of use to the standard library only.
 LEFT_OUT = {
-    *("ast", "atexit", "base64", "binascii", "collections", "collections.abc", "contextlib", "copyreg"),
-    *("dis", "enum", "errno", "fcntl", "functools", "itertools", "keyword", "locale", "math", "opcode"),
-    *("operator", "re", "reprlib", "select", "string", "textwrap", "token", "tokenize", "types", "typing"),
-    *("warnings", "weakref", "annotationlib", "array", "copy", "dataclasses", "io", "grp", "math.integer"),
+    *(
+        "ast",
+        "atexit",
+        "base64",
+        "binascii",
+        "collections",
+        "collections.abc",
+        "contextlib",
+        "copyreg",
+    ),
+    *(
+        "dis",
+        "enum",
+        "errno",
+        "fcntl",
+        "functools",
+        "itertools",
+        "keyword",
+        "locale",
+        "math",
+        "opcode",
+    ),
+    *(
+        "operator",
+        "re",
+        "reprlib",
+        "select",
+        "string",
+        "textwrap",
+        "token",
+        "tokenize",
+        "types",
+        "typing",
+    ),
+    *(
+        "warnings",
+        "weakref",
+        "annotationlib",
+        "array",
+        "copy",
+        "dataclasses",
+        "io",
+        "grp",
+        "math.integer",
+    ),
     *("ntpath", "pathlib", "pwd", "typing.io", "typing.re"),
 }
 
@@ -346,11 +387,17 @@ def _imported_late(package: Path) -> set[str]:
                     found.add(node.module)
                     submodules = {f"{node.module}.{alias.name}" for alias in node.names}
                     folder = package.parent / node.module.replace(".", "/")
-                    found |= {n for n in submodules if (folder / n.rpartition(".")[2]).with_suffix(".py").is_file()}
+                    found |= {
+                        n
+                        for n in submodules
+                        if (folder / n.rpartition(".")[2]).with_suffix(".py").is_file()
+                    }
     return found
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="what the loop over completion ports loads is its own")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="what the loop over completion ports loads is its own"
+)
 def test_what_functions_import_is_loaded_before_a_loop_runs(check: Check) -> None:
     packages = (asyncio_core, asyncio_selectors, asyncio_streams, asyncio_subprocess, asyncio_sync)
     late: set[str] = set()
@@ -375,7 +422,9 @@ def test_nothing_waits_any_more_where_a_loop_was_made(check: Check) -> None:
     )
 
     late = set(check(program).split())
-    assert late <= ({"asyncio.graph", "asyncio_core.graph"} if sys.version_info < (3, 14) else set())
+    assert late <= (
+        {"asyncio.graph", "asyncio_core.graph"} if sys.version_info < (3, 14) else set()
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
@@ -417,7 +466,8 @@ def test_at_the_limit_of_descriptors_all_that_needs_none_works(check: Check) -> 
 
 
 @pytest.mark.skipif(
-    sys.platform == "win32" or getattr(__import__("os"), "geteuid", lambda: 1)() != 0, reason="needs root"
+    sys.platform == "win32" or getattr(__import__("os"), "geteuid", lambda: 1)() != 0,
+    reason="needs root",
 )
 def test_in_another_root_folder_nothing_is_missed(check: Check, tmp_path: Path) -> None:
     program = (

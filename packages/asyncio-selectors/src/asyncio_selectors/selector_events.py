@@ -18,6 +18,7 @@ from asyncio_core.faces import make_face, one_class
 from asyncio_core.handles import Handle
 from asyncio_core.lent_names import lend_names
 from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, is_replaced
+from asyncio_core.provisions import lay_in
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
 from asyncio_selectors.poller import GONE, Poller, descriptor_of, key_of
@@ -50,6 +51,9 @@ __all__ = ("BaseSelectorEventLoop",)
 
 # Re-exported: the standard module of this name has them.
 _FACE = (_HAS_SENDMSG, _SelectorTransport)
+
+# Imported when it is needed, which may be where nothing can be imported any more.
+lay_in("asyncio_selectors.spinning")
 
 
 @one_class(BaseEventLoop)

@@ -99,7 +99,9 @@ class LazyModule(ModuleType):
         if "__getattr__" in own:
             return own["__getattr__"](name)
         raise AttributeError(
-            f"partially initialized module {own['__name__']!r} has no attribute {name!r}", name=name, obj=self
+            f"partially initialized module {own['__name__']!r} has no attribute {name!r}",
+            name=name,
+            obj=self,
         )
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -172,7 +174,9 @@ def _described(module: ModuleType, name: str, attribute: str) -> "Any":
             return load(module).__spec__
     elif (real := sys.modules.get(name)) is not None and type(real) is not LazyModule:
         return getattr(real, attribute)
-    raise AttributeError(f"module {name!r} has no attribute {attribute!r}", name=attribute, obj=module)
+    raise AttributeError(
+        f"module {name!r} has no attribute {attribute!r}", name=attribute, obj=module
+    )
 
 
 _TOLD_BY: "dict[str, Callable[[ModuleSpec], Any]]" = {
@@ -193,7 +197,9 @@ def _specification(name: str) -> "ModuleSpec | None":
     path = None
     if parent:
         package = sys.modules.get(parent)
-        spec = getattr(package, "__spec__", None) if parent not in waiting else _specification(parent)
+        spec = (
+            getattr(package, "__spec__", None) if parent not in waiting else _specification(parent)
+        )
         path = None if spec is None else spec.submodule_search_locations
         if path is None:
             return None

@@ -63,7 +63,15 @@ if sys.platform != "win32":
 # `sys.modules`, or as attributes of their package. Those that start with Python, or in nearly every
 # program (functools, types), are left out, and `warnings`, which the interpreter itself looks for.
 BROUGHT_ALONG = (
-    *("concurrent", "concurrent.futures", "contextvars", "heapq", "inspect", "linecache", "logging"),
+    *(
+        "concurrent",
+        "concurrent.futures",
+        "contextvars",
+        "heapq",
+        "inspect",
+        "linecache",
+        "logging",
+    ),
     *("selectors", "signal", "socket", "ssl", "struct", "subprocess", "threading", "traceback"),
 )
 
