@@ -49,9 +49,18 @@ def test_the_policy_makes_the_loop_of_the_platform() -> None:
 def test_importing_the_loop_does_not_bring(name: str) -> None:
     code = (
         "import sys; before = set(sys.modules); from asyncio_selectors import EventLoop; "
-        f"EventLoop().close(); print({name!r} in set(sys.modules) - before)"
+        f"print({name!r} in set(sys.modules) - before)"
     )
     assert in_fresh_interpreter(code) == "False"
+
+
+def test_what_the_loop_may_need_later_is_there_once_it_is_made() -> None:
+    code = (
+        "import sys; from asyncio_selectors import EventLoop; EventLoop().close(); "
+        "print({'logging', 'traceback', 'asyncio_selectors.spinning'} <= set(sys.modules), "
+        "'asyncio' in sys.modules)"
+    )
+    assert in_fresh_interpreter(code) == "True False"
 
 
 def test_no_mechanism_is_imported_that_is_not_used() -> None:
