@@ -33,13 +33,20 @@ _wanted: list[str | Callable[[], object]] = [
     "asyncio_core.timeouts",
     "asyncio_core.tls_upgrade",
     "concurrent.futures.thread",
+    # The codec of host names, which the interpreter looks for when the first of them is looked up.
+    "encodings.idna",
     "inspect",
     "linecache",
     "queue",
     "signal",
     "ssl",
     "stat",
+    # And what that one imports to show a traceback.
     "traceback",
+    "_colorize",
+    "ast",
+    "tokenize",
+    "unicodedata",
 ]
 
 

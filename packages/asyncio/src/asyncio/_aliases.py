@@ -157,6 +157,9 @@ def load_home(home: str, wanted: str) -> "Any":
     elif home in MODULES:
         # Through the alias, so that sys.modules has it under its standard name from now on.
         __import__(_PREFIX + home)
+        if _PREFIX + home not in sys.modules:
+            # Found missing a moment ago, and up to Python 3.12 the import statement made nothing of it.
+            __import__(_PREFIX + home)
         module = sys.modules[_PREFIX + home]
     else:
         module = _import_module(home, _PREFIX + wanted)

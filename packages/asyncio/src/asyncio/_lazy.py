@@ -180,13 +180,14 @@ def _described(module: ModuleType, name: str, attribute: str) -> "Any":
 
 
 _TOLD_BY: "dict[str, Callable[[ModuleSpec], Any]]" = {
-    "__cached__": lambda spec: spec.cached,
     "__file__": lambda spec: spec.origin if spec.has_location else None,
     "__loader__": lambda spec: spec.loader,
     "__package__": lambda spec: spec.parent,
     "__path__": lambda spec: spec.submodule_search_locations,
     "__spec__": lambda spec: spec,
 }
+if sys.version_info < (3, 15):
+    _TOLD_BY["__cached__"] = lambda spec: spec.cached
 
 
 def _specification(name: str) -> "ModuleSpec | None":
