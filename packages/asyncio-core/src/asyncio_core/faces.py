@@ -62,7 +62,8 @@ def extend_face(name: str, part: str) -> None:
     """Take one more module into the face `name`: `part`, by its full name, of another distribution maybe."""
     _early[name] = (*(known for known in _early.get(name, ()) if known != part), part)
     module = sys.modules.get(name)
-    if module is not None and part not in vars(module).get("_face_parts", (part,)):
+    # One that is not a face yet may be waiting to be loaded.
+    if isinstance(module, _Face) and part not in vars(module)["_face_parts"]:
         vars(module)["_face_parts"] += (part,)
 
 

@@ -64,7 +64,7 @@ def _deprecated(name: str) -> object:
 
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
-    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_names", "os", "sys"}
+    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_names", "os"}
     | {"ATTRIBUTES", "DEPRECATED", "HOMES", "UNLISTED", "enter_all", "is_in_place", "load_home"}
 )
 
