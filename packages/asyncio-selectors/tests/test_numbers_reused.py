@@ -296,6 +296,25 @@ def test_a_transport_over_a_number_that_was_a_readers_is_served(
     made.run_until_complete(main())
 
 
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="only epoll watches files")
+def test_a_cancelled_handle_of_a_file_that_is_gone_does_not_end_the_run(
+    loop: SelectorEventLoop,
+) -> None:
+    left, right = socket.socketpair()
+    duplicate = os.dup(left.fileno())
+    loop.add_reader(left, print)
+    loop.add_writer(left, print)
+    key = loop._selector.get_key(left.fileno())
+    key.data[0].cancel()
+    left.close()
+    right.send(b"x")
+    loop.call_later(0.05, loop.stop)
+    loop.run_forever()
+    assert key.fd not in loop._selector.get_map()
+    os.close(duplicate)
+    right.close()
+
+
 def test_a_number_that_becomes_another_files_by_dup2_is_watched(made: Any) -> None:
     left, right = socket.socketpair()
     other, peer = socket.socketpair()

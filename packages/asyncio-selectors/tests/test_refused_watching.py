@@ -292,6 +292,25 @@ def test_what_cannot_be_taken_back_is_taken_back_later(
     assert loop.remove_reader(left)
 
 
+def test_a_selector_that_changes_nothing_any_more_keeps_no_connection_from_closing(
+    loop: SelectorEventLoop, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    async def main() -> None:
+        protocol, _ = await connect()
+        fill(protocol.transport.get_extra_info("socket")._sock)
+        protocol.transport.write(b"abc")
+        with monkeypatch.context() as patch:
+            patch.setattr(loop._selector, "modify", refuse)
+            protocol.transport.abort()
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+    assert watched(loop) == []
+
+
 def test_an_accept_loop_at_its_end_of_rest(
     loop: SelectorEventLoop, recorder: Any, refusing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

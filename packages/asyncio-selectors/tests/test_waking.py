@@ -113,6 +113,17 @@ def test_where_nothing_can_be_written_the_loop_takes_a_new_pair(
     assert made.reported == []
 
 
+def test_a_loop_over_a_selector_of_others_is_woken_too() -> None:
+    import selectors
+
+    made = SelectorEventLoop(selectors.DefaultSelector())
+    made._csock = Refusing(made._csock, errno.EPERM, float("inf"), "fileno")
+    woken(made)
+    made._csock.shutdown(socket.SHUT_WR)
+    woken(made)
+    made.close()
+
+
 def test_a_loop_that_cannot_be_woken_looks_by_itself_until_it_can(
     made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -326,12 +326,16 @@ class Poller(BaseSelector):
         """Forget half of a registration whose handle was cancelled from outside."""
         key = self._keys[fd]
         reader, writer = key.data
-        if key.events == event:
-            self.unregister(fd)
-        elif event == EVENT_READ:
-            self.modify(fd, EVENT_WRITE, (None, writer))
-        else:
-            self.modify(fd, EVENT_READ, (reader, None))
+        try:
+            if key.events == event:
+                self.unregister(fd)
+            elif event == EVENT_READ:
+                self.modify(fd, EVENT_WRITE, (None, writer))
+            else:
+                self.modify(fd, EVENT_READ, (reader, None))
+        except OSError:
+            # The file is gone, and what is left of the registration with it.
+            pass
 
     def close(self) -> None:
         """Forget everything; the watched files stay open."""

@@ -235,6 +235,11 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
                 selector.modify(fd, events, data)
         except OSError as exc:
             if exc.errno not in GONE:
+                if events != key.events and not events & ~key.events:
+                    # Less is wanted, and its handle is cancelled: seen again, it is dropped.
+                    if all(handle is None or handle._cancelled for handle in data):
+                        selector.unregister(fd)
+                    return True
                 raise
         except ValueError:
             # Its object is closed.
