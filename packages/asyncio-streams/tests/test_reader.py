@@ -335,6 +335,83 @@ def test_an_exception_ends_the_read_that_waits_and_all_later_ones(run, turns):
     run(main)
 
 
+def lost_with(data, exc, *, eof=False):
+    """A reader that has received `data` when its connection ends with `exc`."""
+    reader = asyncio_streams.StreamReader()
+    protocol = asyncio_streams.StreamReaderProtocol(reader)
+    protocol.data_received(data)
+    if eof:
+        protocol.eof_received()
+    protocol.connection_lost(exc)
+    return reader
+
+
+def test_what_was_received_before_a_reset_is_read_first(run):
+    reset = ConnectionResetError("reset")
+
+    async def main():
+        reader = lost_with(b"one\ntwo\nthree|four--last words", reset)
+        assert reader.exception() is reset
+        assert await reader.readline() == b"one\n"
+        async for line in reader:
+            assert line == b"two\n"
+            break
+        assert await reader.readuntil(b"|") == b"three|"
+        assert await reader.readexactly(6) == b"four--"
+        # What cannot be had any more is not taken for complete, and nothing is lost by asking.
+        for method, arguments in [
+            (reader.readline, ()),
+            (reader.readuntil, (b"|",)),
+            (reader.readexactly, (100,)),
+            (reader.read, ()),
+            (reader.__anext__, ()),
+        ]:
+            with pytest.raises(ConnectionResetError) as caught:
+                await method(*arguments)
+            assert caught.value is reset
+        assert await reader.read(4) == b"last"
+        assert await reader.read(100) == b" words"
+        for method, arguments in [
+            (reader.read, (1,)),
+            (reader.read, ()),
+            (reader.readline, ()),
+            (reader.readuntil, ()),
+            (reader.readexactly, (1,)),
+            (reader.__anext__, ()),
+        ]:
+            with pytest.raises(ConnectionResetError):
+                await method(*arguments)
+
+    run(main)
+
+
+def test_what_came_to_its_end_before_the_reset_is_complete(run):
+    async def main():
+        reader = lost_with(b"all of it", ConnectionResetError("reset"), eof=True)
+        assert await reader.read() == b"all of it"
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        reader = lost_with(b"a line without end", ConnectionResetError("reset"), eof=True)
+        assert await reader.readline() == b"a line without end"
+
+    run(main)
+
+
+def test_a_read_that_waits_when_the_reset_comes_leaves_what_there_is(run, turns):
+    async def main():
+        reader = asyncio_streams.StreamReader()
+        protocol = asyncio_streams.StreamReaderProtocol(reader)
+        protocol.data_received(b"half")
+        waiting = asyncio_core.create_task(reader.readline())
+        await turns(2)
+        protocol.connection_lost(ConnectionResetError("reset"))
+        with pytest.raises(ConnectionResetError):
+            await waiting
+        assert await reader.read(10) == b"half"
+
+    run(main)
+
+
 def test_an_exception_between_the_waking_and_the_running_of_a_task_is_not_missed(run, turns):
     async def main():
         reader = reader_with()

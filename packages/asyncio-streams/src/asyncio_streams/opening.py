@@ -23,8 +23,11 @@ async def _connect(
 ) -> tuple[StreamReader, StreamWriter]:
     """Let the loop's `method` make a connection to `where` with the streams' protocol."""
     loop = get_running_loop()
+    suppress = kwds.pop("suppress_ragged_eofs", True)
     reader = StreamReader(limit, loop)
     protocol = StreamReaderProtocol(reader, loop=loop)
+    if not suppress:
+        protocol.suppress_ragged_eofs = False
     transport, _ = await getattr(loop, method)(lambda: protocol, *where, **kwds)
     return reader, StreamWriter(transport, protocol, reader, loop)
 
@@ -34,10 +37,14 @@ async def _serve(
 ) -> Server:
     """Let the loop's `method` make a server at `where` with the streams' protocol."""
     loop = get_running_loop()
+    suppress = kwds.pop("suppress_ragged_eofs", True)
     StreamReader(limit, loop)  # a limit that no reader can have shows before anything is opened
 
     def new_connection() -> StreamReaderProtocol:
-        return StreamReaderProtocol(StreamReader(limit, loop), connected, loop)
+        protocol = StreamReaderProtocol(StreamReader(limit, loop), connected, loop)
+        if not suppress:
+            protocol.suppress_ragged_eofs = False
+        return protocol
 
     server: Server = await getattr(loop, method)(new_connection, *where, **kwds)
     return server
@@ -52,8 +59,9 @@ async def open_connection(
 ) -> tuple[StreamReader, StreamWriter]:
     """Connect to `host` and `port` over TCP; return a StreamReader and a StreamWriter.
 
-    `limit` is the reader's, in bytes. All other arguments go to `loop.create_connection()`, and
-    what it raises is raised. Added in Python 3.4.
+    `limit` is the reader's, in bytes. With `suppress_ragged_eofs=False` a TLS connection that ends
+    without close_notify, as if cut off, raises ssl.SSLEOFError. All other arguments go to
+    `loop.create_connection()`, and what it raises is raised. Added in Python 3.4.
     """
     return await _connect("create_connection", limit, host, port, **kwds)
 
@@ -69,7 +77,8 @@ async def start_server(
     """Listen on `host` and `port` over TCP; return the Server, as `loop.create_server()` does.
 
     For each connection `client_connected_cb` is called with its StreamReader and StreamWriter. A
-    coroutine function is run in a task of its own. `limit` is the readers', in bytes. All other
+    coroutine function is run in a task of its own. `limit` is the readers', in bytes;
+    `suppress_ragged_eofs` is as for `open_connection()`. All other
     arguments go to `loop.create_server()`, and what it raises is raised. Added in Python 3.4.
     """
     return await _serve("create_server", limit, client_connected_cb, host, port, **kwds)

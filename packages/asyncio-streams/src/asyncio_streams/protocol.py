@@ -33,9 +33,13 @@ class StreamReaderProtocol(FlowControlMixin):
     function is called with the reader and a StreamWriter, and if it is a coroutine function a task
     runs it. An exception of either goes to the loop's exception handler; then, and when the task is
     cancelled, the connection is closed. `loop` is the event loop, by default the current one.
-    Added in Python 3.4.
+
+    A TLS connection that ends without the peer's close_notify may have been cut off by anybody.
+    Where `suppress_ragged_eofs` is false it ends with ssl.SSLEOFError, and not like one that ended
+    in good order. Added in Python 3.4.
     """
 
+    suppress_ragged_eofs = True
     _source_traceback: StackSummary | None = None
     _stream_reader: StreamReader | None = None
 
@@ -107,6 +111,8 @@ class StreamReaderProtocol(FlowControlMixin):
                 reader.feed_eof()
             else:
                 reader.set_exception(exc)
+                if hasattr(reader, "_data_first"):
+                    reader._data_first = True
         for waiter in self._close_waiters or ():
             if not waiter.done():
                 _settle(waiter, exc)

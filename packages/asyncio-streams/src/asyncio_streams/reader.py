@@ -53,6 +53,8 @@ class StreamReader:
         self._buffer = bytearray()
         self._eof = False
         self._exception: BaseException | None = None
+        # The exception is the connection's end, and stands behind what was received before it.
+        self._data_first = False
         self._transport: Any = None
         self._paused = False
         # At most one task waits, for the buffer to hold _wanted bytes or the stream to end.
@@ -86,7 +88,11 @@ class StreamReader:
         return self._exception
 
     def set_exception(self, exc: BaseException) -> None:
-        """End the stream with `exc`: it is raised by the read that waits and all later ones."""
+        """End the stream with `exc`: it is raised by the read that waits and all later ones.
+
+        When it is the connection that ended, later reads first give what was received, as far as
+        they can be satisfied with it.
+        """
         self._exception = exc
         waiter = self._waiter
         if waiter is not None:
@@ -140,7 +146,9 @@ class StreamReader:
         """Read up to `n` bytes, or with a negative `n` everything up to the end of the stream.
 
         Waits only while there is nothing at all. Empty bytes mean that the stream has ended (or
-        that `n` is 0). Raises the exception that ended the stream, if one did.
+        that `n` is 0). Raises the exception that ended the stream, if one did: with a positive
+        `n` when all that was received before it has been read, with a negative one at once, as
+        nobody knows what is missing.
         """
         self._raise_if_failed()
         if n < 0:
@@ -174,7 +182,7 @@ class StreamReader:
         line longer than the limit; the line is then dropped from the buffer, or as much of it as
         has come.
         """
-        if self._exception is None:
+        if self._exception is None or self._data_first:
             length = self._buffer.find(b"\n")
             if 0 <= length <= self._limit:
                 return self._take(length + 1)
@@ -236,7 +244,8 @@ class StreamReader:
     async def _wait_for_data(self, func_name: str, wanted: int = 1) -> None:
         """Wait until the buffer holds `wanted` bytes, grew if it holds them already, or ends."""
         # It may have failed after this task was woken and before it ran.
-        self._raise_if_failed()
+        if self._exception is not None:
+            raise self._exception
         # Two readers would each get pieces of the stream that make sense to neither.
         if self._waiter is not None:
             raise RuntimeError(
@@ -254,8 +263,9 @@ class StreamReader:
                 self._waiter = None
 
     def _raise_if_failed(self) -> None:
-        if self._exception is not None:
-            raise self._exception
+        exc = self._exception
+        if exc is not None and not (self._data_first and self._buffer):
+            raise exc
 
     def _take(self, n: int = -1) -> bytes:
         """Remove and return the first `n` bytes, or all of them if `n` is negative."""

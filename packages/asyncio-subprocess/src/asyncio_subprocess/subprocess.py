@@ -101,6 +101,7 @@ class SubprocessStreamProtocol(FlowControlMixin, protocols.SubprocessProtocol):
                 reader.feed_eof()
             else:
                 reader.set_exception(exc)
+                reader._data_first = True
         self._open_pipes.discard(fd)
         self._maybe_close_transport()
 
