@@ -326,7 +326,7 @@ class ConnectingPart(ResolvingPart):
         Added in Python 3.7; *ssl_shutdown_timeout* in 3.11.
         """
         refuse_null(server_hostname, "server_hostname")
-        from asyncio_core.tls_upgrade import upgrade
+        from asyncio_core.tls_upgrade import layer_is_over, upgrade
 
         # What the upgrade takes over is closed with it, whatever ends the handshake.
         handshaken = self.create_future()
@@ -347,7 +347,7 @@ class ConnectingPart(ResolvingPart):
         except BaseException:
             transport.abort()
             raise
-        return None if encrypted._ssl_protocol._is_over() else encrypted
+        return None if layer_is_over(encrypted) else encrypted
 
 
 def _bind_to_one_of(

@@ -19,6 +19,10 @@ SSL_HANDSHAKE_TIMEOUT = 60.0
 # Seconds; the time nginx lingers for a peer's close_notify.
 SSL_SHUTDOWN_TIMEOUT = 30.0
 
+# Bytes of a peer that goes on sending after close() of a TLS connection that are thrown away before
+# nothing more is received and the connection ends with an error.
+SSL_SHUTDOWN_MOST_DISCARDED = 1024 * 1024
+
 # Bytes read at once where a file is sent without the system's help.
 SENDFILE_FALLBACK_READBUFFER_SIZE = 256 * 1024
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# Of macOS, bytes in the buffer for sending; the socket module has no name for it.
+_SO_NWRITE = 0x1024
+
+
 def _set_nodelay(sock: socket.socket) -> None:
     """Send small writes at once (``TCP_NODELAY``), where *sock* is a TCP socket.
 
@@ -39,6 +43,30 @@ def _set_reuseport(sock: socket.socket) -> None:
         raise ValueError(
             "reuse_port is defined on this platform, but refused by its kernel"
         ) from exc
+
+
+def unacknowledged(sock: Any) -> int:
+    """Count the bytes that the peer's system has still to take of what was sent over TCP.
+
+    They would be lost if *sock* were closed with something unread. 0 for other sockets, and where
+    the system does not tell: that is, anywhere but on Linux and macOS.
+    """
+    if getattr(sock, "family", None) not in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
+        return 0
+    try:
+        if sys.platform == "linux":
+            import fcntl
+            import struct
+            import termios
+
+            counted = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+            return int(struct.unpack("i", counted)[0])
+        if sys.platform == "darwin":
+            return int(sock.getsockopt(socket.SOL_SOCKET, _SO_NWRITE))
+    except (OSError, ValueError):
+        # Closed, or reset meanwhile: nothing will be taken any more.
+        pass
+    return 0
 
 
 def _check_ssl_socket(sock: object) -> None:

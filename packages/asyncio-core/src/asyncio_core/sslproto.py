@@ -16,6 +16,7 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
 from asyncio_core.moments import check_moment
+from asyncio_core.socket_options import unacknowledged
 from asyncio_core.tls_flow import TLSFlow
 from asyncio_core.tls_state import SSLProtocolState, TLSMachine
 from asyncio_core.tls_transport import _SSLProtocolTransport
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 _WRAPPED = SSLProtocolState.WRAPPED
 _CLOSING = (SSLProtocolState.FLUSHING, SSLProtocolState.SHUTDOWN)
+
+# Seconds between looks at how much a peer that sends without end has taken.
+_FLOOD_PAUSE = 0.05
 
 
 class AppProtocolState(enum.Enum):
@@ -88,6 +92,8 @@ class SSLProtocol(TLSFlow):
         "_timer",
         "_handshake_began",
         "_facts",
+        "_cut_off_by",
+        "_held_loss",
         "__weakref__",
     )
 
@@ -125,6 +131,10 @@ class SSLProtocol(TLSFlow):
         super().__init__(loop, machine, app_protocol)
         # Facts about the connection that somebody has asked for, and that outlive it.
         self._facts: dict[str, Any] = {}
+        # What connection_lost() tells a protocol that wants to know of a missing close_notify.
+        self._cut_off_by: BaseException | None = None
+        # The end of the connection below, while the application has still to read what came before.
+        self._held_loss: BaseException | None = None
 
         self._context = contextvars.copy_context()
         self._waiter = waiter
@@ -171,7 +181,8 @@ class SSLProtocol(TLSFlow):
         """Facts about TLS from here, all others from the transport below."""
         ask = _FACTS.get(name)
         if ask is not None:
-            if self._machine is not None and name not in self._facts:
+            if self._machine is not None:
+                # Asked for again each time: a client may show its certificate late.
                 if name in _REFERENCES:
                     # Not kept: a closed connection holds no context and no SSL object.
                     return ask(self)
@@ -223,9 +234,40 @@ class SSLProtocol(TLSFlow):
                 if fact is not None:
                     self._facts[name] = fact
         self._room = None
+        if exc is None:
+            exc = self._cut_off_by
         app_transport = self._app_transport
         if app_transport is None:
             return
+        if exc is not None and not app_transport._closed and self._hold_loss(exc):
+            return
+        self._tell_loss(exc)
+
+    def _hold_loss(self, exc: BaseException) -> bool:
+        """Put the end off where reading is paused before it; tell whether that is so."""
+        machine = self._machine
+        if machine is None or machine.state is not _WRAPPED:
+            return False
+        if not (self._app_reading_paused and machine.readable()):
+            return False
+        self._held_loss = exc
+        machine.receive_eof()
+        machine.drop_queue()
+        # Who waits to write more has nothing to wait for.
+        self._pause_taken_over = False
+        self._app_transport._maybe_resume_protocol()
+        return True
+
+    def _end_hold(self) -> bool:
+        """Tell of an end that was put off, if one was."""
+        exc, self._held_loss = self._held_loss, None
+        if exc is None:
+            return False
+        self._tell_loss(exc)
+        return True
+
+    def _tell_loss(self, exc: BaseException | None) -> None:
+        app_transport = self._app_transport
         app_transport._closed = True
         if self._machine is not None:
             self._machine.end()
@@ -351,7 +393,19 @@ class SSLProtocol(TLSFlow):
 
     def _peer_has_finished(self) -> None:
         """Tell the application that the peer's data is over; what it has to say still goes out."""
-        if self._app_state is AppProtocolState.STATE_CON_MADE:
+        if self._end_hold():
+            return
+        machine = self._machine
+        if (
+            machine is not None
+            and machine.cut_off
+            and not getattr(self._app_protocol, "suppress_ragged_eofs", True)
+        ):
+            # No end in good order: connection_lost() tells it, when what was written is sent.
+            self._cut_off_by = ssl.SSLEOFError(
+                ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol"
+            )
+        elif self._app_state is AppProtocolState.STATE_CON_MADE:
             self._app_state = AppProtocolState.STATE_EOF
             try:
                 keep_open = self._app_protocol.eof_received()
@@ -372,7 +426,7 @@ class SSLProtocol(TLSFlow):
     def _start_shutdown(self) -> None:
         """Close in good order, at this side's wish or as an answer to the peer's."""
         machine = self._machine
-        if machine is None or self._transport is None:
+        if self._end_hold() or machine is None or self._transport is None:
             return
         if machine.state is not _WRAPPED:
             if machine.state not in _CLOSING:
@@ -400,6 +454,8 @@ class SSLProtocol(TLSFlow):
         assert machine is not None
         try:
             machine.discard()
+            if self._is_flooded():
+                self._transport.pause_reading()
             self._flush()
             if machine.unsent or machine.state not in _CLOSING:
                 return
@@ -410,13 +466,35 @@ class SSLProtocol(TLSFlow):
                 log.logger.debug("%r: error while closing", self, exc_info=exc)
             done = True
         self._send()
-        if done and self._transport is not None:
+        if self._transport is None:
+            return
+        if done:
             self._transport.close()
+        elif self._is_flooded():
+            self._end_flood()
+
+    def _end_flood(self) -> None:
+        """End the connection to a peer that does not stop sending, once it has all from here.
+
+        The system throws away what is on its way where a socket is closed with something unread.
+        """
+        below = self._transport
+        if below is None or self._machine is None:
+            return
+        if below.get_write_buffer_size() or unacknowledged(below.get_extra_info("socket")):
+            self._loop.call_later(_FLOOD_PAUSE, self._end_flood, context=self._context)
+            return
+        self._force_close_below(
+            ConnectionAbortedError(
+                f"the peer sent more than {constants.SSL_SHUTDOWN_MOST_DISCARDED} bytes after "
+                "close() of the TLS connection"
+            )
+        )
 
     def _abort(self, exc: BaseException | None) -> None:
         if self._transport is not None:
             self._force_close_below(exc)
-        elif self._machine is not None:
+        elif not self._end_hold() and self._machine is not None:
             self._machine.end()
 
     def _force_close_below(self, exc: BaseException | None) -> None:
@@ -438,6 +516,8 @@ class SSLProtocol(TLSFlow):
         below = self._transport
         if below is not None:
             self._force_close_below(exc)
+        else:
+            self._end_hold()
         if isinstance(exc, CancelledError):
             return
         if isinstance(exc, OSError):

@@ -71,6 +71,7 @@ class TLSFlow(BufferedProtocol):
         "_pause_taken_over",
         "_room",
         "_lost_writes",
+        "_discarded",
     )
 
     _loop: Any
@@ -96,6 +97,8 @@ class TLSFlow(BufferedProtocol):
         # Memory that is lent to the transport below at present.
         self._room: memoryview | None = None
         self._lost_writes = 0
+        # Encrypted bytes that were received after close().
+        self._discarded = 0
 
     if TYPE_CHECKING:
         # The other half.
@@ -103,6 +106,7 @@ class TLSFlow(BufferedProtocol):
         def _advance(self) -> None: ...
         def _peer_has_finished(self) -> None: ...
         def _continue_closing(self) -> None: ...
+        def _end_hold(self) -> bool: ...
         def _fatal_error(self, exc: BaseException | None, message: str = ...) -> None: ...
 
     def _set_app_protocol(self, app_protocol: BaseProtocol) -> None:
@@ -128,6 +132,8 @@ class TLSFlow(BufferedProtocol):
             return
         self._machine.receive(room[:nbytes])
         self._give_room_back()
+        if self._machine.state in _CLOSING:
+            self._discarded += nbytes
         self._advance()
 
     def _give_room_back(self) -> None:
@@ -196,7 +202,7 @@ class TLSFlow(BufferedProtocol):
     def _control_reading(self) -> None:
         """Let the transport below read as long as what it read finds takers."""
         machine = self._machine
-        if machine is None or self._transport is None:
+        if machine is None or self._transport is None or self._is_flooded():
             return
         held = machine.incoming.pending
         if self._ssl_reading_paused:
@@ -206,6 +212,10 @@ class TLSFlow(BufferedProtocol):
         elif held >= self._read_high and machine.state not in _CLOSING:
             self._ssl_reading_paused = True
             self._transport.pause_reading()
+
+    def _is_flooded(self) -> bool:
+        """Tell whether the peer has sent more than can be thrown away after close()."""
+        return self._discarded > constants.SSL_SHUTDOWN_MOST_DISCARDED
 
     def _set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         kib = constants.FLOW_CONTROL_HIGH_WATER_SSL_READ
@@ -248,8 +258,18 @@ class TLSFlow(BufferedProtocol):
     def _write_app_data(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt and send *data*, whose length is that in bytes, or keep it for later."""
         machine = self._machine
-        if machine is None or self._app_transport.is_closing():
-            if self._lost_writes >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+        if machine is None or self._transport is None or self._app_transport.is_closing():
+            # Who reads nothing and goes on writing is to learn what happened.
+            self._end_hold()
+            if machine is not None and machine.peer_finished and not self._lost_writes:
+                # Usual for whoever writes when the peer has said that it is done; but the program
+                # does not see it from what write() returns.
+                log.logger.warning(
+                    "%r: the peer has closed the TLS connection, %d bytes are not sent",
+                    self._app_transport,
+                    len(data),
+                )
+            elif self._lost_writes >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
                 log.logger.warning("SSL connection is closed")
             self._lost_writes += 1
             return
@@ -286,7 +306,7 @@ class TLSFlow(BufferedProtocol):
     def _flush(self) -> None:
         """Send what is queued, as far as the transport below takes it."""
         machine = self._machine
-        if machine is None or machine.state is _UNWRAPPED:
+        if machine is None or machine.state is _UNWRAPPED or self._transport is None:
             return
         if machine.unsent and self._is_below_closing():
             # Cut off; connection_lost() is on its way.

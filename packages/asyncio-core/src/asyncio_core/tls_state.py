@@ -66,6 +66,7 @@ class TLSMachine:
         "outgoing",
         "sslobj",
         "peer_finished",
+        "cut_off",
         "_eof",
         "_queue",
         "_failure",
@@ -82,6 +83,8 @@ class TLSMachine:
         )
         # All that the peer had to say has been read, with a close_notify at the end or without.
         self.peer_finished = False
+        # It was without, so what was received may be the half of it.
+        self.cut_off = False
         # The connection below has ended; nothing more will be received.
         self._eof = False
         self._queue = bytearray()
@@ -155,7 +158,7 @@ class TLSMachine:
                 count = read(size - total, room[total:] if total else room)
             except SSLAgainErrors:
                 # A record that EOF cut off will never be complete.
-                self.peer_finished = self._eof
+                self.peer_finished = self.cut_off = self._eof
                 break
             except ssl.SSLZeroReturnError:
                 count = 0
@@ -205,6 +208,10 @@ class TLSMachine:
             taken = self.write(piece)
         del self._queue[:taken]
         return taken
+
+    def drop_queue(self) -> None:
+        """Forget what has not been encrypted: nobody can take it any more."""
+        self._queue.clear()
 
     # The end.
 

@@ -55,3 +55,8 @@ def upgrade(
     loop.call_soon(transport.resume_reading)
     encrypted: Transport = layer._app_transport
     return encrypted
+
+
+def layer_is_over(encrypted: Any) -> bool:
+    """Tell whether the connection below what :func:`upgrade` gave has ended meanwhile."""
+    return encrypted._ssl_protocol._is_over()  # type: ignore[no-any-return]
