@@ -326,7 +326,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             log.logger.info("%r ended with return code %r", self, returncode)
         if self._proc.returncode is None:
             self._proc.returncode = returncode  # or Popen takes it for running
-        else:
+        elif returncode == UNKNOWN_STATUS:
             # Its poll(), called by close() or by somebody else, was quicker than a watcher.
             returncode = self._proc.returncode
         self._returncode = returncode
