@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import ssl
+from decimal import Decimal
 
 import pytest
 
@@ -233,3 +234,16 @@ def test_calls_that_need_sockets_say_what_to_install(run, stream):
                 await call
 
     run(main())
+
+
+@pytest.mark.parametrize("value", [float("nan"), Decimal("NaN")], ids=repr)
+@pytest.mark.parametrize("name", ["ssl_handshake_timeout", "ssl_shutdown_timeout"])
+def test_a_time_limit_that_is_nan_is_refused(refused, stream, name, value):
+    options = {"ssl": CONTEXT, name: value}
+    message = f"{name} must not be NaN, got {value!r}".replace("(", r"\(").replace(")", r"\)")
+    refused(ValueError, message, "create_connection", Protocol, "host", 1, **options)
+    refused(ValueError, message, "create_server", Protocol, "host", 1, **options)
+    refused(ValueError, message, "connect_accepted_socket", Protocol, stream, **options)
+    if name == "ssl_handshake_timeout":
+        delay = {"happy_eyeballs_delay": value}
+        refused(ValueError, "happy_eyeballs_delay", "create_connection", Protocol, "h", 1, **delay)

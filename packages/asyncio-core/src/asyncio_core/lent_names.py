@@ -24,10 +24,16 @@ def lend_names(module: str, *names: str, known: Callable[[], Iterable[str]] | No
     """
     space = vars(sys.modules[module])
     before: Callable[[str], Any] | None = space.get("__getattr__")
-    homes = {name.partition("=")[0]: name.rpartition("=")[2] for name in names}
+    homes: dict[str, str] = {}
+
+    def fill() -> dict[str, str]:
+        # Not before somebody asks.
+        if not homes:
+            homes.update((name.partition("=")[0], name.rpartition("=")[2]) for name in names)
+        return homes
 
     def find(name: str) -> Any:
-        if name not in homes:
+        if name not in fill():
             if before is not None:
                 return before(name)
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
@@ -35,7 +41,7 @@ def lend_names(module: str, *names: str, known: Callable[[], Iterable[str]] | No
         return value
 
     space["__getattr__"] = find
-    space["__dir__"] = lambda: sorted({*space, *homes, *(known() if known is not None else ())})
+    space["__dir__"] = lambda: sorted({*space, *fill(), *(known() if known is not None else ())})
 
 
 def _load(home: str, wanted: str) -> Any:
