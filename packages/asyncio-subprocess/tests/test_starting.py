@@ -15,6 +15,18 @@ from asyncio_subprocess import PIPE, create_subprocess_exec
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 
+if sys.platform == "linux":
+    import ctypes
+
+    set_option = ctypes.CDLL(None).prctl
+    # PR_GET_PDEATHSIG. Here, as ctypes opens a descriptor for good with the first call.
+    set_option(2, ctypes.byref(ctypes.c_int()))
+
+
+def die_with_parent():
+    """Ask for a signal at the end of the parent, as programs such as bwrap do: PR_SET_PDEATHSIG."""
+    set_option(1, signal.SIGKILL)
+
 
 async def answers(child):
     """Send a child that echoes some bytes; return what comes back, and its return code."""
@@ -43,14 +55,10 @@ def test_children_are_started_by_the_loops_thread(run, cat, monkeypatch):
 @LINUX
 def test_a_child_that_dies_with_its_parent_lives_as_long_as_the_loops_thread(run, cat):
     """The kernel means the thread that started the child: one that ends would take it along."""
-    import ctypes
-
-    set_option = ctypes.CDLL(None).prctl
-    die_with_parent = (1, signal.SIGKILL)
 
     async def main():
         child = await create_subprocess_exec(
-            *cat, stdin=PIPE, stdout=PIPE, preexec_fn=lambda: set_option(*die_with_parent)
+            *cat, stdin=PIPE, stdout=PIPE, preexec_fn=die_with_parent
         )
         # Long enough for any thread to end: a second one comes and goes.
         other = await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
