@@ -13,7 +13,7 @@ from asyncio_core import executors
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.parking_loop import ParkingEventLoop
 from asyncio_core.running_loop import get_running_loop
-from asyncio_core.tasks import create_task, gather, sleep, wait_for
+from asyncio_core.tasks import create_task, gather, sleep, wait, wait_for
 from asyncio_core.timeouts import timeout
 
 
@@ -188,6 +188,28 @@ def test_a_larger_default_executor_lets_more_names_be_resolved_at_once(run_in_re
 
     with concurrent.futures.ThreadPoolExecutor(count) as pool:
         run_in_real_time(main(pool))
+
+
+def test_names_that_nobody_waits_for_any_more_starve_no_others(run_in_real_time, resolver):
+    count = executors._LOOKUP_THREADS
+
+    async def main():
+        loop = get_running_loop()
+        dead = [create_task(loop.getaddrinfo(f"dead{n}.test", 1)) for n in range(count)]
+        await resolver.wait_until_asked(count)
+        waiting = create_task(loop.getaddrinfo("waiting.test", 1))
+        await sleep(0)
+        for lookup in dead:
+            lookup.cancel()
+        await wait(dead)
+        alive = create_task(loop.getaddrinfo("alive.test", 1))
+        # The threads that come now take what has waited for longer first.
+        another = create_task(loop.getaddrinfo("another.test", 1))
+        await wait_for(resolver.wait_until_asked(count + 2), 30)
+        resolver.answer.set()
+        await gather(waiting, alive, another)
+
+    run_in_real_time(main())
 
 
 def names_threads():

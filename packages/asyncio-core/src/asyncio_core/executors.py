@@ -93,8 +93,8 @@ class _LookupThreads:
         # Reentrant, since the collector may close a forgotten loop in a thread that holds it.
         self._lock = RLock()
         self._threads: set[Thread] = set()
-        # Those of them that wait for the resolver.
-        self._asking: set[Thread] = set()
+        # Those of them that wait for the resolver, and what for.
+        self._asking: dict[Thread, _Lookup] = {}
         # Threads less look-ups, those at work and those that wait. It changes with what is submitted,
         # not with what a thread has come to take: one that is still on its way is not free.
         self._free = 0
@@ -103,9 +103,15 @@ class _LookupThreads:
     def submit(self, lookup: _Lookup, limit: int) -> None:
         """Have a thread make the look-up, a new one where all are busy and there are less than `limit`.
 
+        Those whose callers have given up do not count, up to three times as many.
+
         Raises RuntimeError where the system gives no thread and there is none.
         """
         with self._lock:
+            if self._free <= 0 and len(self._threads) >= limit:
+                # Threads of callers that have given up are still at a dead server. Others need not be.
+                given_up = sum(asked.future.cancelled() for asked in self._asking.values())
+                limit += min(given_up, 3 * limit)
             if self._free <= 0 and len(self._threads) < limit:
                 from asyncio_core.background import background_thread
 
@@ -144,12 +150,12 @@ class _LookupThreads:
             with self._lock:
                 if self._closed:
                     return
-                self._asking.add(me)
+                self._asking[me] = lookup
             # Cancelled while it waited for a thread. Later it does not matter: a cancelled future has
             # freed whoever awaited it.
             outcome = None if lookup.future.cancelled() else lookup.call()
             with self._lock:
-                self._asking.discard(me)
+                del self._asking[me]
                 self._free += 1
             if outcome is not None:
                 lookup.deliver(*outcome)
@@ -171,7 +177,7 @@ class _LookupThreads:
                 pass
             for _ in self._threads:
                 self._queue.put(None)
-            idle = self._threads - self._asking - {current_thread()}
+            idle = self._threads - self._asking.keys() - {current_thread()}
         if sys.is_finalizing():
             return  # Daemons are stopped where they are.
         for thread in idle:
