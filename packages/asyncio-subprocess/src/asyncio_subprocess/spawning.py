@@ -89,10 +89,7 @@ def _watch(transport: _UnixSubprocessTransport, watcher: Any) -> None:
     # The loop's hook, where derived loops may see it; loops that are not ours have none.
     told = getattr(loop, "_child_watcher_callback", None)
     if watcher is not None:
-        if told is None:
-            watcher.add_child_handler(pid, _told_by_watcher, loop, transport)
-        else:
-            watcher.add_child_handler(pid, told, transport)
+        watcher.add_child_handler(pid, _told_by_watcher, loop, transport)
     elif told is None:
         watch(loop, pid, transport._exited)
     else:
@@ -134,6 +131,11 @@ else:
 
 def _told_by_watcher(pid: int, returncode: int, loop: Any, transport: Any) -> None:
     """A watcher's callback, in whichever thread."""
+    told = getattr(loop, "_child_watcher_callback", None)
+    if told is not None:
+        # What Popen knows is better than what a watcher has found out after it.
+        told(pid, transport._taken(returncode), transport)
+        return
     try:
         loop.call_soon_threadsafe(transport._exited, returncode)
     except RuntimeError:
