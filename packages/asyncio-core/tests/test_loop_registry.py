@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import sysconfig
@@ -100,7 +99,8 @@ def packaged(installed, tmp_path):
         (folder / "__init__.py").write_text(f"__version__ = {version!r}\n")
         for module, source in modules.items():
             (folder / f"{module}.py").write_text(source)
-        importlib.invalidate_caches()
+        # As importlib.invalidate_caches() does, which a finder of another's may fail in.
+        sys.path_importer_cache.pop(str(tmp_path), None)
 
     yield package
     for name in list(sys.modules):

@@ -350,8 +350,9 @@ def test_a_look_while_the_loop_waits_loses_no_timer(loop):
         assert len(loop._scheduled) == 2
         poll(wait)
 
-    loop.call_later(0.001, seen.append, "ran")
-    loop.call_later(0.002, loop.stop)
+    # Further apart than the ticks of the coarsest clock.
+    loop.call_later(1, seen.append, "ran")
+    loop.call_later(2, loop.stop)
     loop._poll = poll_and_look
     loop._run_forever_setup()
     loop._run_once()
