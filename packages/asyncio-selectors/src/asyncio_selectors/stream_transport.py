@@ -11,6 +11,7 @@ never joined: bytes stay what they are, anything the caller could still change i
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from itertools import islice
@@ -92,6 +93,8 @@ class _SelectorSocketTransport(_SelectorTransport):
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
+    # What a write failed with, while the connection is still read to its end.
+    _write_error: BaseException | None = None
 
     def __init__(
         self,
@@ -204,9 +207,16 @@ class _SelectorSocketTransport(_SelectorTransport):
 
     def _read_eof(self) -> None:
         """The peer sends no more; whether this side goes on is up to the protocol."""
+        broken = self._write_error
+        if isinstance(broken, ConnectionResetError):
+            # The write was told of the reset, which now looks like an end in good order.
+            self._force_close(broken)
+            return
         keep_open, failure = failure_of_call(self._protocol.eof_received)
         if failure is not None:
             self._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
+        elif broken is not None:
+            self._force_close(broken)
         elif not keep_open:
             self.close()
         else:
@@ -238,7 +248,7 @@ class _SelectorSocketTransport(_SelectorTransport):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
-                self._fatal_error(exc, _WRITE_FAILED)
+                self._write_failed(exc)
                 return
             if sent == len(data):
                 return
@@ -338,9 +348,40 @@ class _SelectorSocketTransport(_SelectorTransport):
     _write_ready = _write_sendmsg if _HAS_SENDMSG else _write_send
 
     def _write_failed(self, exc: BaseException) -> None:
-        self._loop._remove_writer(self._sock_fd)
+        """End the connection, but not before what the peer has sent, an early answer say, is read.
+
+        Whoever writes has to wait until then: he is paused, and learns it by connection_lost().
+        """
         self._discard_buffer()
-        self._fatal_error(exc, _WRITE_FAILED)
+        if self._write_error is not None:
+            if self._paused:
+                # Who reads nothing and goes on writing is to learn what happened.
+                self._fatal_error(self._write_error, _WRITE_FAILED)
+            return
+        self._loop._remove_writer(self._sock_fd)
+        if not self._is_read_to_the_end(exc):
+            self._fatal_error(exc, _WRITE_FAILED)
+            return
+        self._write_error = exc
+        if self._paused:
+            # Reading may be for the one to resume who waits here.
+            self._maybe_resume_protocol()
+        elif not self._protocol_paused:
+            self._protocol_paused = True
+            self._tell_protocol("pause_writing")
+
+    def _is_read_to_the_end(self, exc: BaseException) -> bool:
+        """Tell whether more can be received, and is wanted, on a connection that takes no more."""
+        if not isinstance(exc, ConnectionError) and getattr(exc, "errno", None) != errno.ENOTCONN:
+            return False
+        if self._closing or self._peer_finished or self._empty_waiter is not None:
+            return False
+        if not self._paused:
+            return True
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _after_sending(self) -> None:
         # May write more, close or abort: everything is looked at again afterwards.
@@ -367,7 +408,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         if self._closing or self._eof:
             return
         self._eof = True
-        if not self._chunks:
+        if not self._chunks and self._write_error is None:
             self._shut_down_writing()
 
     def _shut_down_writing(self) -> None:
@@ -375,11 +416,14 @@ class _SelectorSocketTransport(_SelectorTransport):
             self._sock.shutdown(socket.SHUT_WR)
         except OSError as exc:
             # Reset by the peer meanwhile.
-            self._fatal_error(exc, _WRITE_FAILED)
+            self._write_failed(exc)
 
     def close(self) -> None:
         self._stop_sending_file()
-        super().close()
+        if self._write_error is None:
+            super().close()
+        else:
+            self._force_close(self._write_error)
 
     def _force_close(self, exc: BaseException | None) -> None:
         self._stop_sending_file()

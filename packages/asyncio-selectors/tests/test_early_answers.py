@@ -1,0 +1,218 @@
+"""A peer that answers and goes away while it is still written to: its answer is not lost."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asyncio_selectors import SelectorEventLoop
+
+CERTIFICATES = Path(__file__).parent / "certificates"
+MUCH = 8 * 1024 * 1024
+ANSWER = b"HTTP/1.1 413 Too Large\r\n\r\n"
+LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows throws away what was received before a reset"
+)
+
+
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        left = socket.create_connection(listening.getsockname())
+        right = listening.accept()[0]
+        # The answer is not to wait for an acknowledgement, and be dropped by the reset.
+        right.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return left, right
+
+
+PAIRS = {"TCP": tcp_pair, "local": socket.socketpair}
+
+
+@pytest.fixture(params=sorted(PAIRS))
+def sockets(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket.socket]]:
+    left, right = PAIRS[request.param]()
+    right.settimeout(20)
+    yield left, right
+    left.close()
+    right.close()
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+    sock.close()
+
+
+@pytest.mark.parametrize("how", ["a small write", "a large write", "several pieces", "buffered"])
+def test_an_answer_is_received_though_a_write_fails(
+    loop: SelectorEventLoop, recorder: Any, sockets: Any, how: str
+) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        if how == "buffered":
+            transport.write(b"x" * MUCH)
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        # Nothing has been read so far: the write meets the reset first.
+        if how == "a small write":
+            transport.write(b"x")
+        elif how == "a large write":
+            transport.write(b"x" * MUCH)
+        elif how == "several pieces":
+            transport.writelines([b"x", b"y" * 1000, b"z"])
+        exc = await protocol.lost
+        assert isinstance(exc, ConnectionError)
+        assert protocol.data == ANSWER
+        # Writers wait for the end.
+        assert protocol.pauses == ["pause"]
+
+    loop.run_until_complete(main())
+
+
+def test_writing_on_changes_nothing(loop: SelectorEventLoop, recorder: Any, sockets: Any) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        for _ in range(10):
+            transport.write(b"x" * 1000)
+        transport.write_eof()
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
+
+
+def test_close_gives_the_error(loop: SelectorEventLoop, recorder: Any, sockets: Any) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        transport.write(b"x")
+        transport.close()
+        assert isinstance(await protocol.lost, ConnectionError)
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("then", ["resume", "write"])
+def test_an_answer_waits_for_reading_to_be_resumed(
+    loop: SelectorEventLoop, recorder: Any, sockets: Any, then: str
+) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        transport.pause_reading()
+        transport.write(b"x" * MUCH)
+        assert protocol.pauses == ["pause"]
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        await protocol.until(lambda: protocol.pauses == ["pause", "resume"])
+        assert not protocol.lost.done()
+        if then == "resume":
+            transport.resume_reading()
+        else:
+            # Who never reads is told all the same.
+            transport.write(b"x")
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == (ANSWER if then == "resume" else b"")
+
+    loop.run_until_complete(main())
+
+
+def test_nothing_to_be_received_by_one_who_reads_nothing_is_the_end(
+    loop: SelectorEventLoop, recorder: Any, sockets: Any
+) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        transport.pause_reading()
+        reset(theirs)
+        transport.write(b"x")
+        assert transport.is_closing()
+        assert isinstance(await protocol.lost, ConnectionError)
+
+    loop.run_until_complete(main())
+
+
+def test_a_local_peer_that_only_sends_is_heard_to_its_end(
+    loop: SelectorEventLoop, recorder: Any, connect: Any
+) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        peer.shutdown(socket.SHUT_RD)
+        protocol.transport.write(b"x")
+        peer.send(ANSWER)
+        await protocol.until(lambda: protocol.data == ANSWER)
+        peer.send(b"body")
+        peer.close()
+        assert isinstance(await protocol.lost, BrokenPipeError)
+        assert protocol.data == ANSWER + b"body"
+        # It has said so itself.
+        assert protocol.eof == 1
+
+    loop.run_until_complete(main())
+
+
+def test_a_writing_task_ends_with_the_error_and_the_answer_is_there(
+    loop: SelectorEventLoop, sockets: Any
+) -> None:
+    streams = pytest.importorskip("asyncio_streams")
+    ours, theirs = sockets
+
+    async def main() -> None:
+        reader, writer = await streams.open_connection(sock=ours)
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        with pytest.raises(ConnectionError):
+            while True:
+                writer.write(b"x" * 1000)
+                await writer.drain()
+        assert await reader.readuntil(b"\r\n\r\n") == ANSWER
+        with pytest.raises(ConnectionError):
+            await reader.read(1)
+        writer.close()
+        with pytest.raises(ConnectionError):
+            await writer.wait_closed()
+
+    loop.run_until_complete(main())
+
+
+def test_an_answer_within_tls_is_received_though_a_write_fails(
+    loop: SelectorEventLoop, recorder: Any, in_thread: Callable[..., Any], sockets: Any
+) -> None:
+    ours, theirs = sockets
+    for_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for_server.load_cert_chain(CERTIFICATES / "server.pem")
+    for_client = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+
+    async def main() -> None:
+        shaken = in_thread(lambda: for_server.wrap_socket(theirs, server_side=True))
+        transport, protocol = await loop.create_connection(
+            recorder, sock=ours, ssl=for_client, server_hostname="localhost"
+        )
+        tls = await shaken
+        tls.sendall(ANSWER)
+        reset(socket.socket(fileno=tls.detach()))
+        transport.write(b"x" * MUCH)
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
