@@ -16,7 +16,7 @@ from asyncio_core.base_futures import _CANCELLED, _FINISHED, _PENDING, _future_r
 from asyncio_core.exceptions import CancelledError, InvalidStateError
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
-from asyncio_core.running_loop import _runs_here
+from asyncio_core.running_loop import _get_running_loop, _runs_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -311,16 +311,21 @@ _PyFuture = Future
 # Below DEBUG: the level of log records about what was never asked for.
 STACK_DEBUG = 9
 
-_events: Any = None
+# What somebody put in the place of `asyncio.events.get_event_loop()`; see `faces`. Without that, the short way.
+get_event_loop: Callable[[], AbstractEventLoop] | None = None
 
 
 def _loop_in_charge() -> AbstractEventLoop:
     """Return the running loop, else the one of this thread, as ``get_event_loop()`` finds it."""
-    global _events
-    if _events is None:
-        # Not above: futures stand below what chooses loops.
-        from asyncio_core import events as _events
-    return _events.get_event_loop()  # type: ignore[no-any-return]
+    if get_event_loop is not None:
+        return get_event_loop()
+    running = _get_running_loop()
+    if running is not None:
+        return running
+    # Not above: futures stand below what chooses loops.
+    from asyncio_core import events
+
+    return events.get_event_loop()
 
 
 def _get_loop(fut: Any) -> AbstractEventLoop:

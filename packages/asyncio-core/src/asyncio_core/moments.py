@@ -11,19 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def moment_after(now: float, delay: Any, name: str = "delay") -> Any:
-    """Return the moment `delay` seconds after `now`; raises what `check_moment()` does."""
-    try:
-        moment = now + delay
-    except TypeError:
-        # A decimal does not add to the clock, but its NaN is named as that of others is.
-        check_moment(delay, name)
-        raise
-    if moment != moment:
-        raise ValueError(f"{name} must not be NaN, got {delay!r}")
-    return moment
-
-
 def check_moment(value: Any, name: str = "when") -> float:
     """Return `value` as a float to order it by.
 

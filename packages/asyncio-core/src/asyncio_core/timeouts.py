@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.lent_names import lend_names
-from asyncio_core.moments import check_moment, moment_after
+from asyncio_core.moments import check_moment
 from asyncio_core.running_loop import get_running_loop
 from asyncio_core.task_registry import current_task
 
@@ -187,9 +187,13 @@ def timeout(delay: float | None) -> Timeout:
     """
     if delay is None:
         return Timeout(None)
-    now = get_running_loop().time()
-    plain = delay.__class__ is float or delay.__class__ is int
-    return Timeout(now + delay if plain else moment_after(now, delay))
+    try:
+        when = get_running_loop().time() + delay
+    except TypeError:
+        # A decimal does not add to the clock, but its NaN is named as that of others is.
+        check_moment(delay, "delay")
+        raise
+    return Timeout(when)
 
 
 def timeout_at(when: float | None) -> Timeout:

@@ -21,7 +21,7 @@ from threading import get_ident
 
 from asyncio_core.handles import TimerHandle
 from asyncio_core.loop_part import LoopPart
-from asyncio_core.moments import check_moment, moment_after
+from asyncio_core.moments import check_moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,10 +82,12 @@ class TimerPart(LoopPart):
         """
         if delay is None:
             raise TypeError("delay must not be None")
-        if delay.__class__ is float or delay.__class__ is int:
+        try:
             when = self.time() + delay
-        else:
-            when = moment_after(self.time(), delay)
+        except TypeError:
+            # A decimal does not add to the clock, but its NaN is named as that of others is.
+            check_moment(delay, "delay")
+            raise
         timer = self.call_at(when, callback, *args, context=context)
         if timer._source_traceback:
             del timer._source_traceback[-1]
