@@ -134,6 +134,27 @@ def test_what_rested_is_served_at_once_when_something_happens(quick: None) -> No
     made.close()
 
 
+def test_the_guard_needs_no_socket_class_that_a_suite_has_forbidden(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right = socket.socketpair()
+    made = SelectorEventLoop()
+    reported: list[Any] = []
+    made.set_exception_handler(lambda _, context: reported.append(context))
+
+    class Forbidden(socket.socket):
+        def __new__(cls, *_: Any, **__: Any) -> Any:
+            raise RuntimeError("no sockets in this suite")
+
+    with left, right, monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", Forbidden)
+        right.send(b"x")
+        made.add_reader(left, int)
+        until(made, lambda: reported)
+        assert made.remove_reader(left)
+    made.close()
+
+
 @pytest.mark.parametrize("change", ["add_writer", "remove_writer", "add_reader"])
 def test_a_registration_that_is_changed_rests_no_more(made: Any, change: str) -> None:
     left, right = socket.socketpair()

@@ -65,6 +65,9 @@ _SILENCE = 60.0
 # With more than so many bytes to read, who sends may be waiting, and fill up what is taken at once.
 _MANY = 32 * 1024
 
+# Not the class that programs know, which some replace by one that refuses.
+_Socket = socket.SocketType
+
 _IN = 1  # readable, to every poller
 
 # In struct tcp_info: bytes acknowledged and received, segments sent and received.
@@ -288,7 +291,7 @@ def _can_tell(poller: Poller, key: SelectorKey, flags: int) -> bool:
 
 
 def _kind(fd: int) -> int:
-    sock = socket.socket(fileno=fd)
+    sock = _Socket(fileno=fd)
     try:
         return int(sock.type)
     finally:
@@ -315,7 +318,7 @@ def _state(fd: int) -> _State:
     seen: list[object] = [poll.poll(0), waiting, outgoing]
     try:
         if stat.S_ISSOCK(os.fstat(fd).st_mode):
-            sock = socket.socket(fileno=fd)
+            sock = _Socket(fileno=fd)
             try:
                 seen += _state_of(sock, waiting)
             finally:
@@ -325,7 +328,7 @@ def _state(fd: int) -> _State:
     return tuple(seen)
 
 
-def _state_of(sock: socket.socket, waiting: int | None) -> list[object]:
+def _state_of(sock: _Socket, waiting: int | None) -> list[object]:
     if sock.type != socket.SOCK_STREAM:
         return []
     seen: list[object] = []
