@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import logging
     import selectors
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
     from contextvars import Context
     from selectors import SelectorKey
     from typing import Any, TypeVarTuple, Unpack
@@ -72,7 +72,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
             selector.guard(self)
         self._notice_hooks()
         # The transport that owns a descriptor, if one does: nobody else may register it.
-        self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._transports: MutableMapping[int, Any] = weakref.WeakValueDictionary()
         self._resting = {}
         self._futile_since = {}
         self._listening = set()
