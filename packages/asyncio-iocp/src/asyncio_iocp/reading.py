@@ -158,8 +158,15 @@ class _ProactorReadPipeTransport(_ProactorBasePipeTransport, ReadTransport):
         self._peer_finished = True
         if self._loop.get_debug():
             log.logger.debug("%r received EOF", self)
+        broken = self._write_error
+        if isinstance(broken, ConnectionResetError):
+            # The write was told of the reset, which may look like an end in good order now.
+            self._force_close(broken)
+            return
         keep_open, failure = failure_of_call(self._protocol.eof_received)
         if failure is not None:
             self._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
+        elif broken is not None:
+            self._force_close(broken)
         elif not keep_open:
             self.close()

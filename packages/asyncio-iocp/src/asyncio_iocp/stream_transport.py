@@ -61,6 +61,31 @@ class _ProactorSocketTransport(
         # Small writes go out when they are written; joining them is the program's choice.
         _set_nodelay(sock)
 
+    def _write_failed(self, exc: BaseException) -> None:
+        """End the connection, but not before what the peer has sent, an early answer say, is read.
+
+        Whoever writes has to wait until then: he is paused, and learns it by connection_lost().
+        """
+        if self._write_error is not None:
+            # Dropped, as all that is written to a connection that is lost.
+            self._discard_buffer()
+            return
+        reading = not (self._paused or self._closing or self._peer_finished or self._empty_waiter)
+        if not (reading and isinstance(exc, ConnectionError)):
+            super()._write_failed(exc)
+            return
+        self._write_error = exc
+        self._discard_buffer()
+        if not self._protocol_paused:
+            self._protocol_paused = True
+            self._tell_protocol("pause_writing")
+
+    def close(self) -> None:
+        if self._write_error is None:
+            super().close()
+        else:
+            self._force_close(self._write_error)
+
     def can_write_eof(self) -> bool:
         return True
 
@@ -68,7 +93,7 @@ class _ProactorSocketTransport(
         if self._closing or self._eof_written:
             return
         self._eof_written = True
-        if self._write_fut is None:
+        if self._write_fut is None and self._write_error is None:
             self._shut_down_writing()
 
     def _shut_down_writing(self) -> None:

@@ -38,6 +38,8 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
     _protocol: Any
     # None after the end, and for the destructor of an object whose __init__ did not get far.
     _sock: Any = None
+    # What a write failed with, while the connection is still read to its end.
+    _write_error: BaseException | None = None
 
     def __init__(
         self,

@@ -80,7 +80,10 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._fatal_error(exc, _WRITE_FAILED)
+            if f is None:
+                self._write_failed(exc)
+            else:
+                self._context.run(self._write_failed, exc)
             return
         if f is not None:
             if self._write_fut is None:
@@ -106,6 +109,9 @@ class _ProactorBaseWritePipeTransport(_ProactorBasePipeTransport, WriteTransport
         self._write_fut = writing
         writing.add_done_callback(self._loop_writing)
         self._maybe_pause_protocol()
+
+    def _write_failed(self, exc: BaseException) -> None:
+        self._fatal_error(exc, _WRITE_FAILED)
 
     def _all_written(self) -> None:
         if self._closing:

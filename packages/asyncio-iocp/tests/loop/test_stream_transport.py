@@ -271,6 +271,27 @@ def test_what_is_written_arrives_and_the_protocol_is_slowed_down(
     loop.run_until_complete(main())
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows throws away what was received before a reset"
+)
+@pytest.mark.parametrize("end", ["wait", "close"])
+def test_an_answer_is_received_though_a_write_fails(loop: Any, connect: Any, end: str) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        transport = protocol.transport
+        peer.sendall(b"too much")
+        reset(peer)
+        for _ in range(3):
+            transport.write(b"x" * 1000)
+        if end == "close":
+            transport.close()
+        assert isinstance(await protocol.lost, ConnectionError)
+        if end == "wait":
+            assert protocol.data == b"too much"
+
+    loop.run_until_complete(main())
+
+
 def test_more_than_the_system_takes_at_once_is_sent_in_parts(
     loop: Any, connect: Any, in_thread: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
