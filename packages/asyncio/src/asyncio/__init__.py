@@ -65,15 +65,17 @@ def _deprecated(name: str) -> object:
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
     {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_names", "os"}
-    | {"ATTRIBUTES", "DEPRECATED", "HOMES", "UNLISTED", "enter_all", "is_in_place", "load_home"}
+    | {"ATTRIBUTES", "DEPRECATED", "HOMES", "UNLISTED", "_hand_over", "enter_all", "is_in_place", "load_home"}
 )
 
-# A reload finds the finders of an earlier time, and stays what it is.
-if os.environ.get("ASYNCIO_IMPLEMENTATION") == "stdlib" and not is_in_place():
+def _hand_over() -> bool:
     from asyncio._standard import hand_over
 
-    hand_over()
-else:
+    return hand_over()
+
+
+# A reload finds the finders of an earlier time, and stays what it is.
+if os.environ.get("ASYNCIO_IMPLEMENTATION") != "stdlib" or is_in_place() or not _hand_over():
     # The standard library's accelerator keeps running loops and tasks of its own, which nothing here
     # would ever see: whoever looks for it is to find none, as on PyPy. None is what the import system
     # takes for "is not there"; one that was imported before stays.

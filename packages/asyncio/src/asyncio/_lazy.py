@@ -35,7 +35,7 @@ _listeners: "dict[str, Callable[[ModuleType], object]]" = {}
 # Held for a moment only, never while anything is imported.
 _lock = allocate_lock()
 
-_namespace: "Callable[[ModuleType], dict[str, Any]]" = ModuleType.__dict__["__dict__"].__get__
+_namespace: "Callable[[ModuleType], dict[str, Any]]" = vars(ModuleType)["__dict__"].__get__
 _set = ModuleType.__setattr__
 
 # Names with two underscores that a module's code gives it; others it has from its specification or not at all.
@@ -121,7 +121,7 @@ class LazyModule(ModuleType):
 
     def __dir__(self) -> "list[str]":
         real = load(self)
-        return ModuleType.__dir__(self) if real is self else dir(real)
+        return list(ModuleType.__dir__(self)) if real is self else dir(real)
 
     def __reduce_ex__(self, protocol: object) -> "tuple[Any, ...]":
         # Who pickles modules by name knows modules by their type.

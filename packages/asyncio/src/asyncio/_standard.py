@@ -16,14 +16,20 @@ if TYPE_CHECKING:
 __all__ = ("hand_over",)
 
 
-def hand_over() -> None:
+def hand_over() -> bool:
     """Run the standard asyncio in the module object `asyncio`, with nothing left of this one.
 
-    In the same object: it is what the import that runs now, or a reload, is going to return. Raises
-    ModuleNotFoundError where there is no standard asyncio.
+    In the same object: it is what the import that runs now, or a reload, is going to return. Returns False,
+    with a RuntimeWarning, where there is no standard asyncio: in a program that was frozen with this one.
     """
     module = sys.modules["asyncio"]
     spec = _find_standard()
+    if spec is None:
+        import warnings
+
+        text = "ASYNCIO_IMPLEMENTATION=stdlib was passed over: there is no standard asyncio here"
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
+        return False
     for name in list(sys.modules):
         if name.startswith("asyncio._"):
             del sys.modules[name]
@@ -43,18 +49,21 @@ def hand_over() -> None:
     )
     assert spec.loader is not None
     spec.loader.exec_module(module)
+    return True
 
 
 def _is_submodule(name: str, value: object) -> bool:
     return value is not None and sys.modules.get(f"asyncio.{name}") is value
 
 
-def _find_standard() -> "ModuleSpec":
+def _find_standard() -> "ModuleSpec | None":
+    own = sys.modules["asyncio"].__file__
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     others = [folder for folder in sys.path if os.path.abspath(folder) != here]
     # A program that was frozen may have it in an archive.
     for path in ([os.path.dirname(os.__file__)], others):
         spec = PathFinder.find_spec("asyncio", path)
-        if spec is not None and spec.loader is not None and spec.origin is not None:
+        # The folder that this one was frozen into goes by more than one name.
+        if spec is not None and spec.loader is not None and spec.origin not in (None, own):
             return spec
-    raise ModuleNotFoundError("there is no standard asyncio here", name="asyncio")
+    return None
