@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 TEST_TOOLS = ("pytest>=8", "pytest-timeout>=2.3")
 
 
+#: The option that asks for the long tests with a marker.
+LONG = {"all_libraries": "--all-libraries", "frozen": "--frozen"}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pythons", default="", help="the Pythons to use, 3.11,3.13 (default: all that are here)"
@@ -42,6 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="also run the libraries that take long to install and to run",
     )
     parser.addoption(
+        "--frozen",
+        action="store_true",
+        help="also make frozen programs, with the tools for it from the package index",
+    )
+    parser.addoption(
         "--write-libraries",
         action="store_true",
         help="keep the versions of the libraries that were tried out, and write the README's table",
@@ -52,13 +61,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "all_libraries: run with --all-libraries only, for the time that it takes"
     )
+    config.addinivalue_line("markers", "frozen: run with --frozen only, for the time that it takes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests of libraries out, and count them as deselected, unless they are asked for."""
-    if config.getoption("--all-libraries"):
-        return
-    long = [item for item in items if item.get_closest_marker("all_libraries")]
+    """Leave the long tests out, and count them as deselected, unless they are asked for."""
+    long = [
+        item
+        for item in items
+        for marker, option in LONG.items()
+        if item.get_closest_marker(marker) and not config.getoption(option)
+    ]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if item not in long]
 

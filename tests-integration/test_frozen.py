@@ -82,6 +82,24 @@ def test_pyinstaller(pyinstaller: Environment, program: Path, tmp_path: Path, fo
     assert "there is no standard asyncio here" in done.stderr
 
 
+@pytest.mark.parametrize("implementation", ["independent", "standard"])
+def test_cx_freeze(
+    make_environment: MakeEnvironment,
+    pythons: list[Interpreter],
+    program: Path,
+    tmp_path: Path,
+    implementation: str,
+) -> None:
+    known = [python for python in pythons if python.version in ("3.11", "3.12", "3.13", "3.14")]
+    cx_freeze = _environment(make_environment, known[-1], "cx_Freeze>=8.6")
+    words = ("-m", "cx_Freeze", "--script", program, "--target-dir", tmp_path / "made", "--silent")
+    chosen = STANDARD if implementation == "standard" else {}
+    cx_freeze.run(*words, cwd=tmp_path, timeout=600, env=chosen)
+
+    assert _said([tmp_path / "made" / "app"]) == implementation
+    assert _said([tmp_path / "made" / "app"], ASYNCIO_LOOP="selectors") == implementation
+
+
 def test_pyinstaller_takes_the_standard_one_on_request(
     pyinstaller: Environment, program: Path, tmp_path: Path
 ) -> None:

@@ -2,7 +2,8 @@
 
 The standard library comes before site-packages on `sys.path`, so a folder there named `asyncio`
 is never found by itself. `install()` puts a finder in front of the import system that answers for
-this one name and for no other. `asyncio-precedence.pth` (Python 3.14 and older) and
+this one name and for no other (but for a hook of cx_Freeze's, which would put the standard one into
+a frozen program). `asyncio-precedence.pth` (Python 3.14 and older) and
 `asyncio-precedence.start` (PEP 829, Python 3.15 and newer), which lie next to this file in
 site-packages, call it when the interpreter starts.
 
@@ -32,11 +33,15 @@ VARIABLE = "ASYNCIO_IMPLEMENTATION"
 STDLIB = "stdlib"
 INDEPENDENT = "independent"
 
+# What cx_Freeze imports to learn what goes into a program with asyncio. It knows no hooks but its own, and that
+# one knows the standard asyncio only.
+_CX_FREEZE = "cx_Freeze.hooks._asyncio_"
+
 __all__ = ["install"]
 
 
 class AsyncioFinder:
-    """A meta path finder (PEP 451) for the top-level name `asyncio`."""
+    """A meta path finder (PEP 451) for the top-level name `asyncio`, and for cx_Freeze's hook for it."""
 
     def __init__(self) -> None:
         self._complained = False
@@ -49,7 +54,9 @@ class AsyncioFinder:
     ) -> "ModuleSpec | None":
         """The specification of the asyncio beside this file, or None to let the search go on."""
         # Called for every module that any program imports: the comparison comes first.
-        if fullname != "asyncio" or not self.wanted():
+        if fullname != "asyncio":
+            return _hook_of_cx_freeze() if fullname == _CX_FREEZE else None
+        if not self.wanted():
             return None
         from importlib.machinery import PathFinder
 
@@ -93,6 +100,14 @@ class AsyncioFinder:
             # Level 4 is the import statement: complain, its caller and the import system's
             # frames, of which warnings leaves out the last, lie between.
             warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def _hook_of_cx_freeze() -> "ModuleSpec | None":
+    import os
+    from importlib.util import spec_from_file_location
+
+    file = os.path.join(_directory(__file__), "asyncio", "_freezing", "cx_freeze.py")
+    return spec_from_file_location(_CX_FREEZE, file) if os.path.isfile(file) else None
 
 
 def _regular(spec: "ModuleSpec | None") -> bool:

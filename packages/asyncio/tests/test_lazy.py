@@ -480,7 +480,6 @@ def test_in_another_root_folder_nothing_is_missed(check: Check, tmp_path: Path) 
         "    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())\n"
         "    assert await reader.read() == b''\n"
         "    writer.close(); server.close()\n"
-        "    await asyncio.to_thread(int)\n"
         "    try: await asyncio.create_subprocess_exec('true')\n"
         "    except FileNotFoundError: print('no such program')\n"
         "    import ssl; ssl.create_default_context(); asyncio.get_running_loop().call_later(0, print)\n"

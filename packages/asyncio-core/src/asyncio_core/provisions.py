@@ -25,6 +25,8 @@ _wanted: list[str | Callable[[], object]] = [
     "asyncio_core.events",
     "asyncio_core.format_helpers",
     "asyncio_core.loop_registry",
+    "asyncio_core.seen_as.asyncio.base_events",
+    "asyncio_core.seen_as.asyncio.unix_events",
     "asyncio_core.sslproto",
     "asyncio_core.staggered",
     "asyncio_core.taskgroups",

@@ -65,8 +65,18 @@ def _deprecated(name: str) -> object:
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
     {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_names", "os"}
-    | {"ATTRIBUTES", "DEPRECATED", "HOMES", "UNLISTED", "_hand_over", "enter_all", "is_in_place", "load_home"}
+    | {
+        "ATTRIBUTES",
+        "DEPRECATED",
+        "HOMES",
+        "UNLISTED",
+        "_hand_over",
+        "enter_all",
+        "is_in_place",
+        "load_home",
+    }
 )
+
 
 def _hand_over() -> bool:
     from asyncio._standard import hand_over

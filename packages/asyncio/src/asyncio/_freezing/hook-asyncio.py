@@ -37,5 +37,11 @@ else:
             # The defaults are found without.
             logger.warning("asyncio: %s goes in without its metadata: %s", _distribution, _error)
     # Modules of the standard library that asyncio enters into sys.modules or loads before a loop runs.
-    hiddenimports += ["concurrent.futures.thread", "encodings.idna", "inspect", "linecache", "logging"]
+    hiddenimports += [
+        "concurrent.futures.thread",
+        "encodings.idna",
+        "inspect",
+        "linecache",
+        "logging",
+    ]
     hiddenimports += ["queue", "ssl", "stat", "subprocess", "tokenize", "traceback"]
