@@ -75,8 +75,9 @@ class AcceptedPart(LoopPart):
             connection.setblocking(False)
             protocol = protocol_factory()
             if not sslcontext:
-                self._make_socket_transport(
-                    connection, protocol, extra=extra, server=server, **context_for_hook(None)
+                make = self._make_socket_transport
+                make(
+                    connection, protocol, extra=extra, server=server, **context_for_hook(make, None)
                 )
                 return
             waiter: Future[None] = self.create_future()
@@ -90,7 +91,7 @@ class AcceptedPart(LoopPart):
                 server=server,
                 ssl_handshake_timeout=ssl_handshake_timeout,
                 ssl_shutdown_timeout=ssl_shutdown_timeout,
-                **context_for_hook(None),
+                **context_for_hook(self._make_ssl_transport, None),
             )
             waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
         except (SystemExit, KeyboardInterrupt):

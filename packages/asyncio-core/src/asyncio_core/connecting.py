@@ -254,12 +254,11 @@ class ConnectingPart(ResolvingPart):
                     server_hostname=server_hostname,
                     ssl_handshake_timeout=ssl_handshake_timeout,
                     ssl_shutdown_timeout=ssl_shutdown_timeout,
-                    **context_for_hook(context),
+                    **context_for_hook(self._make_ssl_transport, context),
                 )
             else:
-                transport = self._make_socket_transport(
-                    sock, protocol, up, **context_for_hook(context)
-                )
+                make = self._make_socket_transport
+                transport = make(sock, protocol, up, **context_for_hook(make, context))
             await up
         except BaseException:
             if transport is None:

@@ -58,9 +58,23 @@ def io_not_installed(loop: AbstractEventLoop, what: str) -> NotImplementedError:
 HOOKS_TAKE_CONTEXT = sys.version_info >= (3, 15)
 
 
-def context_for_hook(context: Context | None) -> dict[str, Any]:
-    """Return the keyword arguments with which the hooks of this Python are told of `context`."""
-    return {"context": context} if HOOKS_TAKE_CONTEXT else {}
+# The flag of code objects that take any keyword arguments (inspect.CO_VARKEYWORDS).
+_TAKES_KEYWORDS = 0x08
+
+
+def takes_context(hook: Any) -> bool:
+    """Tell whether `hook` is to be told of a context; on Python 3.15 one for an older Python is not."""
+    if not HOOKS_TAKE_CONTEXT:
+        return False
+    code = getattr(hook, "__code__", None)
+    if code is None or code.co_flags & _TAKES_KEYWORDS:
+        return True
+    return "context" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def context_for_hook(hook: Any, context: Context | None) -> dict[str, Any]:
+    """Return the keyword arguments with which `hook` is told of `context` on this Python."""
+    return {"context": context} if takes_context(hook) else {}
 
 
 def is_replaced(hook: Any, own: Any) -> bool:

@@ -278,7 +278,7 @@ class Server(AbstractServer):
                     self._backlog,
                     self._ssl_handshake_timeout,
                     self._ssl_shutdown_timeout,
-                    **context_for_hook(self._context),
+                    **context_for_hook(self._loop._start_serving, self._context),
                 )
         except BaseException:
             # The system watches no more descriptors, say. It can be tried again.

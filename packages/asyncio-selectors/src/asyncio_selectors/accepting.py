@@ -16,7 +16,7 @@ from asyncio_core import constants
 from asyncio_core.accepted import AcceptedPart, concerns_one_connection, concerns_resources
 from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, context_for_hook
+from asyncio_core.loop_part import context_for_hook, takes_context
 from asyncio_core.trsock import TransportSocket
 from asyncio_selectors.hangups import why_dead
 
@@ -67,7 +67,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     ) -> None:
         timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
         terms: tuple[Any, ...] = (protocol_factory, sock, sslcontext, server, backlog, *timeouts)
-        if HOOKS_TAKE_CONTEXT:
+        if takes_context(self._accept_connection):
             terms += (context,)
         fd = sock.fileno()
         self._add_reader(fd, self._accept_connection, *terms)
@@ -137,7 +137,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                 of_connection = copy_context() if context is None else context.copy()
                 facts = {"peername": address}
                 if self._connections_hooked():
-                    in_context = context_for_hook(of_connection)
+                    in_context = context_for_hook(self._accept_connection2, of_connection)
                     serving = self._accept_connection2(
                         protocol_factory, connection, facts, *terms, **in_context
                     )
@@ -189,7 +189,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                     server=server,
                     ssl_handshake_timeout=ssl_handshake_timeout,
                     ssl_shutdown_timeout=ssl_shutdown_timeout,
-                    **context_for_hook(context),
+                    **context_for_hook(self._make_ssl_transport, context),
                 )
             else:
                 transport = self._make_socket_transport(
@@ -198,7 +198,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                     waiter=waiter,
                     extra=extra,
                     server=server,
-                    **context_for_hook(context),
+                    **context_for_hook(self._make_socket_transport, context),
                 )
             await waiter
         except BaseException as exc:
@@ -254,7 +254,9 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         del self._resting[fd]
         *known, context = terms
         try:
-            self._start_serving(protocol_factory, sock, *known, **context_for_hook(context))
+            self._start_serving(
+                protocol_factory, sock, *known, **context_for_hook(self._start_serving, context)
+            )
         except OSError as exc:
             if exc.errno != errno.ENOSPC and not concerns_resources(exc):
                 # Its number was closed, or is another file's.

@@ -17,7 +17,7 @@ from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.faces import make_face, one_class
 from asyncio_core.handles import Handle
 from asyncio_core.lent_names import lend_names
-from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT, is_replaced
+from asyncio_core.loop_part import is_replaced, takes_context
 from asyncio_core.provisions import lay_in
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
@@ -257,18 +257,20 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         self, fd: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context
     ) -> None:
         """Register a transport's reader, which runs in the transport's context."""
-        if HOOKS_TAKE_CONTEXT or not is_replaced(self._add_reader, _ADD_READER):
-            self._add_reader(fd, callback, *args, context=context)
+        add = self._add_reader
+        if not is_replaced(add, _ADD_READER) or takes_context(add):
+            add(fd, callback, *args, context=context)
         else:
-            self._register_in(context, self._add_reader, fd, callback, args)
+            self._register_in(context, add, fd, callback, args)
 
     def _watch_writing(
         self, fd: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context
     ) -> None:
-        if HOOKS_TAKE_CONTEXT or not is_replaced(self._add_writer, _ADD_WRITER):
-            self._add_writer(fd, callback, *args, context=context)
+        add = self._add_writer
+        if not is_replaced(add, _ADD_WRITER) or takes_context(add):
+            add(fd, callback, *args, context=context)
         else:
-            self._register_in(context, self._add_writer, fd, callback, args)
+            self._register_in(context, add, fd, callback, args)
 
     def _register_in(
         self,

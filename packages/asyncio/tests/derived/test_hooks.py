@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the loops are Unix loops")
 
 SelectorEventLoop = asyncio.SelectorEventLoop
-NEW_HOOKS = sys.version_info >= (3, 15)
 
 
 def run(coroutine: Coroutine[Any, Any, Any], factory: Callable[[], Any] = SelectorEventLoop) -> Any:
@@ -139,20 +138,87 @@ class Quiet(SelectorEventLoop):
         super()._ensure_fd_no_transport(fd)
 
 
-if NEW_HOOKS:
+class New(SelectorEventLoop):
+    """Hooks as Python 3.15 has them, which take a context."""
 
-    class Quiet(SelectorEventLoop):  # type: ignore[no-redef]
-        def _add_reader(self, fd: Any, callback: Any, *args: Any, context: Any = None) -> None:
-            super()._add_reader(fd, callback, *args, context=context)
+    def _add_reader(self, fd: Any, callback: Any, *args: Any, context: Any = None) -> None:  # type: ignore[override]
+        super()._add_reader(fd, callback, *args, context=context)
 
-        def _add_writer(self, fd: Any, callback: Any, *args: Any, context: Any = None) -> None:
-            super()._add_writer(fd, callback, *args, context=context)
-
-        def _ensure_fd_no_transport(self, fd: Any) -> None:
-            super()._ensure_fd_no_transport(fd)
+    def _add_writer(self, fd: Any, callback: Any, *args: Any, context: Any = None) -> None:  # type: ignore[override]
+        super()._add_writer(fd, callback, *args, context=context)
 
 
-def test_nothing_need_be_returned() -> None:
+class Old(Quiet):
+    """Hooks as Python 3.14 and older have them, on whatever Python."""
+
+    def _start_serving(  # type: ignore[override]
+        self,
+        protocol_factory: Any,
+        sock: Any,
+        sslcontext: Any = None,
+        server: Any = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: Any = None,
+        ssl_shutdown_timeout: Any = None,
+    ) -> None:
+        super()._start_serving(
+            protocol_factory,
+            sock,
+            sslcontext,
+            server,
+            backlog,
+            ssl_handshake_timeout,
+            ssl_shutdown_timeout,
+        )
+
+    def _accept_connection(
+        self,
+        protocol_factory: Any,
+        sock: Any,
+        sslcontext: Any = None,  # type: ignore[override]
+        server: Any = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: Any = None,
+        ssl_shutdown_timeout: Any = None,
+    ) -> None:
+        super()._accept_connection(
+            protocol_factory,
+            sock,
+            sslcontext,
+            server,
+            backlog,
+            ssl_handshake_timeout,
+            ssl_shutdown_timeout,
+        )
+
+    async def _accept_connection2(
+        self,
+        protocol_factory: Any,
+        conn: Any,
+        extra: Any,  # type: ignore[override]
+        sslcontext: Any = None,
+        server: Any = None,
+        ssl_handshake_timeout: Any = None,
+        ssl_shutdown_timeout: Any = None,
+    ) -> None:
+        await super()._accept_connection2(
+            protocol_factory,
+            conn,
+            extra,
+            sslcontext,
+            server,
+            ssl_handshake_timeout,
+            ssl_shutdown_timeout,
+        )
+
+    def _make_socket_transport(  # type: ignore[override]
+        self, sock: Any, protocol: Any, waiter: Any = None, *, extra: Any = None, server: Any = None
+    ) -> Any:
+        return super()._make_socket_transport(sock, protocol, waiter, extra=extra, server=server)
+
+
+@pytest.mark.parametrize("loop_class", [Quiet, New, Old])
+def test_hooks_may_have_their_age_and_need_return_nothing(loop_class: Any) -> None:
     async def main() -> None:
         await echo()
         loop = asyncio.get_running_loop()
@@ -171,10 +237,11 @@ def test_nothing_need_be_returned() -> None:
             await asyncio.gather(waiting, return_exceptions=True)
             assert not loop.remove_reader(one)
 
-    run(main(), Quiet)
+    run(main(), loop_class)
 
 
-def test_a_transport_has_one_context_through_old_hooks() -> None:
+@pytest.mark.parametrize("loop_class", [Quiet, New, Old])
+def test_a_transport_has_one_context_through_hooks(loop_class: Any) -> None:
     variable = contextvars.ContextVar("variable", default=0)
     seen = []
 
@@ -208,7 +275,7 @@ def test_a_transport_has_one_context_through_old_hooks() -> None:
         await over
         assert variable.get() == 0
 
-    run(main(), Quiet)
+    run(main(), loop_class)
     assert seen == [4]
 
 
@@ -223,13 +290,6 @@ def test_connections_start_from_the_servers_context_through_old_hooks() -> None:
         seen.append(variable.get())
         variable.set("changed")
         writer.close()
-
-    class Old(SelectorEventLoop):
-        def _start_serving(self, protocol_factory: Any, sock: Any, *args: Any, **kw: Any) -> None:
-            super()._start_serving(protocol_factory, sock, *args, **kw)
-
-        async def _accept_connection2(self, *args: Any, **kwargs: Any) -> None:
-            await super()._accept_connection2(*args, **kwargs)
 
     async def main() -> None:
         variable.set("server's")
