@@ -1,0 +1,119 @@
+"""What connections cost: memory while they are idle, and time in proportion to what is written."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import ssl
+import time
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import asyncio_core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asyncio_selectors import SelectorEventLoop
+
+CERTIFICATES = Path(__file__).parent / "certificates"
+
+
+@pytest.fixture
+def server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "server.pem")
+    return context
+
+
+@pytest.fixture
+def client_context() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_many_writes_that_wait_cost_what_the_writes_cost(
+    loop: SelectorEventLoop,
+    recorder: Any,
+    in_thread: Callable[..., Any],
+    client_context: ssl.SSLContext,
+    server_context: ssl.SSLContext,
+    encrypted: bool,
+) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(60)
+    piece, count = b"x" * 160, 200_000
+    terms: dict[str, Any] = (
+        {"ssl": client_context, "server_hostname": "localhost"} if encrypted else {}
+    )
+
+    def shake() -> socket.socket:
+        return server_context.wrap_socket(theirs, server_side=True) if encrypted else theirs
+
+    def receive(sock: socket.socket) -> int:
+        received = 0
+        while data := sock.recv(65536):
+            received += len(data)
+        sock.close()
+        return received
+
+    async def main() -> None:
+        shaken = in_thread(shake)
+        transport, protocol = await loop.create_connection(recorder, sock=ours, **terms)
+        peer = await shaken
+        began = time.process_time()
+        for _ in range(count):
+            transport.write(piece)
+        receiving = in_thread(receive, peer)
+        transport.close()
+        assert await receiving == len(piece) * count
+        # To copy what waits each time would take minutes.
+        assert time.process_time() - began < 30
+        assert await protocol.lost is None
+
+    loop.run_until_complete(main())
+
+
+def test_an_idle_encrypted_connection_holds_no_buffers(
+    loop: SelectorEventLoop,
+    recorder: Any,
+    client_context: ssl.SSLContext,
+    server_context: ssl.SSLContext,
+) -> None:
+    count = 20
+
+    async def pair() -> list[Any]:
+        left, right = socket.socketpair()
+        (transport, protocol), (served, serving) = await asyncio_core.gather(
+            loop.create_connection(
+                recorder, sock=left, ssl=client_context, server_hostname="localhost"
+            ),
+            loop.connect_accepted_socket(recorder, right, ssl=server_context),
+        )
+        for sending, receiving in ((transport, serving), (served, protocol)):
+            sending.write(b"x" * 100_000)
+            await receiving.until(lambda receiving=receiving: len(receiving.data) == 100_000)
+            receiving.data.clear()
+        return [transport, protocol, served, serving]
+
+    async def main() -> None:
+        pairs = [await pair()]
+        tracemalloc.start()
+        try:
+            pairs += [await pair() for _ in range(count)]
+            gc.collect()
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        # Bytes; a read buffer alone would take 64 KiB or more.
+        assert held / (2 * count) < 24 * 1024
+        for transport, protocol, served, serving in pairs:
+            transport.abort()
+            served.abort()
+            await protocol.lost
+            await serving.lost
+
+    loop.run_until_complete(main())
