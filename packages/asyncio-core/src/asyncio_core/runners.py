@@ -16,9 +16,7 @@ from asyncio_core.asyncgens import AsyncgenPart
 from asyncio_core.combinators import gather
 from asyncio_core.coroutines import iscoroutine
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.executors import ExecutorPart
 from asyncio_core.lent_names import lend_names
-from asyncio_core.loop_part import is_replaced
 from asyncio_core.policies import new_event_loop, set_event_loop
 from asyncio_core.provisions import provide
 from asyncio_core.running_loop import _get_running_loop
@@ -98,6 +96,17 @@ class _Interrupts:
 
 def _nothing() -> None:
     """Do nothing, in a callback that only wakes the loop."""
+
+
+def _knows_no_time_limit(loop: AbstractEventLoop) -> bool:
+    """Tell whether a derived loop has overridden `shutdown_default_executor()` as of Python 3.11."""
+    if sys.version_info >= (3, 12):
+        return False
+    from asyncio_core.executors import ExecutorPart
+    from asyncio_core.loop_part import is_replaced
+
+    own = ExecutorPart.shutdown_default_executor
+    return is_replaced(loop.shutdown_default_executor, own)
 
 
 @final
@@ -209,10 +218,7 @@ class Runner:
             finish = loop.run_until_complete
             finish(loop.shutdown_asyncgens())
             # Last, as all that came before may have needed threads.
-            if sys.version_info < (3, 12) and is_replaced(
-                loop.shutdown_default_executor, ExecutorPart.shutdown_default_executor
-            ):
-                # A derived loop's, which does not know of a time limit yet.
+            if _knows_no_time_limit(loop):
                 finish(loop.shutdown_default_executor())
             else:
                 finish(loop.shutdown_default_executor(constants.THREAD_JOIN_TIMEOUT))
