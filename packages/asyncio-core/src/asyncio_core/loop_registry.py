@@ -225,7 +225,7 @@ def list_loops() -> Iterator[LoopInfo]:
         preferred = _default_entry() or _PARKING
     except LoopLoadError:
         # It is the default all the same, and its line says what is wrong.
-        preferred = _DEFAULTS[0]
+        preferred = next(entry for entry in _DEFAULTS if _is_there(entry))
     preferred_is = (preferred.distribution, preferred.name)
     for entry in entries:
         rivals = [other for other in entries if other.name == entry.name]
@@ -380,15 +380,17 @@ def _registered_loops() -> list[_Entry]:
     entries = list(_scan(LOOPS))
     listed = {(_normalized(entry.distribution), entry.name) for entry in entries}
     for known in (*_DEFAULTS, _PARKING):
-        if (known.distribution, known.name) in listed:
-            continue
-        try:
-            installed = known.is_installed()
-        except LoopLoadError:
-            installed = True  # as whoever loads it is told
-        if installed:
+        if (known.distribution, known.name) not in listed and _is_there(known):
             entries.append(known)
     return entries
+
+
+def _is_there(known: _Known) -> bool:
+    """Tell whether a distribution is installed, be it broken: whoever loads it is told."""
+    try:
+        return known.is_installed()
+    except LoopLoadError:
+        return True
 
 
 def _scan(group: str) -> Iterator[_Entry]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.events
-import asyncio.unix_events
 import contextvars
 import os
 import socket
