@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import sys
 
@@ -280,6 +281,54 @@ def test_tls_on_a_connection_that_is_closed(run, contexts):
             writer.close()
             with pytest.raises(ConnectionResetError):
                 await writer.start_tls(contexts[1], server_hostname="localhost")
+
+    run(main)
+
+
+@pytest.mark.parametrize("suppressed", [True, False])
+@pytest.mark.parametrize("server_side", [False, True])
+def test_tls_that_is_cut_off(run, contexts, server_side, suppressed):
+    for_server, for_client = contexts
+    heard = []
+
+    async def hear(reader, writer):
+        try:
+            heard.append(await reader.read())
+        except ssl.SSLEOFError:
+            heard.append(await reader.read(100))
+            heard.append("cut off")
+        writer.close()
+
+    async def cut_off(reader, writer):
+        writer.write(b"half of the ")
+        await writer.drain()
+        # Beneath TLS, which is to say no goodbye.
+        below = writer.transport._ssl_protocol._transport
+        below.write_eof()
+        await reader.read()
+        writer.close()
+
+    async def main():
+        ours = {} if suppressed else {"suppress_ragged_eofs": False}
+        served = asyncio_core.get_running_loop().create_future()
+
+        async def serve(reader, writer):
+            await (hear if server_side else cut_off)(reader, writer)
+            served.set_result(None)
+
+        there = ours if server_side else {}
+        server = await asyncio_streams.start_server(serve, "127.0.0.1", 0, ssl=for_server, **there)
+        async with server:
+            reader, writer = await asyncio_streams.open_connection(
+                *server.sockets[0].getsockname(),
+                ssl=for_client,
+                server_hostname="localhost",
+                **({} if server_side else ours),
+            )
+            await (cut_off if server_side else hear)(reader, writer)
+            await served
+        expected = [b"half of the "] if suppressed else [b"half of the ", "cut off"]
+        assert heard == expected
 
     run(main)
 

@@ -35,11 +35,12 @@ class StreamReaderProtocol(FlowControlMixin):
     cancelled, the connection is closed. `loop` is the event loop, by default the current one.
 
     A TLS connection that ends without the peer's close_notify may have been cut off by anybody.
-    Where `suppress_ragged_eofs` is false it ends with ssl.SSLEOFError, and not like one that ended
+    Where the attribute `suppress_ragged_eofs` is set to false it ends with ssl.SSLEOFError, and not like one that ended
     in good order. Added in Python 3.4.
     """
 
-    suppress_ragged_eofs = True
+    # No attribute of the class, as it is none of the standard's; where it is missing it is true.
+    suppress_ragged_eofs: bool
     _source_traceback: StackSummary | None = None
     _stream_reader: StreamReader | None = None
 
