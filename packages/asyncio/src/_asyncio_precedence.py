@@ -58,18 +58,19 @@ class AsyncioFinder:
             return _hook_of_cx_freeze() if fullname == _CX_FREEZE else None
         if not self.wanted():
             return None
-        from importlib.machinery import PathFinder
+        # importlib.machinery's, without a file to read.
+        from _frozen_importlib_external import PathFinder
 
         if _regular(PathFinder.find_spec(fullname, _entries_before_stdlib())):
             return None
         # __file__ of a module that site imports is absolute.
         spec = PathFinder.find_spec(fullname, [_directory(__file__)])
         # A folder that lost its files is no asyncio: the standard one is better than that.
-        if not _regular(spec):
+        if not _regular(spec) or spec is None or spec.origin is None:
             return None
         # Nor is the facade without the core. pip imports asyncio, so taking the name all the same
         # would leave an environment that lost the core without the means to get it back.
-        if PathFinder.find_spec("asyncio_core") is None:
+        if not _has_core(spec.origin) and PathFinder.find_spec("asyncio_core") is None:
             self.complain(
                 "asyncio-core is not installed, so this is the standard library's asyncio; "
                 "install asyncio-core, or remove the distribution asyncio"
@@ -127,6 +128,14 @@ def _entries_before_stdlib() -> list[str]:
         # Not there as such (a frozen program, an edited sys.path): nothing can be said about
         # what came before it.
         return []
+
+
+def _has_core(facade: str) -> bool:
+    """Whether the core lies where pip puts it: found so at a tenth of what a search takes."""
+    import os
+
+    site = os.path.dirname(os.path.dirname(facade))
+    return os.path.isfile(os.path.join(site, "asyncio_core", "__init__.py"))
 
 
 def _directory(file: str) -> str:

@@ -6,7 +6,9 @@ in `sys.modules` under both names. So a patch made through either name is seen t
 standard asyncio has loaded, to load themselves on first use; the finder is for what was taken out again.
 """
 
+import os
 import sys
+from _imp import extension_suffixes
 from asyncio._lazy import FINDER, enter, load, search, waiting, withdraw
 from asyncio._names import ATTRIBUTES, BROUGHT_ALONG, ELSEWHERE, MODULES, NAMES, STAND_INS
 
@@ -54,7 +56,11 @@ def is_in_place() -> bool:
 
 def _has_ssl() -> bool:
     # A Python may be built without; who imports `ssl` is to be told so there and then.
-    return sys.modules["_ssl"] is not None if "_ssl" in sys.modules else search("_ssl") is not None
+    if "_ssl" in sys.modules:
+        return sys.modules["_ssl"] is not None
+    # As a rule it lies with the library's other extensions; only then is it searched for, which takes long.
+    place = next((folder for folder in sys.path if folder.endswith("lib-dynload")), "")
+    return os.path.isfile(f"{place}/_ssl{extension_suffixes()[0]}") or search("_ssl") is not None
 
 
 def _import_waiting(target: str) -> None:
@@ -148,7 +154,9 @@ def load_home(home: str, wanted: str) -> "Any":
     """Import the home of public names, a key of `NAMES`, for the one that is wanted; bind all."""
     if home == RUNNING_LOOP:
         if home in _loading:
-            return _NoLoopYet
+            from asyncio._no_loop_yet import NoLoopYet
+
+            return NoLoopYet
         _loading.add(home)
         try:
             module = _import_module(home, _PREFIX + wanted)
@@ -165,30 +173,6 @@ def load_home(home: str, wanted: str) -> "Any":
         module = _import_module(home, _PREFIX + wanted)
     bind_names(home, module)
     return module
-
-
-class _NoLoopYet:
-    """Stands in for the module of the running loop while that is being imported: no loop can run then.
-
-    What watches imports, or the calls that they make, may ask for the loop in the middle of this one.
-    """
-
-    @staticmethod
-    def _get_running_loop() -> object:
-        real = getattr(sys.modules.get(RUNNING_LOOP), "_get_running_loop", None)
-        return None if real is None else real()
-
-    @staticmethod
-    def _set_running_loop(loop: object) -> None:
-        _import_module(RUNNING_LOOP, RUNNING_LOOP)
-        sys.modules[RUNNING_LOOP]._set_running_loop(loop)
-
-    @staticmethod
-    def get_running_loop() -> object:
-        loop = _NoLoopYet._get_running_loop()
-        if loop is None:
-            raise RuntimeError("no running event loop")
-        return loop
 
 
 RUNNING_LOOP = "asyncio_core.running_loop"
