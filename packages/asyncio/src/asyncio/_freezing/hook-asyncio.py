@@ -7,7 +7,7 @@ by who reads the code.
 import os
 from importlib.util import find_spec
 
-from PyInstaller.utils.hooks import collect_submodules, copy_metadata, logger  # type: ignore[import-not-found]
+from PyInstaller.utils.hooks import collect_submodules, copy_metadata, logger  # type: ignore[import-untyped]
 
 datas: list[tuple[str, str]] = []
 hiddenimports: list[str] = []
