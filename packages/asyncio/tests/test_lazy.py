@@ -257,6 +257,17 @@ def test_threads_that_use_it_at_once_get_a_whole_module(check: Check) -> None:
     assert check(program) == "[]\n"
 
 
+def test_a_finder_that_was_asked_for_no_more_than_an_answer_spoils_nothing(check: Check) -> None:
+    program = (
+        "import sys, asyncio, asyncio_core\n"
+        "for finder in sys.meta_path:\n"
+        "    if finder.find_spec('asyncio_core.tasks', asyncio_core.__path__): break\n"
+        "print(asyncio.tasks.sleep is asyncio.sleep, type(asyncio.timeouts.timeout))"
+    )
+
+    assert check(program) == "True <class 'function'>\n"
+
+
 def test_one_that_fails_fails_again_and_loads_when_it_can(check: Check) -> None:
     program = (
         "import sys, asyncio\n"

@@ -143,14 +143,23 @@ def load(module: ModuleType) -> ModuleType:
 
     Where another thread is about it, this waits for that, as an import would. Raises what its code raises.
     """
-    name: str = _namespace(module)["__name__"]
+    own = _namespace(module)
+    name: str = own["__name__"]
+    load_it = _importers.get(name, __import__)
     with _lock:
-        if name in waiting and sys.modules.get(name) is module:
-            # Nothing but the import system loads: it has the locks, and knows of threads that wait for
-            # each other. It loads what is not in there.
+        # Nothing but the import system loads: it has the locks, and knows of threads that wait for each
+        # other. It loads what is not in there. Where the finder was asked, the loading is under way.
+        if name in waiting and sys.modules.get(name) is module and "__spec__" not in own:
             del sys.modules[name]
-    _importers.get(name, __import__)(name)
-    return sys.modules[name]
+    load_it(name)
+    with _lock:
+        # Somebody asked the finder for no more than an answer.
+        if asked := name in waiting and sys.modules.get(name) is module:
+            own.pop("__spec__", None)
+            del sys.modules[name]
+    if asked:
+        load_it(name)
+    return sys.modules.get(name, module)
 
 
 def _nothing() -> None:
@@ -247,6 +256,9 @@ class LazyFinder:
         # The import system has seen that it is not there, which is all that `load()` took it out for;
         # now that it is there again, the import system takes the specification from it.
         _found[fullname] = spec
+        # Other threads that come upon it in there are to wait, by the sign that the import system goes by.
+        spec._initializing = True  # type: ignore[attr-defined]
+        _namespace(lazy)["__spec__"] = spec
         sys.modules.setdefault(fullname, lazy)
         return spec
 
@@ -280,7 +292,7 @@ class _Handover(Loader):
         name = spec.name
         spec.loader = own["__loader__"] = self._loader
         with _lock:
-            waiting.pop(name, None)  # a reload makes no module
+            reloaded = waiting.pop(name, None) is not None  # which makes no module
         _found.pop(name, None)
         before = {key: own[key] for key in own if key == "__name__" or key[:2] != "__"}
         try:
@@ -295,6 +307,8 @@ class _Handover(Loader):
         if type(module) is LazyModule:
             # Unless its code made it something else.
             object.__setattr__(module, "__class__", ModuleType)
+        if reloaded:
+            spec._initializing = False
         _importers.pop(name, None)
         listener = _listeners.pop(name, None)
         if listener is not None:
