@@ -80,15 +80,15 @@ class TimerPart(LoopPart):
         Returns a handle with which it can be cancelled. Raises what `call_soon()` raises, TypeError
         where `delay` is None or no number, ValueError where it is NaN. Source: PEP 3156.
         """
-        if delay is None:
-            raise TypeError("delay must not be None")
         try:
-            when = self.time() + delay
+            moment = self.time() + delay
         except TypeError:
+            if delay is None:
+                raise TypeError("delay must not be None") from None
             # A decimal does not add to the clock, but its NaN is named as that of others is.
             check_moment(delay, "delay")
             raise
-        timer = self.call_at(when, callback, *args, context=context)
+        timer = self.call_at(moment, callback, *args, context=context)
         if timer._source_traceback:
             del timer._source_traceback[-1]
         return timer

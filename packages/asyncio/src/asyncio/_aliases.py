@@ -154,9 +154,7 @@ def load_home(home: str, wanted: str) -> "Any":
     """Import the home of public names, a key of `NAMES`, for the one that is wanted; bind all."""
     if home == RUNNING_LOOP:
         if home in _loading:
-            from asyncio._no_loop_yet import NoLoopYet
-
-            return NoLoopYet
+            return _NoLoopYet
         _loading.add(home)
         try:
             module = _import_module(home, _PREFIX + wanted)
@@ -173,6 +171,30 @@ def load_home(home: str, wanted: str) -> "Any":
         module = _import_module(home, _PREFIX + wanted)
     bind_names(home, module)
     return module
+
+
+class _NoLoopYet:
+    """Stands in for the module of the running loop while that is being imported: no loop can run then.
+
+    What watches imports, or the calls that they make, may ask for the loop in the middle of this one.
+    """
+
+    @staticmethod
+    def _get_running_loop() -> object:
+        real = getattr(sys.modules.get(RUNNING_LOOP), "_get_running_loop", None)
+        return None if real is None else real()
+
+    @staticmethod
+    def _set_running_loop(loop: object) -> None:
+        _import_module(RUNNING_LOOP, RUNNING_LOOP)
+        sys.modules[RUNNING_LOOP]._set_running_loop(loop)
+
+    @staticmethod
+    def get_running_loop() -> object:
+        loop = _NoLoopYet._get_running_loop()
+        if loop is None:
+            raise RuntimeError("no running event loop")
+        return loop
 
 
 RUNNING_LOOP = "asyncio_core.running_loop"
