@@ -207,6 +207,26 @@ def test_a_reload_of_one_that_waits_is_in_place(check: Check) -> None:
     assert check(program) == "True\n<class 'module'> True SourceFileLoader\nTrue\n"
 
 
+def test_who_takes_one_that_waits_out_gets_a_module_of_its_own(check: Check) -> None:
+    """As with one that is loaded: eventlet keeps an unpatched copy of threading beside the one that it patches."""
+    check(
+        LOADED
+        + """
+import asyncio, sys
+there = sys.modules["subprocess"]
+assert not loaded("subprocess")
+del sys.modules["subprocess"]
+import subprocess as copy
+assert copy is not there and sys.modules["subprocess"] is copy
+sys.modules["subprocess"] = there
+copy.PIPE = "patched"
+assert there.PIPE == -1
+assert sys.modules["subprocess"] is there and loaded("subprocess")
+assert there is not copy and copy.PIPE == "patched"
+"""
+    )
+
+
 def test_a_patch_is_seen_and_taken_back_where_the_module_waited(check: Check) -> None:
     program = (
         f"import sys, asyncio\nfrom unittest import mock\n{LOADED}"

@@ -32,6 +32,9 @@ _found: "dict[str, ModuleSpec]" = {}
 # By the same names: what imports such a module, and what is called with it once it is loaded.
 _importers: "dict[str, Callable[[str], object]]" = {}
 _listeners: "dict[str, Callable[[ModuleType], object]]" = {}
+# Names that `load()` has had imported. Who takes a name out of `sys.modules` to import it again wants a
+# module of its own, as is right for one that is loaded, and puts the other one back, maybe.
+_asked: "set[str]" = set()
 # Held for a moment only, never while anything is imported.
 _lock = allocate_lock()
 
@@ -150,12 +153,14 @@ def load(module: ModuleType) -> ModuleType:
         # Nothing but the import system loads: it has the locks, and knows of threads that wait for each
         # other. It loads what is not in there. Where the finder was asked, the loading is under way.
         if name in waiting and sys.modules.get(name) is module and "__spec__" not in own:
+            _asked.add(name)  # first: another thread may import it at once
             del sys.modules[name]
     load_it(name)
     with _lock:
         # Somebody asked the finder for no more than an answer.
         if asked := name in waiting and sys.modules.get(name) is module:
             own.pop("__spec__", None)
+            _asked.add(name)
             del sys.modules[name]
     if asked:
         load_it(name)
@@ -246,7 +251,7 @@ class LazyFinder:
         if path is not None and (package := waiting.get(fullname.rpartition(".")[0])) is not None:
             load(package)
         lazy = waiting.get(fullname)
-        if lazy is None:
+        if lazy is None or not (fullname in _asked or target is lazy):  # a reload has a target
             return None
         spec = _found.get(fullname) or search(fullname, path)
         if spec is None or spec.loader is None:
