@@ -30,22 +30,24 @@ PROGRAMS = Path(__file__).resolve().parent / "libraries"
 NEWEST = "3.13"
 #: Seconds that one program may take; most end in less than ten, whole suites do not.
 LIMIT = 120
-LIMITS = {"trio_asyncio": 240}
+LIMITS = {"anyio_suite": 300, "trio_asyncio": 240}
 
 QUICK = [
     "aiohttp",
     "anyio",
+    "blockbuster",
     "httpx_uvicorn",
     "nest_asyncio",
     "starlette",
+    "viztracer",
     "websockets",
 ]
 OTHERS = [
     "aiosmtpd",
     "asyncpg",
     "asyncssh",
-    "blockbuster",
     "distributed",
+    "eventlet",
     "grpc",
     "hypercorn",
     "pytest_asyncio",
@@ -55,6 +57,8 @@ OTHERS = [
 ]
 #: Those that lean on asyncio's inside, and do not go with all of the others in one environment.
 INSIDE = [
+    "anyio_suite",
+    "ddtrace",
     "ipykernel",
     "livekit",
     "looptime",
