@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import struct
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+import asyncio_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -212,6 +216,120 @@ def test_an_answer_within_tls_is_received_though_a_write_fails(
         tls.sendall(ANSWER)
         reset(socket.socket(fileno=tls.detach()))
         transport.write(b"x" * MUCH)
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
+
+
+# While a file is sent.
+
+
+@pytest.fixture(params=["by the system", "by hand"])
+def file(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "by hand":
+        yield io.BytesIO(bytes(MUCH))
+        return
+    with tempfile.TemporaryFile() as opened:
+        opened.truncate(MUCH)
+        yield opened
+
+
+@pytest.mark.parametrize("when", ["before", "behind a buffer", "in the middle"])
+def test_an_answer_is_received_though_a_file_cannot_be_sent(
+    loop: SelectorEventLoop, recorder: Any, sockets: Any, file: Any, when: str
+) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        if when == "before":
+            theirs.sendall(ANSWER)
+            reset(theirs)
+        elif when == "behind a buffer":
+            transport.write(b"x" * MUCH)
+        sending = loop.create_task(loop.sendfile(transport, file))
+        if when != "before":
+            if when == "in the middle":
+                await loop.run_in_executor(None, theirs.recv, 1000)
+            else:
+                await asyncio_core.sleep(0)
+            theirs.sendall(ANSWER)
+            reset(theirs)
+        with pytest.raises(ConnectionError):
+            await sending
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
+
+
+def test_an_answer_that_is_read_while_a_file_is_sent_ends_the_sending(
+    loop: SelectorEventLoop, recorder: Any, sockets: Any, file: Any
+) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        sending = loop.create_task(loop.sendfile(transport, file))
+        await loop.run_in_executor(None, theirs.recv, 1000)
+        # As a task does that reads from a stream meanwhile.
+        transport.resume_reading()
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        with pytest.raises(ConnectionError):
+            await sending
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
+
+
+def test_an_answer_is_received_though_sending_a_file_was_cancelled_when_a_write_failed(
+    loop: SelectorEventLoop, recorder: Any, sockets: Any, file: Any
+) -> None:
+    ours, theirs = sockets
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        transport.write(b"x" * MUCH)
+        sending = loop.create_task(loop.sendfile(transport, file))
+        await asyncio_core.sleep(0)
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        sending.cancel()
+        with pytest.raises(asyncio_core.CancelledError):
+            await sending
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
+
+
+def test_an_answer_within_tls_is_received_though_a_file_cannot_be_sent(
+    loop: SelectorEventLoop,
+    recorder: Any,
+    in_thread: Callable[..., Any],
+    sockets: Any,
+    file: Any,
+) -> None:
+    ours, theirs = sockets
+    for_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for_server.load_cert_chain(CERTIFICATES / "server.pem")
+    for_client = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+
+    async def main() -> None:
+        shaken = in_thread(lambda: for_server.wrap_socket(theirs, server_side=True))
+        transport, protocol = await loop.create_connection(
+            recorder, sock=ours, ssl=for_client, server_hostname="localhost"
+        )
+        tls = await shaken
+        sending = loop.create_task(loop.sendfile(transport, file))
+        await in_thread(tls.recv, 1000)
+        tls.sendall(ANSWER)
+        reset(socket.socket(fileno=tls.detach()))
+        with pytest.raises(ConnectionError):
+            await sending
         assert isinstance(await protocol.lost, ConnectionError)
         assert protocol.data == ANSWER
 

@@ -347,8 +347,8 @@ def test_a_peer_that_goes_away_is_an_error_and_ends_the_transport(
         peer.close()
         with pytest.raises(ConnectionError):
             await sending
-        assert protocol.transport.is_closing()
         assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.transport.is_closing()
         assert 1000 <= file.tell() < len(DATA)
 
     loop.run_until_complete(main())

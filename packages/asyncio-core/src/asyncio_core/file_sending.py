@@ -92,8 +92,8 @@ class FileSendingPart(LoopPart):
     async def _send_behind_buffer(self, transp: Any, sending: Coroutine[Any, Any, int]) -> int:
         """Await *sending*, which writes to the socket of *transp*, behind what waits in its buffer.
 
-        Meanwhile nobody else writes. Gives what it gives; whatever else ends it, a stream of which
-        nobody knows what the peer has is closed.
+        Meanwhile nobody else writes. Gives what it gives. Where the system fails, nobody knows what
+        the peer has: the stream ends, as after a write that failed.
         """
         try:
             waiter = transp._make_empty_waiter()
@@ -103,18 +103,34 @@ class FileSendingPart(LoopPart):
         # Reading rests: a protocol that answers now would write into the middle of the file.
         was_reading = transp.is_reading()
         transp.pause_reading()
-        try:
+
+        def give_back(failure: BaseException | None) -> None:
+            transp._file_sending = None
+            transp._reset_empty_waiter()
+            if was_reading:
+                transp.resume_reading()
+            if failure is not None and not transp.is_closing():
+                # Now that reading goes on: what the peer has answered is received before the end.
+                transp._write_error = None
+                transp._write_failed(failure)
+
+        async def send() -> int:
             try:
-                await waiter
-                if transp.is_closing():
-                    # close() let the buffer out, and with its last byte the descriptor went: its
-                    # number may be somebody else's by now.
-                    raise ConnectionError("Connection is closed")
-            except BaseException:
-                sending.close()
+                return await sending
+            except OSError as exc:
+                # At once: the system tells of a reset one time only, and what is read next would
+                # look like an end in good order.
+                give_back(exc)
                 raise
+
+        try:
+            await waiter
+            if transp.is_closing():
+                # close() let the buffer out, and with its last byte the descriptor went: its
+                # number may be somebody else's by now.
+                raise ConnectionError("Connection is closed")
             # A task, so that a transport which is closed meanwhile can stop it.
-            task = self.create_task(sending)
+            task = self.create_task(send())
             transp._file_sending = task
             try:
                 return await task
@@ -122,14 +138,13 @@ class FileSendingPart(LoopPart):
                 if transp.is_closing() and not transp._file_sending:
                     raise ConnectionError("Connection is closed") from None
                 raise
-            except OSError as exc:
-                transp._fatal_error(exc, "Fatal write error on socket transport")
-                raise
         finally:
-            transp._file_sending = None
-            transp._reset_empty_waiter()
-            if was_reading:
-                transp.resume_reading()
+            # It may not have begun.
+            sending.close()
+            if transp._empty_waiter is waiter:
+                # That the buffer could not be sent may come together with a cancellation.
+                told = waiter.done() and not waiter.cancelled()
+                give_back(waiter.exception() if told else None)
 
     async def _sendfile_fallback(
         self, transp: Any, file: IO[bytes], offset: int, count: int | None
@@ -280,14 +295,23 @@ class _SendfileFallbackProtocol(Protocol):
 
     async def drain(self) -> None:
         """Wait until the transport wants more; raises when the connection is over."""
-        if not self._lost and not self._transport.is_closing() and self._paused:
-            self._writable = self._transport._loop.create_future()
+        transp = self._transport
+        if self._paused and not self._is_over():
+            self._writable = transp._loop.create_future()
             try:
                 await self._writable
             finally:
                 self._writable = None
-        if self._lost or self._transport.is_closing():
-            raise self._error or ConnectionError("Connection closed by peer")
+        if self._is_over():
+            broken = self._error or getattr(transp, "_write_error", None)
+            raise broken or ConnectionError("Connection closed by peer")
+
+    def _is_over(self) -> bool:
+        """Tell whether nothing more can be sent, though what was received may still be read."""
+        transp = self._transport
+        if self._lost or transp.is_closing():
+            return True
+        return getattr(transp, "_write_error", None) is not None
 
     def _wake(self) -> None:
         if self._writable is not None and not self._writable.done():
@@ -351,6 +375,9 @@ class _SendfileFallbackProtocol(Protocol):
         self._early.append(data)
         self._was_reading = True
         self._transport.pause_reading()
+        if self._is_over():
+            # Nothing else would tell, now that nobody reads.
+            self._wake()
 
     def eof_received(self) -> bool | None:
         self._early_eof = True

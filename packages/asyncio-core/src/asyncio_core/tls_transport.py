@@ -64,6 +64,11 @@ class _SSLProtocolTransport(_FlowControlMixin):
     def get_protocol(self) -> BaseProtocol:
         return self._ssl_protocol._app_protocol  # type: ignore[no-any-return]
 
+    @property
+    def _write_error(self) -> BaseException | None:
+        """What ended the connection, while what was received before has still to be read."""
+        return self._ssl_protocol._held_loss
+
     # Closing.
 
     def is_closing(self) -> bool:

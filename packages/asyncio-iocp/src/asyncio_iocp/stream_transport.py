@@ -69,6 +69,16 @@ class _ProactorSocketTransport(
         if self._write_error is not None:
             # Dropped, as all that is written to a connection that is lost.
             self._discard_buffer()
+            if self._paused:
+                # Who reads nothing and goes on writing is to learn what happened.
+                self._fatal_error(self._write_error, _WRITE_FAILED)
+            return
+        waiter = self._empty_waiter
+        if waiter is not None and not (waiter.done() or self._closing) and isinstance(exc, OSError):
+            # Reading rests for a file that is to be sent; who sends it comes back when it goes on.
+            self._discard_buffer()
+            self._write_error = exc
+            waiter.set_exception(exc)
             return
         reading = not (self._paused or self._closing or self._peer_finished or self._empty_waiter)
         if not (reading and isinstance(exc, ConnectionError)):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import socket
+import struct
+import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,11 @@ def file() -> Iterator[Any]:
 def read_all(sock: socket.socket) -> bytes:
     sock.settimeout(20)
     return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 @pytest.mark.parametrize(
@@ -117,6 +124,39 @@ def test_reading_rests_while_a_file_is_sent(
         protocol.transport.close()
         assert await receiving == DATA
         await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows throws away what was received before a reset"
+)
+@pytest.mark.parametrize("when", ["before", "behind a buffer", "in the middle"])
+def test_an_answer_is_received_though_a_file_cannot_be_sent(
+    loop: Any, connect: Any, in_thread: Any, when: str
+) -> None:
+    async def main() -> None:
+        protocol, peer = await connect()
+        with tempfile.TemporaryFile() as big:
+            os.truncate(big.fileno(), 1 << 26)
+            if when == "before":
+                peer.sendall(b"too much")
+                reset(peer)
+            elif when == "behind a buffer":
+                protocol.transport.write(bytes(1 << 26))
+            sending = loop.create_task(loop.sendfile(protocol.transport, big))
+            if when != "before":
+                if when == "in the middle":
+                    peer.settimeout(20)
+                    await in_thread(peer.recv, 1000)
+                else:
+                    await asyncio_core.sleep(0)
+                peer.sendall(b"too much")
+                reset(peer)
+            with pytest.raises(ConnectionError):
+                await sending
+            assert isinstance(await protocol.lost, ConnectionError)
+            assert protocol.data == b"too much"
 
     loop.run_until_complete(main())
 

@@ -359,6 +359,12 @@ class _SelectorSocketTransport(_SelectorTransport):
                 self._fatal_error(self._write_error, _WRITE_FAILED)
             return
         self._loop._remove_writer(self._sock_fd)
+        waiter = self._empty_waiter
+        if waiter is not None and not (waiter.done() or self._closing) and isinstance(exc, OSError):
+            # Reading rests for a file that is to be sent; who sends it comes back when it goes on.
+            self._write_error = exc
+            waiter.set_exception(exc)
+            return
         if not self._is_read_to_the_end(exc):
             self._fatal_error(exc, _WRITE_FAILED)
             return
