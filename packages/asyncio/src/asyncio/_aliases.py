@@ -9,7 +9,7 @@ standard asyncio has loaded, to load themselves on first use; the finder is for 
 import os
 import sys
 from _imp import extension_suffixes
-from asyncio._lazy import FINDER, enter, load, search, waiting, withdraw
+from asyncio._lazy import enter, search, waiting, withdraw
 from asyncio._names import ATTRIBUTES, BROUGHT_ALONG, ELSEWHERE, MODULES, NAMES, STAND_INS
 
 TYPE_CHECKING = False
@@ -28,9 +28,6 @@ _PREFIX = "asyncio."
 
 def enter_all() -> None:
     """Enter what the standard asyncio has loaded when it is imported, all of it to be loaded on first use."""
-    if FINDER not in sys.meta_path:
-        # First: the modules that wait have a finder of their own, behind this one.
-        sys.meta_path.insert(0, FINDER)
     if not is_in_place():
         # Last, so that it costs nothing to an import that succeeds.
         sys.meta_path.append(AliasFinder())
@@ -40,7 +37,7 @@ def enter_all() -> None:
         package = target.partition(".")[0]
         if package not in sys.modules:
             enter(package)
-        module = enter(target, importing=_import_waiting, when_loaded=_loaded)
+        module = enter(target, when_missing=_name_missing, when_loaded=_loaded)
         facade[name] = sys.modules[_PREFIX + name] = module
         if target not in waiting:
             _loaded(module)
@@ -63,14 +60,12 @@ def _has_ssl() -> bool:
     return os.path.isfile(f"{place}/_ssl{extension_suffixes()[0]}") or search("_ssl") is not None
 
 
-def _import_waiting(target: str) -> None:
-    name = _ALIASES[target]
-    try:
-        _import_module(target, _PREFIX + name)
-    except ModuleNotFoundError:
-        # What is not installed is not there, for who goes through the modules as for the next import.
-        withdraw(_PREFIX + name)
-        raise
+def _name_missing(target: str, error: ModuleNotFoundError) -> None:
+    """Say which distribution brings a submodule that is not there."""
+    name = _PREFIX + _ALIASES[target]
+    # For who goes through the modules, as for the next import.
+    withdraw(name)
+    _explain(target, name, error)
 
 
 def _loaded(module: "ModuleType") -> None:
@@ -91,6 +86,7 @@ def _load_with_loops() -> None:
     from asyncio_core.provisions import lay_in
 
     lay_in(*(target for target in _ALIASES if not target.endswith(".graph")), *BROUGHT_ALONG)
+    lay_in("importlib.machinery")
 
 
 _ALIASES = {MODULES[name]: name for name in ATTRIBUTES}
@@ -214,18 +210,22 @@ def _import_piece(name: str) -> "ModuleType":
 
 def _import_module(target: str, wanted: str) -> "ModuleType":
     """Import `target`; where it is not there, say which distribution brings it."""
-    package = target.partition(".")[0]
     try:
-        if package in waiting:
-            load(waiting[package])
         __import__(target)
     except ModuleNotFoundError as error:
-        distribution = package.replace("_", "-")
-        if error.name == package:
-            text = f"{wanted} needs the distribution {distribution}, which is not installed"
-        elif error.name == target:
-            text = f"{wanted} needs {target}, which the installed {distribution} does not have"
-        else:
-            raise
-        raise ModuleNotFoundError(text, name=error.name) from None
+        _explain(target, wanted, error)
+        raise
     return sys.modules[target]
+
+
+def _explain(target: str, wanted: str, error: ModuleNotFoundError) -> None:
+    """Raise an error that names the distribution which brings `target`, where that is what is missing."""
+    package = target.partition(".")[0]
+    distribution = package.replace("_", "-")
+    if error.name == package:
+        text = f"{wanted} needs the distribution {distribution}, which is not installed"
+    elif error.name == target:
+        text = f"{wanted} needs {target}, which the installed {distribution} does not have"
+    else:
+        return
+    raise ModuleNotFoundError(text, name=error.name) from None

@@ -2,9 +2,10 @@
 
 The standard asyncio loads all of itself, and a good part of the standard library, when it is imported, and
 programs lean on that: they look `sys.modules["subprocess"]` up, patch `asyncio.tasks` from C, or import
-`concurrent` and go on with `concurrent.futures`. Here such a module is entered as a `LazyModule`. The
-import system loads it in place, on the first use of a name that only its code can give: the object that was
-there before is the module itself afterwards, and an ordinary one.
+`concurrent` and go on with `concurrent.futures`. Here such a module is entered as a `LazyModule`. Its code
+runs in that very object, on the first use of a name that only the code can give: what was there before is
+the module itself afterwards, and an ordinary one. It never leaves `sys.modules` meanwhile, and other threads
+wait for the whole of it by the import system's own lock for its name.
 
 `importlib.util.LazyLoader` is not used: it loads on any attribute, `__spec__` and `__file__` among them, and
 so when somebody merely goes through `sys.modules`. Here what describes a module is told from its
@@ -12,31 +13,25 @@ specification, which is found without importing anything.
 """
 
 import sys
-from _thread import allocate_lock
+
+# These are importlib's: its own modules would have to be read from files.
+from _frozen_importlib import _DeadlockError, _ModuleLockManager  # type: ignore[attr-defined]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 else:
     ModuleType = type(sys)
-    # importlib.abc brings in half of what a program may never need, for a base without code.
-    Loader = object
 
 # By the name under which they are imported, the modules that are not loaded yet.
 waiting: "dict[str, LazyModule]" = {}
 _found: "dict[str, ModuleSpec]" = {}
-# By the same names: what imports such a module, and what is called with it once it is loaded.
-_importers: "dict[str, Callable[[str], object]]" = {}
+# By the same names: what may tell a failure in other words, and what is called with a module that is loaded.
+_excuses: "dict[str, Callable[[str, ModuleNotFoundError], object]]" = {}
 _listeners: "dict[str, Callable[[ModuleType], object]]" = {}
-# Names that `load()` has had imported. Who takes a name out of `sys.modules` to import it again wants a
-# module of its own, as is right for one that is loaded, and puts the other one back, maybe.
-_asked: "set[str]" = set()
-# Held for a moment only, never while anything is imported.
-_lock = allocate_lock()
 
 _namespace: "Callable[[ModuleType], dict[str, Any]]" = vars(ModuleType)["__dict__"].__get__
 _set = ModuleType.__setattr__
@@ -48,13 +43,13 @@ _FROM_CODE = frozenset({"__all__", "__author__", "__builtins__", "__getattr__", 
 def enter(
     name: str,
     *,
-    importing: "Callable[[str], object]" = __import__,
+    when_missing: "Callable[[str, ModuleNotFoundError], object] | None" = None,
     when_loaded: "Callable[[ModuleType], object] | None" = None,
 ) -> ModuleType:
     """Return the module `name`: the one in `sys.modules`, or one that is entered there and loads itself.
 
-    `importing` is called with the name to load it, for errors of another wording; `when_loaded` with the
-    module, once it is loaded.
+    `when_missing` is called with the name and the error where a module is not there, and may raise a
+    better one; `when_loaded` with the module, once it is loaded.
     """
     module = sys.modules.get(name)
     if module is not None:
@@ -64,7 +59,8 @@ def enter(
         module = ModuleType.__new__(LazyModule)
         _namespace(module)["__name__"] = name
         waiting[name] = module
-        _importers[name] = importing
+        if when_missing is not None:
+            _excuses[name] = when_missing
         if when_loaded is not None:
             _listeners[name] = when_loaded
     sys.modules[name] = module
@@ -146,25 +142,102 @@ def load(module: ModuleType) -> ModuleType:
 
     Where another thread is about it, this waits for that, as an import would. Raises what its code raises.
     """
-    own = _namespace(module)
-    name: str = own["__name__"]
-    load_it = _importers.get(name, __import__)
-    with _lock:
-        # Nothing but the import system loads: it has the locks, and knows of threads that wait for each
-        # other. It loads what is not in there. Where the finder was asked, the loading is under way.
-        if name in waiting and sys.modules.get(name) is module and "__spec__" not in own:
-            _asked.add(name)  # first: another thread may import it at once
-            del sys.modules[name]
-    load_it(name)
-    with _lock:
-        # Somebody asked the finder for no more than an answer.
-        if asked := name in waiting and sys.modules.get(name) is module:
-            own.pop("__spec__", None)
-            _asked.add(name)
-            del sys.modules[name]
-    if asked:
-        load_it(name)
+    name: str = _namespace(module)["__name__"]
+    if sys.modules.get(name) is module:
+        with _ImportLock(name):
+            if waiting.get(name) is module:
+                _fill(module, name)
+    elif name in waiting:
+        # It was taken out, or another one was put in its place.
+        __import__(name)
     return sys.modules.get(name, module)
+
+
+class _ImportLock:
+    """The import system's own lock for a module.
+
+    Where two threads wait for each other's modules, one goes on and sees what is there, as with imports.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._lock = _ModuleLockManager(name)
+        self._held = False
+
+    def __enter__(self) -> None:
+        try:
+            self._lock.__enter__()
+            self._held = True
+        except _DeadlockError:
+            pass
+
+    def __exit__(self, *error: object) -> None:
+        if self._held:
+            self._lock.__exit__(*error)
+
+
+def _fill(module: ModuleType, name: str) -> None:
+    """Run the code of a module that waits; it waits again where that fails."""
+    own = _namespace(module)
+    before = dict(own)
+    try:
+        spec = _specification_for_loading(name)
+        del waiting[name]
+        loader: Any = spec.loader
+        create = getattr(loader, "create_module", None)
+        if loader is None or (create is not None and create(spec) is not None):
+            # One of the loader's own kind takes the place; the lazy one passes on what it is asked.
+            del sys.modules[name]
+            __import__(name)
+            real = sys.modules[name]
+        else:
+            real = module
+            _describe(own, spec)
+            # By this sign the import system waits for modules that others load.
+            spec._initializing = True  # type: ignore[attr-defined]
+            try:
+                loader.exec_module(module)
+            finally:
+                spec._initializing = False  # type: ignore[attr-defined]
+    except BaseException as error:
+        own.clear()
+        own.update(before)
+        waiting[name] = module  # type: ignore[assignment]
+        sys.modules.setdefault(name, module)
+        if isinstance(error, ModuleNotFoundError) and name in _excuses:
+            _excuses[name](name, error)
+        raise
+    if type(module) is LazyModule and real is module:
+        # Unless its code made it something else.
+        object.__setattr__(module, "__class__", ModuleType)
+    _found.pop(name, None)
+    _excuses.pop(name, None)
+    listener = _listeners.pop(name, None)
+    if listener is not None:
+        listener(real)
+
+
+def _specification_for_loading(name: str) -> "ModuleSpec":
+    """Find a module as the import system does, which imports the package that it is in."""
+    path = None
+    parent = name.rpartition(".")[0]
+    if parent:
+        __import__(parent)
+        if (package := waiting.get(parent)) is not None:
+            # Up to Python 3.12 the import statement passes over what fails here.
+            load(package)
+        path = sys.modules[parent].__path__
+    spec = _found.get(name) or search(name, path)
+    if spec is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    return spec
+
+
+def _describe(own: "dict[str, Any]", spec: "ModuleSpec") -> None:
+    """Write into a module what the import system writes into a new one."""
+    for name, tell in _TOLD_BY.items():
+        value = tell(spec)
+        if value is not None:
+            own[name] = value
 
 
 def _nothing() -> None:
@@ -225,96 +298,10 @@ def _specification(name: str) -> "ModuleSpec | None":
 
 
 def search(name: str, path: "Sequence[str] | None" = None) -> "ModuleSpec | None":
-    """Ask the finders that come after this one for a module."""
-    # Those that come before this finder have had their say when it is asked; and one of them may be
-    # asking all the others itself.
-    finders = list(sys.meta_path)
-    for finder in finders[finders.index(FINDER) + 1 :] if FINDER in finders else finders:
+    """Ask the finders for a module."""
+    for finder in sys.meta_path:
         find_spec = getattr(finder, "find_spec", None)
         spec: ModuleSpec | None = None if find_spec is None else find_spec(name, path)
         if spec is not None:
             return spec
     return None
-
-
-class LazyFinder:
-    """A meta path finder (PEP 451) for the modules that wait to be loaded."""
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: "Sequence[str] | None" = None,
-        target: "ModuleType | None" = None,
-    ) -> "ModuleSpec | None":
-        """The specification of a module that waits, to be loaded in place; None for all others."""
-        # Called for every module that any program imports.
-        if path is not None and (package := waiting.get(fullname.rpartition(".")[0])) is not None:
-            load(package)
-        lazy = waiting.get(fullname)
-        if lazy is None or not (fullname in _asked or target is lazy):  # a reload has a target
-            return None
-        spec = _found.get(fullname) or search(fullname, path)
-        if spec is None or spec.loader is None:
-            return spec
-        if not isinstance(spec.loader, _Handover):
-            spec.loader = _Handover(spec.loader)
-        # The import system has seen that it is not there, which is all that `load()` took it out for;
-        # now that it is there again, the import system takes the specification from it.
-        _found[fullname] = spec
-        # Other threads that come upon it in there are to wait, by the sign that the import system goes by.
-        spec._initializing = True  # type: ignore[attr-defined]
-        _namespace(lazy)["__spec__"] = spec
-        sys.modules.setdefault(fullname, lazy)
-        return spec
-
-
-FINDER = LazyFinder()
-
-
-class _Handover(Loader):
-    """Stands in for a module's own loader until that has a module to fill: the one that waits."""
-
-    def __init__(self, loader: "Loader") -> None:
-        self._loader = loader
-
-    def __getattr__(self, name: str) -> "Any":
-        return getattr(self._loader, name)
-
-    def create_module(self, spec: "ModuleSpec") -> "ModuleType | None":
-        """Return the lazy module, unless the loader makes modules of its own kind."""
-        create = getattr(self._loader, "create_module", None)
-        made = None if create is None else create(spec)
-        with _lock:
-            lazy = waiting.pop(spec.name, None)
-        _found.pop(spec.name, None)
-        # One of the loader's own kind takes the place; the lazy one passes on what it is asked.
-        return lazy if made is None else made
-
-    def exec_module(self, module: "ModuleType") -> None:
-        """Let the loader run the module's code, and make an ordinary module of it."""
-        own = _namespace(module)
-        spec = own["__spec__"]
-        name = spec.name
-        spec.loader = own["__loader__"] = self._loader
-        with _lock:
-            reloaded = waiting.pop(name, None) is not None  # which makes no module
-        _found.pop(name, None)
-        before = {key: own[key] for key in own if key == "__name__" or key[:2] != "__"}
-        try:
-            self._loader.exec_module(module)
-        except BaseException:
-            if isinstance(module, LazyModule):
-                # As it was, for the next one who tries.
-                own.clear()
-                own.update(before)
-                waiting[name] = module
-            raise
-        if type(module) is LazyModule:
-            # Unless its code made it something else.
-            object.__setattr__(module, "__class__", ModuleType)
-        if reloaded:
-            spec._initializing = False
-        _importers.pop(name, None)
-        listener = _listeners.pop(name, None)
-        if listener is not None:
-            listener(module)
