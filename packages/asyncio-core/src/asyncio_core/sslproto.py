@@ -294,6 +294,14 @@ class SSLProtocol(TLSFlow):
 
     def _release(self) -> None:
         """Cut the cycles through the application's objects, and free the SSL objects now."""
+        if self._machine is not None:
+            # A certificate that was asked for may have been shown since.
+            for name in self._facts.keys() & _FACTS.keys():
+                try:
+                    self._facts[name] = _FACTS[name](self)
+                except (ValueError, OSError):
+                    # Lost in the middle of another handshake: what was known before holds.
+                    pass
         self._machine = None
         self._sslcontext = None
         self._app_protocol = None
