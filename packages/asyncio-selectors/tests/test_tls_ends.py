@@ -7,6 +7,7 @@ import logging
 import select
 import socket
 import ssl
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,6 +154,9 @@ def test_no_more_is_thrown_away_than_is_said(
     loop.run_until_complete(main())
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows does not tell what the peer has acknowledged"
+)
 def test_what_was_written_before_close_arrives_in_spite_of_a_flood(
     loop: SelectorEventLoop,
     in_thread: Callable[..., Any],
@@ -289,6 +293,9 @@ def test_an_end_in_good_order_is_none_to_be_told_of(
 # The reset.
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows drops what was received when a reset comes"
+)
 @pytest.mark.parametrize("end", ["resume", "close", "abort"])
 def test_what_came_before_a_reset_is_there_when_reading_is_resumed(
     loop: SelectorEventLoop,
@@ -334,6 +341,9 @@ def test_what_came_before_a_reset_is_there_when_reading_is_resumed(
     loop.run_until_complete(main())
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows drops what was received when a reset comes"
+)
 def test_writing_on_after_a_reset_ends_the_wait_for_the_reader(
     loop: SelectorEventLoop,
     recorder: Any,

@@ -96,10 +96,14 @@ def test_child_is_ended(loop: Any, how: str) -> None:
         else:
             getattr(child, how)()
         assert await child.wait() != 0
+        # Nothing happens while its pipe is open.
+        child.kill()
+        child.terminate()
+        child.stdin.close()
+        await child.stdin.wait_closed()
         for call in (child.kill, child.terminate):
             with pytest.raises(ProcessLookupError):
                 call()
-        child.stdin.close()
 
     loop.run_until_complete(main())
 

@@ -146,6 +146,9 @@ class WakingUp(BaseEventLoop):
                 continue
             except BlockingIOError:
                 break
+            except BrokenPipeError:
+                # What Windows says of an end that was shut down.
+                data = b""
             except OSError as exc:
                 self._call_soon(self._mend_self_pipe, (exc,), None)
                 raise
