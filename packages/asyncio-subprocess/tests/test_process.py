@@ -14,6 +14,8 @@ import pytest
 import asyncio_core
 import asyncio_subprocess
 from asyncio_core import loop_registry
+from asyncio_core.protocols import SubprocessProtocol
+from asyncio_core.running_loop import get_running_loop
 from asyncio_subprocess import (
     DEVNULL,
     PIPE,
@@ -156,6 +158,36 @@ def test_signals_to_a_child_that_somebody_else_has_reaped_do_nothing(run, python
         process.send_signal(signal.SIGINT)
         process.stdin.close()
         assert await process.wait() == code_of_reaped(0)
+
+    run(main())
+
+
+def test_signals_to_a_child_that_has_ended_do_nothing_until_its_protocol_is_told(run, python):
+    """Nobody can know yet that nothing is left of it."""
+
+    class Tells(SubprocessProtocol):
+        def __init__(self):
+            self.failures = []
+            self.over = get_running_loop().create_future()
+
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def process_exited(self):
+            for send in (self.transport.kill, self.transport.terminate):
+                try:
+                    send()
+                except OSError as exc:
+                    self.failures.append(exc)
+
+        def connection_lost(self, exc):
+            self.over.set_result(None)
+
+    async def main():
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"))
+        _, protocol = await get_running_loop().subprocess_exec(Tells, *python(), **streams)
+        await protocol.over
+        assert protocol.failures == []
 
     run(main())
 

@@ -166,7 +166,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
     def send_signal(self, signal: int) -> None:
         """Send the child a signal; do nothing if it has ended.
 
-        Raises ProcessLookupError once it has ended and its pipes are closed.
+        Raises ProcessLookupError once the protocol's connection_lost() was called.
         """
         self._check_proc()
         if self._is_ours():
@@ -186,7 +186,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     def _check_proc(self) -> None:
         """Raise ProcessLookupError where nothing is left of the child."""
-        if self._proc is None or (self._returncode is not None and self._are_pipes_closed()):
+        if self._proc is None:
             raise ProcessLookupError(f"process {self._pid} has ended")
 
     def _is_ours(self) -> bool:
@@ -331,11 +331,12 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             returncode = self._proc.returncode
         self._returncode = returncode
         self._call(self._protocol.process_exited)
+        # First, so that who has waited finds nothing left of a child without pipes.
+        self._try_finish()
         waiters, self._exit_waiters = self._exit_waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(returncode)
-        self._try_finish()
 
     async def _wait(self) -> int:
         """Wait until the child has ended and return its return code; its pipes may be open still."""
