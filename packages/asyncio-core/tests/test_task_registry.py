@@ -262,3 +262,30 @@ class TestWeakSet:
     @pytest.mark.skipif(sys.version_info >= (3, 12), reason="the name went away in Python 3.12")
     def test_its_name_on_python_3_11(self) -> None:
         assert tasks._all_tasks is _scheduled_tasks  # type: ignore[attr-defined]
+
+
+def test_tasks_can_be_made_by_a_finalizer_while_all_tasks_looks_at_them(loop):
+    """Up to Python 3.11 the collector may run wherever something is allocated."""
+    made = [Future(loop=loop) for _ in range(100)]
+    for future in made:
+        _register_task(future)
+
+    class Maker:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            made.append(Future(loop=loop))
+            _register_task(made[-1])
+
+    limits = gc.get_threshold()
+    try:
+        for allocations in range(10, 110):
+            Maker()
+            gc.set_threshold(allocations)
+            all_tasks(loop)
+            gc.set_threshold(*limits)
+    finally:
+        gc.set_threshold(*limits)
+        for future in made:
+            _unregister_task(future)

@@ -45,7 +45,8 @@ def all_tasks(loop: AbstractEventLoop | None = None) -> set[Task[Any]]:
         loop = get_running_loop()
     # The snapshot comes first, in one go: other threads may be making tasks meanwhile.
     known = list(_eager_tasks)
-    for key, reference in list(_references.items()):
+    # Not a list of items: each is a tuple, and up to Python 3.11 making one may run the collector.
+    for key, reference in _references.copy().items():
         if (task := reference()) is not None:
             known.append(task)
         elif _references.get(key) is reference:
