@@ -689,6 +689,30 @@ def test_as_completed_leaves_no_cycle_behind_a_failure(run, first):
         gc.enable()
 
 
+def test_as_completed_whose_time_is_up_leaves_no_cycle_with_the_task_that_fails_by_it(run):
+    async def give_up(waited_for):
+        iterator = as_completed([waited_for], timeout=1)
+        async for _ in iterator:
+            pass
+
+    async def main():
+        long = get_running_loop().create_future()
+        task = create_task(give_up(long))
+        with contextlib.suppress(TimeoutError):
+            await task
+        del task
+        await sleep(0)  # The handle that woke this task up has to be gone.
+        assert not [each for each in gc.get_objects() if isinstance(each, TimeoutError)]
+        long.cancel()
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
+
+
 def test_as_completed_that_another_thread_drops_is_taken_off_in_the_loops(run_in_real_time):
     async def main():
         long = get_running_loop().create_future()

@@ -219,12 +219,17 @@ class _AsCompletedIterator:
             future_discard_from_awaited_by(future, self._asker)
         self._arrivals.put(future)
         if not self._pending:
-            _detach(self._pending, self._report, self._asker, self._asker_done, self._timer)
+            self._end()
 
     def _expire(self, _: object) -> None:
+        self._end()
+        self._arrivals.close()
+
+    def _end(self) -> None:
         _detach(self._pending, self._report, self._asker, self._asker_done, self._timer)
         self._pending.clear()
-        self._arrivals.close()
+        # A task that fails leads to its frames, and they to this object.
+        self._asker = None
 
     def _forget_asker(self, asker: Task[Any]) -> None:
         """Take the task that made this out of the call graph: it has ended, and somebody else goes on."""
