@@ -105,6 +105,38 @@ def test_shutdown_tells_what_went_wrong(loop):
         loop.run_until_complete(loop.shutdown_default_executor())
 
 
+def test_shutdown_waits_for_the_threads_where_there_is_none_to_join_them(loop, monkeypatch):
+    release = threading.Event()
+
+    def no_more(thread):
+        release.set()
+        raise RuntimeError("can't start new thread")
+
+    async def main():
+        future = loop.run_in_executor(None, release.wait)
+        (thread,) = loop._default_executor._threads
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_more)
+            await loop.shutdown_default_executor()
+        assert not thread.is_alive()
+        assert await future
+
+    loop.run_until_complete(main())
+
+
+def test_shutdown_is_at_once_where_no_thread_was_ever_to_be_had(loop, monkeypatch):
+    def none(thread):
+        raise RuntimeError("can't start new thread")
+
+    async def main():
+        monkeypatch.setattr(threading.Thread, "start", none)
+        with pytest.raises(RuntimeError, match="new thread"):
+            loop.run_in_executor(None, print)
+        await loop.shutdown_default_executor()
+
+    loop.run_until_complete(main())
+
+
 @pytest.fixture
 def resolver(monkeypatch):
     """A resolver that answers when it is told to: `pending` counts questions, `answer` lets go."""

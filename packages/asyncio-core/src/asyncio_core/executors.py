@@ -15,7 +15,7 @@ from asyncio_core.null_characters import refuse_null
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
     from threading import Thread
     from typing import Any, TypeVar, TypeVarTuple, Unpack
@@ -34,6 +34,9 @@ _LOOKUP_THREADS = 64
 
 # Seconds that a thread waits for another name before it ends.
 _LOOKUP_IDLE = 0.1
+
+# Seconds between two looks at threads that are to end, where nobody can be had to wait for them.
+_LOOK_FOR_END = 0.02
 
 # With these flags getaddrinfo() reads addresses and port numbers, and never asks anybody.
 _NUMERIC = socket.AI_NUMERICHOST | getattr(socket, "AI_NUMERICSERV", 0)
@@ -252,10 +255,17 @@ class ExecutorPart(LoopPart):
         # Joining blocks, so a thread of its own does it. It is a daemon: after the time limit nothing
         # may wait for it again.
         joiner = background_thread(self._do_shutdown, joined)
-        joiner.start()
+        try:
+            joiner.start()
+        except RuntimeError:
+            # The system gives no more threads, and there may be none to wait for.
+            executor.shutdown(wait=False)
+            end = _end_of(getattr(executor, "_threads", ()))
+        else:
+            end = _joined(joined, joiner)
         try:
             async with time_limit(timeout):
-                await joined
+                await end
         except TimeoutError:
             import warnings
 
@@ -265,10 +275,6 @@ class ExecutorPart(LoopPart):
                 stacklevel=2,
             )
             executor.shutdown(wait=False)
-        else:
-            from asyncio_core.seen_as.asyncio import base_events as known
-
-            known.shutdown_default_executor(joiner.join)
 
     def _do_shutdown(self, future: Future[None]) -> None:
         """Wait for the default executor's threads, in a thread of its own; then `future` is done."""
@@ -395,6 +401,22 @@ class ExecutorPart(LoopPart):
                     (host, port, family, type, proto, flags),
                     seconds,
                 )
+
+
+async def _joined(joined: Future[None], joiner: Thread) -> None:
+    """Wait until another thread has joined those of the executor, and for its own end."""
+    from asyncio_core.seen_as.asyncio import base_events as known
+
+    await joined
+    known.shutdown_default_executor(joiner.join)
+
+
+async def _end_of(threads: Iterable[Thread]) -> None:
+    """Wait until all threads have ended, where no thread can be had that joins them."""
+    from asyncio_core.waiting import sleep
+
+    while any(thread.is_alive() for thread in threads):
+        await sleep(_LOOK_FOR_END)
 
 
 def _no_name(host: object, why: UnicodeError) -> socket.gaierror:
