@@ -219,6 +219,22 @@ def test_shield_of_something_done_is_that(loop):
     assert shield(future) is future
 
 
+def test_a_shielded_gather_that_is_cancelled_later_is_no_failure(loop):
+    reports = []
+    loop.set_exception_handler(lambda loop, context: reports.append(context))
+
+    async def main():
+        inner = gather(sleep(10))
+        shield(inner).cancel()
+        await sleep(0)
+        inner.cancel()
+        await wait([inner])
+
+    loop.run_until_complete(main())
+    gc.collect()
+    assert reports == []
+
+
 def test_cancelling_the_shield_leaves_the_task(run):
     async def main():
         inner = create_task(sleep(10, "unharmed"))

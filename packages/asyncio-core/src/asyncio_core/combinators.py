@@ -75,9 +75,10 @@ def _has_ended_the_run(future: Future[Any]) -> bool:
     """Tell whether a future, not yet asked, failed with what has come out of the loop: a second report
     of it, by a future that it is handed on to, would be one too many.
     """
-    if future.cancelled() or getattr(future, "_log_traceback", True):
+    failure = getattr(future, "_exception", None)
+    if failure is None or not isinstance(failure, (KeyboardInterrupt, SystemExit)):
         return False
-    return isinstance(future.exception(), (KeyboardInterrupt, SystemExit))
+    return not getattr(future, "_log_traceback", True)
 
 
 class _GatheringFuture(Future["Any"]):
@@ -142,7 +143,7 @@ class _GatheringFuture(Future["Any"]):
                 child.exception()
             return
         if not self._keep_failures:
-            known = _has_ended_the_run(child)
+            known = getattr(child, "_exception", None) is not None and _has_ended_the_run(child)
             failure = _failure_of(child)
             if failure is not None:
                 self.set_exception(failure)
@@ -310,7 +311,8 @@ def _log_on_exception(future: Future[Any]) -> None:
         return
     known = _has_ended_the_run(future)
     failure = future.exception()
-    if failure is not None and not known:
+    # That of gather() has its cancellation as an exception; neither is a failure.
+    if failure is not None and not known and not isinstance(failure, CancelledError):
         context = {
             "message": f"{type(failure).__name__} exception in shielded future",
             "exception": failure,
