@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import gc
 import queue
 import socket
 import threading
@@ -187,6 +189,22 @@ def test_a_name_that_does_not_resolve_raises(run_in_real_time, resolver):
 
     with pytest.raises(socket.gaierror):
         run_in_real_time(main())
+
+
+def test_a_name_that_does_not_resolve_leaves_no_cycle(run_in_real_time, resolver):
+    async def main():
+        resolver.answer.set()
+        with contextlib.suppress(socket.gaierror):
+            await get_running_loop().getaddrinfo("unknown.test", 80)
+        await sleep(0)  # The handle that woke this task up has to be gone.
+        assert not [each for each in gc.get_objects() if isinstance(each, socket.gaierror)]
+
+    gc.collect()
+    gc.disable()
+    try:
+        run_in_real_time(main())
+    finally:
+        gc.enable()
 
 
 def test_slow_names_do_not_starve_the_default_executor(run_in_real_time, resolver):

@@ -61,6 +61,9 @@ class _Lookup:
             return True, self.func(*self.args)
         except BaseException as exc:
             return False, exc
+        finally:
+            # The traceback leads here, and the future is to have it.
+            del self
 
     def deliver(self, succeeded: bool, outcome: Any) -> None:
         """Hand over what came of it. Where nobody waits any more it is dropped."""
@@ -382,7 +385,11 @@ class ExecutorPart(LoopPart):
         # A larger default executor was always the remedy for many names at once.
         workers = getattr(self._default_executor, "_max_workers", 0)
         self._lookups.submit(lookup, max(_LOOKUP_THREADS, workers))
-        return await lookup.future
+        try:
+            return await lookup.future
+        finally:
+            # As above: a failure does not lead to itself.
+            del lookup
 
     def _getaddrinfo_debug(
         self, host: Any, port: Any, family: int, type: int, proto: int, flags: int

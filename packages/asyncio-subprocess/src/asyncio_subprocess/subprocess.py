@@ -166,7 +166,7 @@ class Process:
     def send_signal(self, signal: int) -> None:
         """Send the child a signal; do nothing if it has ended.
 
-        Raises ProcessLookupError once it has ended and its pipes are closed.
+        Raises ProcessLookupError once it has ended and its pipes are closed, and that is told.
         """
         self._transport.send_signal(signal)
 
