@@ -6,7 +6,15 @@ from unittest import mock
 
 import pytest
 
-from asyncio_core import base_events, connecting, error_reporting, events, executors, running_loop
+from asyncio_core import (
+    base_events,
+    connecting,
+    error_reporting,
+    events,
+    executors,
+    running_loop,
+    tasks,
+)
 from asyncio_core.faces import extend_face
 
 
@@ -62,3 +70,21 @@ def test_a_face_can_be_extended_by_a_module_from_elsewhere(monkeypatch):
     assert elsewhere.spam == 2
     del base_events.spam
     assert elsewhere.spam == 1
+
+
+def test_a_replaced_name_with_two_underscores_is_used_where_its_function_is(run, monkeypatch):
+    turns = []
+    real = vars(tasks)["__sleep0"]
+
+    def counted():
+        turns.append(None)
+        return real()
+
+    async def main():
+        await tasks.sleep(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "__sleep0", counted)
+        run(main())
+    run(main())
+    assert turns == [None]

@@ -31,7 +31,7 @@ class _Face(ModuleType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name.startswith("__"):
+        if name.startswith("__") and name.endswith("__"):
             return
         modules = [sys.modules.get(part) for part in self._face_parts]
         holders = [module for module in modules if module is not None and name in vars(module)]
