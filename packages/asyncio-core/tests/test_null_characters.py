@@ -29,14 +29,16 @@ def test_everything_else_passes(value):
     refuse_null(value, "host")
 
 
-@pytest.mark.parametrize("value", ["/a\0b", b"/a\0b", "a\0"])
+@pytest.mark.parametrize(
+    "value", ["/a\0b", b"/a\0b", "a\0", bytearray(b"/a\0"), memoryview(b"/a\0b")]
+)
 def test_null_character_in_a_socket_path_is_refused(value):
     with pytest.raises(ValueError, match="embedded null character in path"):
         refuse_null_in_socket_path(value)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no abstract names")
-@pytest.mark.parametrize("value", ["\0a", b"\0a", "\0a\0b", b"\0a\0\0b"])
+@pytest.mark.parametrize("value", ["\0a", b"\0a", "\0a\0b", b"\0a\0\0b", bytearray(b"\0a\0b")])
 def test_abstract_names_may_have_them(value):
     refuse_null_in_socket_path(value)
 

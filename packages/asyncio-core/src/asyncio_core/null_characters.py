@@ -28,6 +28,9 @@ def refuse_null(value: object, what: str) -> None:
 
 def refuse_null_in_socket_path(path: object) -> None:
     """Do the same for the path of a Unix socket; in abstract names (Linux) any character will do."""
+    if isinstance(path, (bytearray, memoryview)):
+        # Sockets take them as well.
+        path = bytes(path)
     if isinstance(path, (str, bytes)) and path[:1] in ("\0", b"\0") and _HAS_ABSTRACT_NAMES:
         return
     refuse_null(path, "path")
