@@ -101,6 +101,19 @@ def test_a_wake_up_that_is_refused_is_sent_in_another_way(
     assert made.reported == []
 
 
+@pytest.mark.parametrize("times", [1, 2, float("inf")])
+def test_a_pair_that_says_to_be_full_and_is_not_is_not_believed(
+    made: Any, times: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = made._csock
+    made._csock = Refusing(real, errno.EAGAIN, times)
+    woken(made)
+    made._csock = real
+    woken(made)
+    assert made.reported == []
+    assert len(caplog.records) == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sockets have no write() there")
 def test_where_nothing_can_be_written_the_loop_takes_a_new_pair(
     made: Any, caplog: pytest.LogCaptureFixture

@@ -4,7 +4,7 @@ A byte in a pair of sockets ends the loop's wait. A socket pair and not somethin
 interpreter writes the numbers of signals into it.
 
 No wake-up is lost because one could not be written. A full pair wakes the loop anyway. Where the
-socket refuses for another reason, the byte is written once more and in another way; where that is
+socket refuses for another reason, or says that it is full and is not, the byte is written once more and in another way; where that is
 refused too, the wait is ended by other means and the loop takes a fresh pair. Where no pair
 can be written to, as in a sandbox, the loop looks by itself, some fifty times a second, for
 what was queued, until it can be woken again. What happened is said once.
@@ -13,6 +13,7 @@ what was queued, until it can be woken again. What happened is said once.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
 import weakref
@@ -39,7 +40,7 @@ _LOOK_DELAY = 0.02
 _LOOKS = 50
 
 
-def _send_again(csock: Any) -> bool:
+def _send_again(csock: Any, ssock: Any) -> bool:
     """Try twice to wake through a socket that has refused once; return whether a byte is under way."""
     ways: list[Callable[[bytes], object]] = [csock.send]
     if sys.platform != "win32":
@@ -49,11 +50,22 @@ def _send_again(csock: Any) -> bool:
         try:
             send(_WAKE_BYTE)
         except BlockingIOError:
-            return True
+            if _has_come(ssock):
+                return True
         except Exception:
             continue
-        return True
+        else:
+            return True
     return False
+
+
+def _has_come(ssock: Any) -> bool:
+    """Return whether there is something to read that wakes the loop."""
+    try:
+        return bool(select.select((ssock,), (), (), 0)[0])
+    except Exception:
+        # Closed meanwhile, or with a number that select() does not take: believe what was said.
+        return True
 
 
 # Loops that may be there in a forked child.
@@ -150,7 +162,7 @@ class WakingUp(BaseEventLoop):
                 # What Windows says of an end that was shut down.
                 data = b""
             except OSError as exc:
-                self._call_soon(self._mend_self_pipe, (exc,), None)
+                self._call_soon(self._mend_self_pipe, (exc, self._csock), None)
                 raise
             if not data:
                 # It would be readable for ever.
@@ -175,9 +187,10 @@ class WakingUp(BaseEventLoop):
         try:
             self._waking = csock
             csock.send(_WAKE_BYTE)
-        except BlockingIOError:
+        except BlockingIOError as exc:
             # Full: then it wakes anyway.
-            pass
+            if not _has_come(self._ssock):
+                self._wake_otherwise(csock, exc)
         except OSError as exc:
             self._wake_otherwise(csock, exc)
         except BaseException:
@@ -194,12 +207,13 @@ class WakingUp(BaseEventLoop):
         elif self._looking is not None:
             # It looks by itself.
             pass
-        elif _send_again(csock):
-            if not self._told_of_waking:
+        elif _send_again(csock, self._ssock):
+            # Where a full pair was emptied at this moment there is nothing to tell.
+            if not self._told_of_waking and not isinstance(exc, BlockingIOError):
                 self._told_of_waking = True
                 self._call_soon(self._tell_of_waking, (exc,), None)
         else:
-            self._call_soon(self._mend_self_pipe, (exc,), None)
+            self._call_soon(self._mend_self_pipe, (exc, csock), None)
             # The other end is at its end, and readable, by this.
             with suppress(Exception):
                 csock.shutdown(socket.SHUT_WR)
@@ -210,9 +224,9 @@ class WakingUp(BaseEventLoop):
     def _tell_of_waking(self, exc: OSError) -> None:
         log.logger.warning("a wake-up of %r failed and was sent again: %s", self, exc)
 
-    def _mend_self_pipe(self, exc: OSError) -> None:
-        """Take a fresh socket pair in place of one that has failed."""
-        if self._ssock is None:
+    def _mend_self_pipe(self, exc: OSError, failed: Any = None) -> None:
+        """Take a fresh socket pair in place of one that has failed: that of `failed`, or the present."""
+        if self._ssock is None or failed not in (None, self._csock):
             return
         pair: tuple[socket.socket, ...] = ()
         former = self._ssock, self._csock
