@@ -352,6 +352,32 @@ def test_a_transport_closed_behind_its_back_is_told_and_gives_its_number_up(
     made.run_until_complete(main())
 
 
+@pytest.mark.parametrize("way", ["connect_read_pipe", "connect_write_pipe"])
+def test_a_pipe_over_the_number_of_a_transport_closed_behind_its_back_is_left_alone_by_it(
+    made: Any, numbered: Numbered, recorder: Any, way: str
+) -> None:
+    async def main() -> None:
+        first, _ = numbered.pair()
+        _, old = await made.create_connection(recorder, sock=first)
+        second, peer = numbered.replace(first)
+        transport, new = await getattr(made, way)(recorder, second)
+        old.transport.close()
+        assert isinstance(await old.lost, OSError)
+        if way == "connect_read_pipe":
+            peer.send(b"y")
+            await new.until(lambda: new.data == b"y")
+        else:
+            transport.write(b"z" * 1_000_000)
+            received = 0
+            while received < 1_000_000:
+                receiving = made.sock_recv(peer, 65536)
+                received += len(await asyncio_core.wait_for(receiving, 5))
+        transport.close()
+        assert await new.lost is None
+
+    made.run_until_complete(main())
+
+
 def test_closing_a_pipe_that_was_closed_before_leaves_its_number_to_others(made: Any) -> None:
     async def main() -> None:
         reading, writing = os.pipe()

@@ -140,14 +140,19 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
     def _ensure_fd_no_transport(self, fd: Any) -> int:
         """Return the number of `fd`; raise RuntimeError where a transport owns it."""
         fd = descriptor_of(fd)
+        transport = self._owner_of(fd)
+        if transport is not None and not transport.is_closing():
+            raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
+        return fd  # type: ignore[no-any-return]
+
+    def _owner_of(self, fd: int) -> Any:
+        """Return the transport that has taken a descriptor, or None; one without it ends."""
         transport = self._transports.get(fd)
         if transport is not None:
             end_if_closed = getattr(transport, "_end_if_closed", None)
             if end_if_closed is not None:
                 end_if_closed()
-            if not transport.is_closing():
-                raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
-        return fd  # type: ignore[no-any-return]
+        return transport
 
     def _ensure_may_remove(self, fd: Any) -> None:
         """Do what `_ensure_fd_no_transport()` does; an object that was closed may be removed too."""
