@@ -105,6 +105,8 @@ def test_a_wake_up_that_is_refused_is_sent_in_another_way(
 def test_a_pair_that_says_to_be_full_and_is_not_is_not_believed(
     made: Any, times: float, caplog: pytest.LogCaptureFixture
 ) -> None:
+    if times > 1 and sys.platform == "win32":
+        pytest.skip("sockets have no write() there")
     real = made._csock
     made._csock = Refusing(real, errno.EAGAIN, times)
     woken(made)
