@@ -55,6 +55,12 @@ class AsyncioFinder:
         """The specification of the asyncio beside this file, or None to let the search go on."""
         # Called for every module that any program imports: the comparison comes first.
         if fullname != "asyncio":
+            if fullname == "nuitka" and self.wanted():
+                # It asks no finder for what is in the standard library, and reads no package's word on it.
+                self.complain(
+                    "Nuitka compiles the standard library's asyncio into programs, "
+                    "not the one of the distribution asyncio that is installed"
+                )
             return _hook_of_cx_freeze() if fullname == _CX_FREEZE else None
         if not self.wanted():
             return None

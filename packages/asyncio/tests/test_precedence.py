@@ -182,6 +182,21 @@ def test_where_the_standard_one_came_first_on_request_nothing_is_said(python: Ru
     assert (result.stdout, result.stderr) == ("stdlib\n", "")
 
 
+def test_nuitkas_build_says_that_it_takes_the_standard_one(
+    python: RunPython, tmp_path: Path
+) -> None:
+    (tmp_path / "nuitka").mkdir()
+    (tmp_path / "nuitka" / "__main__.py").write_text("print('builds')\n")
+    path = {"PYTHONPATH": str(tmp_path)}
+
+    result = python("-m", "nuitka", "program.py", environment=path)
+    assert result.stdout == "builds\n"
+    assert result.stderr.count("RuntimeWarning") == 1
+    assert "Nuitka compiles the standard library's asyncio" in result.stderr
+    result = python("-m", "nuitka", environment=path, implementation="stdlib")
+    assert (result.stdout, result.stderr) == ("builds\n", "")
+
+
 def test_installing_twice_is_installing_once(python: RunPython) -> None:
     program = (
         "before = len(sys.meta_path); hook.install(); hook.install(); "
