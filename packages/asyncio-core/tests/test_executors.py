@@ -197,10 +197,14 @@ def test_a_name_that_does_not_resolve_leaves_no_cycle(run_in_real_time, resolver
         with contextlib.suppress(socket.gaierror):
             await get_running_loop().getaddrinfo("unknown.test", 80)
         # The handle that woke this task up has to go, and the thread's own hold on it; a cycle would stay.
-        while [each for each in gc.get_objects() if isinstance(each, socket.gaierror)]:
+        while len(alive()) > len(before):
             await sleep(0.001)
 
+    def alive():
+        return [each for each in gc.get_objects() if isinstance(each, socket.gaierror)]
+
     gc.collect()
+    before = alive()  # of other tests
     gc.disable()
     try:
         run_in_real_time(main())
