@@ -77,7 +77,7 @@ def stubtest(implementation: str, stubs: str = RUNNING) -> set[str]:
         command = ["-m", "mypy.stubtest", "--concise", "--mypy-config-file", str(settings)]
         done = _run([*command, "asyncio"], folder, env)
     lines = done.stdout.splitlines()
-    if done.returncode not in (0, 1) or not all(re.match(r"asyncio[.\w]* ", s) for s in lines):
+    if done.returncode not in (0, 1) or not all(re.match(r"asyncio[.\w-]* ", s) for s in lines):
         raise BadRun(f"stubtest did not work:\n{done.stdout}{done.stderr}")
     # That a module fails to import is the finding; how each says so is its own affair.
     return {re.sub(r"(failed to import)\b.*", r"\1", line) for line in lines}
