@@ -10,6 +10,7 @@ import fnmatch
 import json
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,10 @@ def compare(section: str, missing: Iterable[str]) -> None:
         rows = [row for row in tomllib.load(file)[section] if holds_here(row)]
     assert all(row["reason"] for row in rows)
     patterns = [name for row in rows for name in row["names"]]
+    if find_spec("asyncio_iocp") is None:
+        # Off Windows it need not be installed; what stands in for this module has one class.
+        patterns = [name for name in patterns if not name.startswith("proactor_events")]
+        missing = {name for name in missing if not name.startswith("proactor_events")}
     left = {name for name in missing if not any(fnmatch.fnmatchcase(name, p) for p in patterns)}
     assert not left, f"missing, and no row says why: {sorted(left)}"
     idle = [p for p in patterns if not fnmatch.filter(missing, p)]

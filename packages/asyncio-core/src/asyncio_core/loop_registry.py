@@ -258,6 +258,13 @@ def subprocess_support() -> Callable[..., Any] | None:
     return support
 
 
+def has_subprocess_support() -> bool:
+    """Tell whether asyncio-subprocess is installed, without a search for what may stand in for it."""
+    return _is_there(
+        _Known(_SUBPROCESSES_HERE, _SUBPROCESS_PARTS[_SUBPROCESSES_HERE], "asyncio-subprocess")
+    )
+
+
 def child_watchers() -> ModuleType | None:
     """Return the module that watches child processes, None where it is not installed.
 

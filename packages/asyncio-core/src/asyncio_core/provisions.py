@@ -89,6 +89,8 @@ def _logger() -> None:
 def _subprocesses() -> None:
     from asyncio_core import loop_registry
 
+    if not loop_registry.has_subprocess_support():
+        return
     loop_registry.subprocess_support()
     if sys.version_info < (3, 14):
         loop_registry.child_watchers()

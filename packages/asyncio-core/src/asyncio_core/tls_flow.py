@@ -261,7 +261,8 @@ class TLSFlow(BufferedProtocol):
         if machine is None or self._transport is None or self._app_transport.is_closing():
             # Who reads nothing and goes on writing is to learn what happened.
             self._end_hold()
-            if machine is not None and machine.peer_finished and not self._lost_writes:
+            in_order = machine is not None and machine.peer_finished and not machine.cut_off
+            if in_order and not self._lost_writes:
                 # Usual for whoever writes when the peer has said that it is done; but the program
                 # does not see it from what write() returns.
                 log.logger.warning(
