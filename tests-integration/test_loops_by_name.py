@@ -25,7 +25,7 @@ print(asyncio.run(main()))
 """
 
 GOOD = """
-from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
 from asyncio_selectors.unix_events import SelectorEventLoop
 
 class OtherLoop(SelectorEventLoop):
@@ -100,7 +100,7 @@ BAD = {
 def test_bad_choice_is_one_clear_error_from_code(environment: Environment, name: str) -> None:
     code = textwrap.dedent("""
         import asyncio
-        from asyncio_core.loop_registry import LoopSelectionError
+        from asyncio_core.choosing.loop_registry import LoopSelectionError
         async def main(): pass
         program = main()
         try:

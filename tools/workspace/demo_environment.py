@@ -65,7 +65,7 @@ def check_loop(environment: Path) -> None:
 
 _CHECK = """
 import sys
-from asyncio_core.loop_registry import LoopSelectionError, default_policy
+from asyncio_core.choosing.loop_registry import LoopSelectionError, default_policy
 try:
     default_policy()
 except LoopSelectionError as error:

@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.runners import Runner
+from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_core.loops.runners import Runner
 
 
 class SkippingEventLoop(ParkingEventLoop):
@@ -36,7 +36,7 @@ def _run(main, *, loop_factory, debug=None):
     reports = []
 
     async def supervised():
-        import asyncio_core.running_loop as running_loop
+        import asyncio_core.choosing.running_loop as running_loop
 
         loop = running_loop.get_running_loop()
         loop.set_exception_handler(lambda _, context: reports.append(context))

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from asyncio_core.addresses import _interleave_addrinfos, _ipaddr_info
-from asyncio_core.running_loop import get_running_loop
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.connections.addresses import _interleave_addrinfos, _ipaddr_info
 
 STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
 TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP

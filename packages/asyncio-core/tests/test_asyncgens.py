@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.tasks import all_tasks, create_task, sleep
+from asyncio_core.awaiting.tasks import all_tasks, create_task, sleep
+from asyncio_core.choosing.running_loop import get_running_loop
 
 
 async def numbers(finished):

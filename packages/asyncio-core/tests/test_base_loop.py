@@ -10,10 +10,10 @@ from fractions import Fraction
 
 import pytest
 
-from asyncio_core import base_events
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.running_loop import _get_running_loop, get_running_loop
-from asyncio_core.tasks import Task, create_task, current_task, sleep
+from asyncio_core.awaiting.tasks import Task, create_task, current_task, sleep
+from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
+from asyncio_core.loops import base_events
+from asyncio_core.loops.parking import ParkingEventLoop
 
 
 def run_all(loop):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from asyncio_core import CancelledError, Future, ParkingEventLoop, Task, current_task, gather
-from asyncio_core.runners import Runner
+from asyncio_core.loops.runners import Runner
 
 LENGTH = 5 * sys.getrecursionlimit()
 

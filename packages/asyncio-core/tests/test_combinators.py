@@ -7,12 +7,12 @@ import weakref
 
 import pytest
 
-from asyncio_core.combinators import gather, shield, sleep, wait
+from asyncio_core.awaiting.combinators import gather, shield, sleep, wait
+from asyncio_core.awaiting.task import create_task
+from asyncio_core.awaiting.task_registry import current_task
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.task import create_task
-from asyncio_core.task_registry import current_task
+from asyncio_core.loops.parking import ParkingEventLoop
 
 
 async def fail(error, delay=0):

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from asyncio_core.protocols import DatagramProtocol, Protocol, SubprocessProtocol
-from asyncio_core.running_loop import get_running_loop
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.interfaces.protocols import DatagramProtocol, Protocol, SubprocessProtocol
 
 
 @pytest.fixture

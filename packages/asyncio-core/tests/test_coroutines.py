@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncio_core import coroutines
-from asyncio_core.coroutines import _format_coroutine, coroutine, iscoroutine
-from asyncio_core.futures import Future
-from asyncio_core.parking_loop import ParkingEventLoop
+from asyncio_core.awaiting import coroutines
+from asyncio_core.awaiting.coroutines import _format_coroutine, coroutine, iscoroutine
+from asyncio_core.awaiting.futures import Future
+from asyncio_core.loops.parking import ParkingEventLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -228,7 +228,7 @@ def test_debug_mode_follows_environment_and_options(
 ) -> None:
     monkeypatch.setenv("PYTHONASYNCIODEBUG", value)
     monkeypatch.delenv("PYTHONDEVMODE", raising=False)
-    code = "from asyncio_core import coroutines; print(coroutines._is_debug_mode())"
+    code = "from asyncio_core.awaiting import coroutines; print(coroutines._is_debug_mode())"
     out = subprocess.run(
         [sys.executable, *options, "-c", code], capture_output=True, text=True, check=True
     )

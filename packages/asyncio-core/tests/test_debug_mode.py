@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from asyncio_core.parking_loop import ParkingEventLoop
+from asyncio_core.loops.parking import ParkingEventLoop
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from asyncio_core.handles import Handle
-from asyncio_core.parking_loop import ParkingEventLoop
+from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_core.scheduling.handles import Handle
 
 variable = contextvars.ContextVar("variable", default="outside")
 
@@ -154,7 +154,7 @@ def test_a_log_that_cannot_be_reached_does_not_end_the_loop(loop, monkeypatch, c
         def __getattr__(self, name):
             raise OSError(24, "Too many open files")
 
-    from asyncio_core import base_events
+    from asyncio_core.loops import base_events
 
     monkeypatch.setattr(base_events, "logger", NoLog(), raising=False)
     done = []
@@ -169,7 +169,7 @@ def test_a_log_that_cannot_be_reached_does_not_end_the_loop(loop, monkeypatch, c
 
 
 def test_nothing_is_told_where_there_is_nobody_to_tell(loop, monkeypatch):
-    from asyncio_core import base_events
+    from asyncio_core.loops import base_events
 
     monkeypatch.setattr(base_events, "logger", None, raising=False)
     monkeypatch.setattr("sys.stderr", None)

@@ -11,12 +11,12 @@ import warnings
 
 import pytest
 
-from asyncio_core import executors
+from asyncio_core.awaiting.tasks import create_task, gather, sleep, wait, wait_for
+from asyncio_core.awaiting.timeouts import timeout
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.tasks import create_task, gather, sleep, wait, wait_for
-from asyncio_core.timeouts import timeout
+from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_core.scheduling import executors
 
 
 def test_a_function_runs_in_another_thread(run_in_real_time):

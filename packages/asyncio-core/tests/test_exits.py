@@ -6,12 +6,9 @@ import gc
 
 import pytest
 
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.runners import Runner
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.staggered import staggered_race
-from asyncio_core.taskgroups import TaskGroup
-from asyncio_core.tasks import (
+from asyncio_core.awaiting.staggered import staggered_race
+from asyncio_core.awaiting.taskgroups import TaskGroup
+from asyncio_core.awaiting.tasks import (
     as_completed,
     create_task,
     eager_task_factory,
@@ -21,7 +18,10 @@ from asyncio_core.tasks import (
     wait,
     wait_for,
 )
-from asyncio_core.timeouts import timeout
+from asyncio_core.awaiting.timeouts import timeout
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_core.loops.runners import Runner
 
 
 async def end_at_once(kind):

@@ -6,21 +6,18 @@ from unittest import mock
 
 import pytest
 
-from asyncio_core import (
-    base_events,
-    connecting,
-    error_reporting,
-    events,
-    executors,
-    running_loop,
-    tasks,
-)
+from asyncio_core.awaiting import tasks
+from asyncio_core.choosing import running_loop
+from asyncio_core.connections import connecting
 from asyncio_core.faces import extend_face
+from asyncio_core.loops import base_events
+from asyncio_core.scheduling import events, executors
+from asyncio_core.scheduling import reports as error_reporting
 
 
 def test_what_is_patched_in_a_face_is_patched_in_its_parts():
     original = executors.socket
-    with mock.patch("asyncio_core.base_events.socket") as fake:
+    with mock.patch("asyncio_core.loops.base_events.socket") as fake:
         assert base_events.socket is fake
         assert executors.socket is fake
         assert connecting.socket is fake
@@ -30,7 +27,7 @@ def test_what_is_patched_in_a_face_is_patched_in_its_parts():
 
 
 def test_the_logger_can_be_replaced_before_it_was_ever_used(loop):
-    with mock.patch("asyncio_core.base_events.logger") as fake:
+    with mock.patch("asyncio_core.loops.base_events.logger") as fake:
         loop.default_exception_handler({"message": "m"})
     fake.error.assert_called_once()
     assert error_reporting._logger() is base_events.logger
@@ -63,8 +60,8 @@ def test_a_face_can_be_extended_by_a_module_from_elsewhere(monkeypatch):
     elsewhere.spam = 1
     monkeypatch.setitem(sys.modules, "elsewhere", elsewhere)
     monkeypatch.setattr(base_events, "_face_parts", base_events._face_parts)
-    extend_face("asyncio_core.base_events", "elsewhere")
-    extend_face("asyncio_core.base_events", "elsewhere")
+    extend_face("asyncio_core.loops.base_events", "elsewhere")
+    extend_face("asyncio_core.loops.base_events", "elsewhere")
     assert base_events._face_parts.count("elsewhere") == 1
     base_events.spam = 2
     assert elsewhere.spam == 2

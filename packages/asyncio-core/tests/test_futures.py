@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncio_core.base_futures import isfuture
-from asyncio_core.exceptions import CancelledError, InvalidStateError
-from asyncio_core.futures import (
+from asyncio_core.awaiting.base_futures import isfuture
+from asyncio_core.awaiting.futures import (
     Future,
     _chain_future,
     _set_result_unless_cancelled,
@@ -22,7 +21,8 @@ from asyncio_core.futures import (
     future_discard_from_awaited_by,
     wrap_future,
 )
-from asyncio_core.parking_loop import ParkingEventLoop
+from asyncio_core.exceptions import CancelledError, InvalidStateError
+from asyncio_core.loops.parking import ParkingEventLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

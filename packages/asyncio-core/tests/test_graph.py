@@ -7,19 +7,19 @@ import types
 
 import pytest
 
-from asyncio_core.combinators import gather
-from asyncio_core.futures import future_add_to_awaited_by
-from asyncio_core.graph import (
+from asyncio_core.awaiting.combinators import gather
+from asyncio_core.awaiting.futures import future_add_to_awaited_by
+from asyncio_core.awaiting.graph import (
     FrameCallGraphEntry,
     FutureCallGraph,
     capture_call_graph,
     format_call_graph,
     print_call_graph,
 )
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.task import create_task
-from asyncio_core.task_registry import current_task
-from asyncio_core.waiting import sleep, wait
+from asyncio_core.awaiting.task import create_task
+from asyncio_core.awaiting.task_registry import current_task
+from asyncio_core.awaiting.waiting import sleep, wait
+from asyncio_core.choosing.running_loop import get_running_loop
 
 
 def functions(graph):

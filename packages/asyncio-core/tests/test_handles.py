@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from asyncio_core.handles import Handle, TimerHandle, _ThreadSafeHandle
+from asyncio_core.scheduling.handles import Handle, TimerHandle, _ThreadSafeHandle
 
 variable = contextvars.ContextVar("variable", default="unset")
 

@@ -13,9 +13,16 @@ import pytest
 import asyncio_core
 
 PACKAGE = pathlib.Path(asyncio_core.__file__).parent
-MODULES = sorted(PACKAGE.glob("*.py"))
+
+
+def module_name(path: pathlib.Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 # These say that they need Windows.
-ELSEWHERE = set() if sys.platform == "win32" else {"windows_pipes"}
+ELSEWHERE = set() if sys.platform == "win32" else {"asyncio_core.windows.pipes"}
 
 
 def imported_names(tree: ast.AST):
@@ -28,8 +35,9 @@ def imported_names(tree: ast.AST):
             yield node.module
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_no_module_imports_a_sibling(path):
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_imports_a_sibling(name):
+    path = MODULES[name]
     tops = {name.partition(".")[0] for name in imported_names(ast.parse(path.read_text("utf-8")))}
     assert not {top for top in tops if top.startswith("asyncio")} - {"asyncio_core"}
 
@@ -44,9 +52,9 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_running_every_module_loads_no_sibling():
-    names = [f"asyncio_core.{path.stem}" for path in MODULES if path.stem not in ELSEWHERE]
+    names = MODULES.keys() - ELSEWHERE
     loaded = loaded_after("\n".join(f"import {name}" for name in names))
-    assert set(names) <= loaded | {"asyncio_core.__init__"}
+    assert names <= loaded
     siblings = {name.partition(".")[0] for name in loaded if name.startswith("asyncio_")}
     assert siblings == {"asyncio_core"}
     assert "asyncio" not in loaded
@@ -55,7 +63,7 @@ def test_running_every_module_loads_no_sibling():
 @pytest.mark.parametrize("name", sorted(ELSEWHERE))
 def test_module_of_another_system_says_so(name):
     with pytest.raises(ImportError, match="need Windows"):
-        importlib.import_module(f"asyncio_core.{name}")
+        importlib.import_module(name)
 
 
 def test_importing_the_package_loads_no_module_of_it():
@@ -67,7 +75,7 @@ def test_making_a_loop_loads_what_a_bad_moment_needs_and_nothing_beyond():
     loaded = loaded_after(
         "import asyncio_core; asyncio_core.ParkingEventLoop().close()\n"
         "asyncio_core.new_event_loop\n"
-        "import asyncio_core.loop_registry; asyncio_core.loop_registry.default_policy()"
+        "import asyncio_core.choosing.loop_registry; asyncio_core.choosing.loop_registry.default_policy()"
     )
-    assert {"asyncio_core.taskgroups", "logging", "traceback", "linecache"} <= loaded
+    assert {"asyncio_core.awaiting.taskgroups", "logging", "traceback", "linecache"} <= loaded
     assert {"concurrent.futures.process", "importlib.metadata", "tempfile"} & loaded == set()

@@ -10,9 +10,11 @@ import types
 import pytest
 
 import asyncio_core
-from asyncio_core import base_events, events, tasks
+from asyncio_core.awaiting import tasks
+from asyncio_core.awaiting.tasks import Task, create_task, gather, sleep
 from asyncio_core.lent_names import lend_names
-from asyncio_core.tasks import Task, create_task, gather, sleep
+from asyncio_core.loops import base_events
+from asyncio_core.scheduling import events
 
 
 def test_a_name_stands_for_the_module_itself():
@@ -26,7 +28,7 @@ def test_a_name_stands_for_the_module_itself():
 
 def test_what_a_name_stands_for_is_imported_when_it_is_asked_for():
     code = (
-        "import sys, asyncio_core.base_events as module\n"
+        "import sys, asyncio_core.loops.base_events as module\n"
         "assert 'subprocess' not in sys.modules and 'ssl' not in sys.modules\n"
         "assert 'ssl' in dir(module) and 'ssl' not in sys.modules\n"
         "assert module.ssl is sys.modules['ssl']"

@@ -11,8 +11,8 @@ import zipfile
 import pytest
 
 import asyncio_core
-from asyncio_core import loop_registry
-from asyncio_core.loop_registry import (
+from asyncio_core.choosing import entry_points, loop_registry, subprocess_support
+from asyncio_core.choosing.loop_registry import (
     LoopAmbiguousError,
     LoopLoadError,
     LoopNotFoundError,
@@ -21,7 +21,7 @@ from asyncio_core.loop_registry import (
     list_loops,
     named_policy,
 )
-from asyncio_core.parking_loop import ParkingEventLoop, ParkingEventLoopPolicy
+from asyncio_core.loops.parking import ParkingEventLoop, ParkingEventLoopPolicy
 
 # The folders of the standard library, where nothing is ever installed.
 STANDARD_LIBRARY = [
@@ -31,7 +31,7 @@ STANDARD_LIBRARY = [
 ]
 SIBLINGS = ("asyncio_iocp", "asyncio_selectors", "asyncio_subprocess")
 OTHER_SELECTORS = "from plugin import OtherPolicy as SelectorEventLoopPolicy\n"
-PARKING = "asyncio_core.parking_loop:ParkingEventLoopPolicy"
+PARKING = "asyncio_core.loops.parking:ParkingEventLoopPolicy"
 
 
 class OtherLoop(ParkingEventLoop):
@@ -68,7 +68,7 @@ def installed(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "plugin", plugin)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *STANDARD_LIBRARY])
     monkeypatch.delenv("ASYNCIO_LOOP", raising=False)
-    monkeypatch.setattr(loop_registry, "_subprocess_parts", {})
+    monkeypatch.setattr(subprocess_support, "_subprocess_parts", {})
     # What other tests imported is not installed here, nor anywhere afterwards what is made here.
     for name in list(sys.modules):
         if name.partition(".")[0] in SIBLINGS:
@@ -184,7 +184,7 @@ def test_a_default_that_does_not_load_is_an_error_and_no_other_loop(
 
 
 def test_on_windows_a_loop_that_cannot_run_is_passed_over(packaged, monkeypatch):
-    iocp = loop_registry._Known("iocp", "asyncio_iocp.policy:Policy", "asyncio-iocp")
+    iocp = entry_points.Known("iocp", "asyncio_iocp.policy:Policy", "asyncio-iocp")
     monkeypatch.setattr(loop_registry, "_DEFAULTS", (iocp, loop_registry._DEFAULTS[-1]))
     packaged("asyncio_iocp", policy="from plugin import UnusablePolicy as Policy\n")
     packaged("asyncio_selectors", policy=OTHER_SELECTORS)
@@ -333,33 +333,33 @@ SUBPROCESS_MODULES = dict.fromkeys(
 
 
 def test_subprocess_support_is_found_without_metadata(packaged):
-    assert loop_registry.subprocess_support() is None
+    assert subprocess_support.subprocess_support() is None
     packaged("asyncio_subprocess", **SUBPROCESS_MODULES)
-    assert loop_registry.subprocess_support() is make_other_loop
-    assert loop_registry.subprocess_support() is make_other_loop
+    assert subprocess_support.subprocess_support() is make_other_loop
+    assert subprocess_support.subprocess_support() is make_other_loop
 
 
 def test_another_distribution_can_register_subprocess_support(installed):
     platform = "windows" if sys.platform == "win32" else "unix"
     group = "asyncio.subprocess_transports"
     installed("other-children", "1.0", group, **{platform: "plugin:make_other_loop"})
-    assert loop_registry.subprocess_support() is make_other_loop
+    assert subprocess_support.subprocess_support() is make_other_loop
 
 
 def test_subprocess_support_that_does_not_load_says_whose_it_is(packaged):
     packaged("asyncio_subprocess", spawning="1 / 0", windows_spawning="1 / 0")
     with pytest.raises(LoopLoadError, match=r"asyncio-subprocess 1\.0 does not load"):
-        loop_registry.subprocess_support()
+        subprocess_support.subprocess_support()
 
 
 def test_what_watches_child_processes_is_a_module(packaged):
-    assert loop_registry.child_watchers() is None
+    assert subprocess_support.child_watchers() is None
     packaged("asyncio_subprocess", child_watchers="")
-    assert loop_registry.child_watchers() is sys.modules["asyncio_subprocess.child_watchers"]
-    assert loop_registry.child_watchers() is sys.modules["asyncio_subprocess.child_watchers"]
+    assert subprocess_support.child_watchers() is sys.modules["asyncio_subprocess.child_watchers"]
+    assert subprocess_support.child_watchers() is sys.modules["asyncio_subprocess.child_watchers"]
 
 
 def test_a_module_that_watches_child_processes_and_does_not_load_says_whose_it_is(packaged):
     packaged("asyncio_subprocess")
     with pytest.raises(LoopLoadError, match=r"asyncio-subprocess 1\.0 does not load"):
-        loop_registry.child_watchers()
+        subprocess_support.child_watchers()

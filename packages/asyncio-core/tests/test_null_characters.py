@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.interfaces.protocols import DatagramProtocol, Protocol, SubprocessProtocol
 from asyncio_core.null_characters import (
     refuse_null,
     refuse_null_in_command,
     refuse_null_in_socket_path,
 )
-from asyncio_core.protocols import DatagramProtocol, Protocol, SubprocessProtocol
-from asyncio_core.running_loop import get_running_loop
 
 
 @pytest.mark.parametrize("value", ["a\0b", b"a\0b", bytearray(b"\0"), "\0"])

@@ -12,9 +12,9 @@ import time
 import pytest
 
 import asyncio_core
-from asyncio_core import parking_loop
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.protocols import Protocol
+from asyncio_core.interfaces.protocols import Protocol
+from asyncio_core.loops import parking as parking_loop
+from asyncio_core.loops.parking import ParkingEventLoop
 
 
 @pytest.fixture

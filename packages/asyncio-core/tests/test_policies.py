@@ -7,8 +7,9 @@ import warnings
 
 import pytest
 
-from asyncio_core import events, policies
-from asyncio_core.parking_loop import ParkingEventLoop, ParkingEventLoopPolicy
+from asyncio_core.choosing import policies
+from asyncio_core.loops.parking import ParkingEventLoop, ParkingEventLoopPolicy
+from asyncio_core.scheduling import events
 
 WARNS = pytest.mark.skipif(sys.version_info < (3, 14), reason="policies are not deprecated yet")
 MAKES_LOOPS = pytest.mark.skipif(
@@ -124,7 +125,7 @@ def test_what_is_no_policy_is_refused(policy, value):
 
 
 def test_without_a_policy_the_registry_is_asked(policy, monkeypatch):
-    monkeypatch.setenv("ASYNCIO_LOOP", "asyncio_core.parking_loop:ParkingEventLoopPolicy")
+    monkeypatch.setenv("ASYNCIO_LOOP", "asyncio_core.loops.parking:ParkingEventLoopPolicy")
     policies._set_event_loop_policy(None)
     assert events._event_loop_policy is None
     chosen = policies._get_event_loop_policy()
@@ -137,8 +138,8 @@ def test_the_default_policy_makes_loops_of_the_default_kind(monkeypatch):
     class Loop(ParkingEventLoop):
         pass
 
-    monkeypatch.setattr("asyncio_core.parking_loop.Spam", Loop, raising=False)
-    monkeypatch.setenv("ASYNCIO_LOOP", "asyncio_core.parking_loop:Spam")
+    monkeypatch.setattr("asyncio_core.loops.parking.Spam", Loop, raising=False)
+    monkeypatch.setenv("ASYNCIO_LOOP", "asyncio_core.loops.parking:Spam")
     loop = policies.DefaultEventLoopPolicy().new_event_loop()
     assert type(loop) is Loop
     loop.close()
@@ -155,8 +156,8 @@ def test_the_default_policy_leaves_child_watchers_to_the_policy_for_its_loops(mo
         def set_child_watcher(self, watcher):
             self._watcher = watcher
 
-    monkeypatch.setattr("asyncio_core.parking_loop.Spam", Policy, raising=False)
-    monkeypatch.setenv("ASYNCIO_LOOP", "asyncio_core.parking_loop:Spam")
+    monkeypatch.setattr("asyncio_core.loops.parking.Spam", Policy, raising=False)
+    monkeypatch.setenv("ASYNCIO_LOOP", "asyncio_core.loops.parking:Spam")
     policy = policies.DefaultEventLoopPolicy()
     assert policy._watcher is None
     policy.set_event_loop(loop)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from asyncio_core import protocols
-from asyncio_core.protocols import _feed_data_to_buffered_proto
+from asyncio_core.interfaces import protocols
+from asyncio_core.interfaces.protocols import _feed_data_to_buffered_proto
 
 
 class Filling(protocols.BufferedProtocol):

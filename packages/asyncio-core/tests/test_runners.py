@@ -10,19 +10,19 @@ import threading
 
 import pytest
 
-from asyncio_core.exceptions import CancelledError
-from asyncio_core.loop_registry import LoopNotFoundError
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.policies import (
+from asyncio_core.awaiting.task import create_task
+from asyncio_core.awaiting.task_registry import all_tasks, current_task
+from asyncio_core.awaiting.waiting import sleep
+from asyncio_core.choosing.loop_registry import LoopNotFoundError
+from asyncio_core.choosing.policies import (
     BaseDefaultEventLoopPolicy,
     _get_event_loop_policy,
     _set_event_loop_policy,
 )
-from asyncio_core.runners import Runner, run
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.task import create_task
-from asyncio_core.task_registry import all_tasks, current_task
-from asyncio_core.waiting import sleep
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.exceptions import CancelledError
+from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_core.loops.runners import Runner, run
 
 
 async def forever():

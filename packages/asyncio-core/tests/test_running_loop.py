@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from asyncio_core import running_loop
-from asyncio_core.parking_loop import ParkingEventLoop
+from asyncio_core.choosing import running_loop
+from asyncio_core.loops.parking import ParkingEventLoop
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import sys
 
 import pytest
 
+from asyncio_core.awaiting.tasks import create_task, sleep
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.connections.serving import Server
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.protocols import Protocol
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.serving import Server
-from asyncio_core.tasks import create_task, sleep
-from asyncio_core.transports import Transport
+from asyncio_core.interfaces.protocols import Protocol
+from asyncio_core.interfaces.transports import Transport
 
 
 class Noted(Transport):

@@ -8,14 +8,16 @@ import weakref
 
 import pytest
 
-from asyncio_core import constants, sslproto, tls_flow
-from asyncio_core.protocols import BufferedProtocol, Protocol
-from asyncio_core.protocols import _feed_data_to_buffered_proto as feed
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.tasks import sleep
-from asyncio_core.timeouts import timeout
-from asyncio_core.tls_upgrade import upgrade
-from asyncio_core.transports import _FlowControlMixin
+from asyncio_core import constants
+from asyncio_core.awaiting.tasks import sleep
+from asyncio_core.awaiting.timeouts import timeout
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.interfaces.protocols import BufferedProtocol, Protocol
+from asyncio_core.interfaces.protocols import _feed_data_to_buffered_proto as feed
+from asyncio_core.interfaces.transports import _FlowControlMixin
+from asyncio_core.tls import flow as tls_flow
+from asyncio_core.tls import protocol as sslproto
+from asyncio_core.tls.upgrade import upgrade
 
 
 class Wire(_FlowControlMixin):

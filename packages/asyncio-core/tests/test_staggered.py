@@ -6,12 +6,12 @@ import functools
 
 import pytest
 
+from asyncio_core.awaiting.staggered import staggered_race
+from asyncio_core.awaiting.task import create_task, eager_task_factory
+from asyncio_core.awaiting.task_registry import all_tasks, current_task
+from asyncio_core.awaiting.waiting import sleep
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.staggered import staggered_race
-from asyncio_core.task import create_task, eager_task_factory
-from asyncio_core.task_registry import all_tasks, current_task
-from asyncio_core.waiting import sleep
 
 
 async def attempt(log, name, duration, error=None):

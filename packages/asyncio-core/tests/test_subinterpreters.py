@@ -42,7 +42,7 @@ def test_names_are_resolved():
     run_isolated("""
         import socket
         from asyncio_core import get_running_loop, run
-        from asyncio_core.parking_loop import ParkingEventLoop
+        from asyncio_core.loops.parking import ParkingEventLoop
 
         asked = socket.getaddrinfo
         socket.getaddrinfo = lambda host, port, *args: asked("127.0.0.1", port, *args)
@@ -59,7 +59,7 @@ def test_names_are_resolved():
 def test_a_loop_that_is_never_closed_does_not_keep_the_interpreter():
     run_isolated("""
         import socket, warnings
-        from asyncio_core.parking_loop import ParkingEventLoop
+        from asyncio_core.loops.parking import ParkingEventLoop
 
         socket.getaddrinfo = lambda host, *args: []
         warnings.simplefilter("ignore", ResourceWarning)
@@ -71,7 +71,7 @@ def test_a_loop_that_is_never_closed_does_not_keep_the_interpreter():
 def test_functions_run_in_threads_and_the_executor_is_shut_down():
     run_isolated("""
         from asyncio_core import run, to_thread
-        from asyncio_core.parking_loop import ParkingEventLoop
+        from asyncio_core.loops.parking import ParkingEventLoop
 
         async def main():
             assert await to_thread(sum, [1, 2]) == 3

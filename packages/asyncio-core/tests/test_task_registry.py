@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
-from asyncio_core import tasks
-from asyncio_core.futures import Future
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.task_registry import (
+from asyncio_core.awaiting import tasks
+from asyncio_core.awaiting.futures import Future
+from asyncio_core.awaiting.task_registry import (
     _current_tasks,
     _enter_task,
     _leave_task,
@@ -28,6 +27,7 @@ from asyncio_core.task_registry import (
     all_tasks,
     current_task,
 )
+from asyncio_core.loops.parking import ParkingEventLoop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

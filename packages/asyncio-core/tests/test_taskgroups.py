@@ -8,13 +8,13 @@ import weakref
 
 import pytest
 
+from asyncio_core.awaiting.task import Task, create_task, eager_task_factory
+from asyncio_core.awaiting.task_registry import current_task
+from asyncio_core.awaiting.taskgroups import TaskGroup
+from asyncio_core.awaiting.timeouts import timeout
+from asyncio_core.awaiting.waiting import sleep, wait
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.task import Task, create_task, eager_task_factory
-from asyncio_core.task_registry import current_task
-from asyncio_core.taskgroups import TaskGroup
-from asyncio_core.timeouts import timeout
-from asyncio_core.waiting import sleep, wait
 
 
 async def fail(error, delay=0):

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncio_core.exceptions import CancelledError, InvalidStateError
-from asyncio_core.futures import Future
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.task import (
+from asyncio_core.awaiting.futures import Future
+from asyncio_core.awaiting.task import (
     Task,
     _set_task_name,
     create_eager_task_factory,
     create_task,
     eager_task_factory,
 )
-from asyncio_core.task_registry import all_tasks, current_task
+from asyncio_core.awaiting.task_registry import all_tasks, current_task
+from asyncio_core.exceptions import CancelledError, InvalidStateError
+from asyncio_core.loops.parking import ParkingEventLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
+from asyncio_core.awaiting.task import create_task
+from asyncio_core.awaiting.threads import to_thread
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.task import create_task
-from asyncio_core.threads import to_thread
 
 
 def test_function_runs_in_another_thread(run_in_real_time):

@@ -6,12 +6,12 @@ import weakref
 
 import pytest
 
+from asyncio_core.awaiting.task import create_task
+from asyncio_core.awaiting.task_registry import current_task
+from asyncio_core.awaiting.timeouts import Timeout, timeout, timeout_at
+from asyncio_core.awaiting.waiting import sleep, wait
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.task import create_task
-from asyncio_core.task_registry import current_task
-from asyncio_core.timeouts import Timeout, timeout, timeout_at
-from asyncio_core.waiting import sleep, wait
 
 
 def test_block_that_takes_too_long_ends_in_timeout_error(run):

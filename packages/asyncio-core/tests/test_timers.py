@@ -9,13 +9,13 @@ from fractions import Fraction
 
 import pytest
 
-from asyncio_core import timers
-from asyncio_core.futures import Future
-from asyncio_core.handles import Handle, TimerHandle
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.staggered import staggered_race
-from asyncio_core.tasks import as_completed, create_task, sleep, wait, wait_for
-from asyncio_core.timeouts import Timeout, timeout, timeout_at
+from asyncio_core.awaiting.futures import Future
+from asyncio_core.awaiting.staggered import staggered_race
+from asyncio_core.awaiting.tasks import as_completed, create_task, sleep, wait, wait_for
+from asyncio_core.awaiting.timeouts import Timeout, timeout, timeout_at
+from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_core.scheduling import timers
+from asyncio_core.scheduling.handles import Handle, TimerHandle
 
 NAN = float("nan")
 

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from asyncio_core.tls_state import SSLProtocolState, TLSMachine
+from asyncio_core.tls.state import SSLProtocolState, TLSMachine
 
 
 class Pair:

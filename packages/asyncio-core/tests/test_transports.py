@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from asyncio_core import transports
-from asyncio_core.protocols import Protocol
-from asyncio_core.trsock import TransportSocket
+from asyncio_core.connections.trsock import TransportSocket
+from asyncio_core.interfaces import transports
+from asyncio_core.interfaces.protocols import Protocol
 
 
 class Buffering(transports._FlowControlMixin):

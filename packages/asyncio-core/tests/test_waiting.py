@@ -13,11 +13,8 @@ from weakref import ref
 
 import pytest
 
-from asyncio_core.coroutines import iscoroutine
-from asyncio_core.exceptions import CancelledError
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.running_loop import get_running_loop
-from asyncio_core.tasks import (
+from asyncio_core.awaiting.coroutines import iscoroutine
+from asyncio_core.awaiting.tasks import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
     FIRST_EXCEPTION,
@@ -35,7 +32,10 @@ from asyncio_core.tasks import (
     wait,
     wait_for,
 )
-from asyncio_core.threads import to_thread
+from asyncio_core.awaiting.threads import to_thread
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.exceptions import CancelledError
+from asyncio_core.loops.parking import ParkingEventLoop
 
 
 async def fail(error, delay=0):
@@ -749,7 +749,7 @@ def test_as_completed_without_a_loop_says_so(loop):
     future.set_result(1)
     # A future knows its loop, as_completed() does not ask it: there must be a current one.
     coroutine = sleep(0)
-    from asyncio_core.policies import set_event_loop
+    from asyncio_core.choosing.policies import set_event_loop
 
     set_event_loop(None)
     try:

@@ -12,7 +12,7 @@ if sys.platform != "win32":
 
 import _winapi
 
-from asyncio_core.windows_pipes import PipeHandle, pipe
+from asyncio_core.windows.pipes import PipeHandle, pipe
 
 
 def is_open(handle: int) -> bool:

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 
-from asyncio_core.windows_pipes import pipe
+from asyncio_core.windows.pipes import pipe
 from asyncio_iocp import _overlapped
 from asyncio_iocp._overlapped import (
     ERROR_IO_INCOMPLETE,

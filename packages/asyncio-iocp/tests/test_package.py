@@ -9,7 +9,7 @@ from importlib.metadata import entry_points, version
 import pytest
 
 import asyncio_iocp
-from asyncio_core import loop_registry
+from asyncio_core.choosing import loop_registry
 from asyncio_iocp import BaseProactorEventLoop, IocpEventLoopPolicy, __version__
 
 WINDOWS = sys.platform == "win32"

@@ -18,10 +18,10 @@ import time
 import weakref
 from selectors import EVENT_READ, EVENT_WRITE
 
-from asyncio_core.combinators import gather, wait_for
+from asyncio_core.awaiting.combinators import gather, wait_for
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.parking_loop import ParkingEventLoop
-from asyncio_core.windows_pipes import PipeHandle, pipe
+from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_core.windows.pipes import PipeHandle, pipe
 from asyncio_iocp import _overlapped
 from asyncio_iocp import proactor as proactor_module
 from asyncio_iocp.proactor import IocpProactor
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
     from typing import Any
 
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
 
 
 class Loop(ParkingEventLoop):

@@ -10,7 +10,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("there are child watchers on Unix only", allow_module_level=True)
 
-from asyncio_core import loop_registry
+from asyncio_core.choosing import subprocess_support
 from asyncio_selectors import SelectorEventLoop, unix_events
 from asyncio_selectors.policy import SelectorEventLoopPolicy
 
@@ -19,7 +19,7 @@ OFFERED = pytest.mark.skipif(sys.version_info >= (3, 14), reason="child watchers
 
 @pytest.fixture(autouse=True)
 def without_subprocesses(monkeypatch):
-    monkeypatch.setattr(loop_registry, "child_watchers", lambda: None)
+    monkeypatch.setattr(subprocess_support, "child_watchers", lambda: None)
 
 
 @OFFERED

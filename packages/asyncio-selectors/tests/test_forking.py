@@ -12,7 +12,7 @@ if not hasattr(os, "fork"):
     pytest.skip("the system has no fork()", allow_module_level=True)
 
 import asyncio_core
-from asyncio_core import running_loop
+from asyncio_core.choosing import running_loop
 from asyncio_selectors import SelectorEventLoop
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asyncio_core.handles import Handle
+from asyncio_core.scheduling.handles import Handle
 from asyncio_selectors import SelectorEventLoop, poller
 from asyncio_selectors.poller_choice import best_poller
 

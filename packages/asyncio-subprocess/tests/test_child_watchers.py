@@ -16,7 +16,7 @@ if sys.version_info >= (3, 14):
     pytest.skip("child watchers are gone", allow_module_level=True)
 
 import asyncio_core
-from asyncio_core import policies
+from asyncio_core.choosing import policies
 from asyncio_selectors import SelectorEventLoop, unix_events
 from asyncio_selectors.policy import SelectorEventLoopPolicy
 from asyncio_subprocess import PIPE, child_watchers, create_subprocess_exec

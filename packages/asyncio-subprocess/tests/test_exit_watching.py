@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from asyncio_core import loop_registry
+from asyncio_core.choosing import subprocess_support
 from asyncio_selectors import SelectorEventLoop
 from asyncio_subprocess import create_subprocess_exec, exit_kqueue, exit_pidfd, exit_thread, exits
 
@@ -216,7 +216,7 @@ def test_a_child_is_started_where_no_thread_can_be(run_plain, python, monkeypatc
     def no_more(thread):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(loop_registry, "_subprocess_parts", {})
+    monkeypatch.setattr(subprocess_support, "_subprocess_parts", {})
     monkeypatch.setattr(threading.Thread, "start", no_more)
 
     async def main():

@@ -13,9 +13,9 @@ import pytest
 
 import asyncio_core
 import asyncio_subprocess
-from asyncio_core import loop_registry
-from asyncio_core.protocols import SubprocessProtocol
-from asyncio_core.running_loop import get_running_loop
+from asyncio_core.choosing import subprocess_support
+from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.interfaces.protocols import SubprocessProtocol
 from asyncio_subprocess import (
     DEVNULL,
     PIPE,
@@ -44,7 +44,7 @@ async def output_of(*command, **options):
 @processes_of_unix
 def test_a_child_leaves_no_thread_behind(run, python, monkeypatch):
     """With one thread a process can fork without a warning, and enter other namespaces."""
-    monkeypatch.setattr(loop_registry, "_subprocess_parts", {})
+    monkeypatch.setattr(subprocess_support, "_subprocess_parts", {})
     before = set(threading.enumerate())
 
     async def main():

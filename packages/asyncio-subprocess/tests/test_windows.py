@@ -18,7 +18,7 @@ import threading
 
 import asyncio_core
 import asyncio_subprocess
-from asyncio_core import loop_registry
+from asyncio_core.choosing import subprocess_support
 from asyncio_iocp import ProactorEventLoop
 from asyncio_subprocess import windows_spawning, windows_utils
 from asyncio_subprocess.windows_utils import PIPE, STDOUT, PipeHandle, Popen
@@ -45,7 +45,7 @@ def run(code: str, **options: Any) -> Any:
 
 
 def test_support_is_found_by_its_entry_point() -> None:
-    assert loop_registry.subprocess_support() is windows_spawning.make_subprocess_transport
+    assert subprocess_support.subprocess_support() is windows_spawning.make_subprocess_transport
 
 
 def test_child_is_talked_to_through_its_pipes(loop: Any) -> None:

@@ -1,4 +1,4 @@
-"""`asyncio.tasks` is `asyncio_core.tasks`: one module under two names, for the import system too."""
+"""`asyncio.tasks` is `asyncio_core.awaiting.tasks`: one module under two names, for the import system too."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_a_submodule_is_the_module_of_the_piece(name: str) -> None:
         "import asyncio; tasks = asyncio.tasks",
         "from importlib import import_module; tasks = import_module('asyncio.tasks')",
         "from importlib import import_module; tasks = import_module('.tasks', 'asyncio')",
-        "import asyncio_core.tasks, asyncio.tasks; tasks = asyncio.tasks",
+        "import asyncio_core.awaiting.tasks, asyncio.tasks; tasks = asyncio.tasks",
         "from pkgutil import resolve_name; tasks = resolve_name('asyncio.tasks')",
     ],
 )
 def test_every_way_to_import_gives_the_one_module(check: Check, statement: str) -> None:
-    program = f"{statement}\nimport asyncio_core.tasks; print(tasks is asyncio_core.tasks)"
+    program = f"{statement}\nimport asyncio_core.awaiting.tasks; print(tasks is asyncio_core.awaiting.tasks)"
 
     assert check(program) == "True\n"
 
@@ -78,11 +78,11 @@ def test_a_submodule_can_be_looked_for_without_loading_it(check: Check) -> None:
 
 
 def test_a_patch_through_one_name_is_seen_through_the_other() -> None:
-    import asyncio_core.base_events
+    import asyncio_core.loops.base_events
 
     with mock.patch("asyncio.base_events.logger") as logger:
-        assert asyncio_core.base_events.logger is logger
-    assert asyncio_core.base_events.logger is not logger
+        assert asyncio_core.loops.base_events.logger is logger
+    assert asyncio_core.loops.base_events.logger is not logger
 
 
 def test_objects_pickled_under_the_standard_name_are_found() -> None:

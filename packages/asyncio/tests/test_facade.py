@@ -120,7 +120,7 @@ def test_the_running_loop_can_be_asked_for_in_the_middle_of_an_import(check: Che
         "asked, loop = [], None\n"
         "async def main():\n"
         "    global loop\n"
-        "    from asyncio_core.running_loop import get_running_loop\n"
+        "    from asyncio_core.choosing.running_loop import get_running_loop\n"
         "    loop = get_running_loop()\n"
         "    sys.meta_path.insert(0, Watcher())\n"
         "    import tempfile, concurrent.futures.process\n"

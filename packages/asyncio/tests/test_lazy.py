@@ -105,11 +105,11 @@ def test_both_names_are_one_module_before_and_after_it_is_loaded(check: Check) -
     program = (
         f"import sys, asyncio\n{LOADED}"
         "before = asyncio.tasks\n"
-        "print(loaded('asyncio.tasks'), before is sys.modules['asyncio_core.tasks'])\n"
-        "import asyncio_core.tasks\n"
-        "print(before is asyncio_core.tasks, before is sys.modules['asyncio.tasks'])\n"
-        "from asyncio_core.tasks import sleep\n"
-        "print(loaded('asyncio.tasks'), before is asyncio_core.tasks is sys.modules['asyncio.tasks'])\n"
+        "print(loaded('asyncio.tasks'), before is sys.modules['asyncio_core.awaiting.tasks'])\n"
+        "import asyncio_core.awaiting.tasks\n"
+        "print(before is asyncio_core.awaiting.tasks, before is sys.modules['asyncio.tasks'])\n"
+        "from asyncio_core.awaiting.tasks import sleep\n"
+        "print(loaded('asyncio.tasks'), before is asyncio_core.awaiting.tasks is sys.modules['asyncio.tasks'])\n"
         "print(asyncio.tasks.sleep is sleep is asyncio.sleep, type(asyncio.timeouts.timeout))\n"
         "print(type(asyncio.timeouts))"
     )
@@ -136,7 +136,7 @@ def test_both_names_are_one_module_before_and_after_it_is_loaded(check: Check) -
         "from asyncio.tasks import *",
         "from asyncio import sleep",
         "import inspect; inspect.getmembers(asyncio.tasks)",
-        "import asyncio_core.tasks; asyncio_core.tasks.sleep",
+        "import asyncio_core.awaiting.tasks; asyncio_core.awaiting.tasks.sleep",
         "import importlib; importlib.reload(asyncio.tasks)",
         "from ctypes import *\nadd = pythonapi.PyImport_AddModule\nadd.restype = py_object\nadd(b'asyncio.tasks').wait",
     ],
@@ -249,9 +249,9 @@ def test_a_patch_is_seen_and_taken_back_where_the_module_waited(check: Check) ->
 
 def test_a_name_patched_before_it_is_used_leaves_the_facades(check: Check) -> None:
     program = (
-        "import asyncio_core.tasks, asyncio\n"
-        "sleep = asyncio_core.tasks.sleep\n"
-        "asyncio_core.tasks.sleep = None\n"
+        "import asyncio_core.awaiting.tasks, asyncio\n"
+        "sleep = asyncio_core.awaiting.tasks.sleep\n"
+        "asyncio_core.awaiting.tasks.sleep = None\n"
         "asyncio.locks.Lock = None\n"
         "print(asyncio.sleep is sleep, asyncio.Lock is not None)"
     )
@@ -286,7 +286,7 @@ def test_a_finder_that_was_asked_for_no_more_than_an_answer_spoils_nothing(check
     program = (
         "import sys, asyncio, asyncio_core\n"
         "for finder in sys.meta_path:\n"
-        "    if finder.find_spec('asyncio_core.tasks', asyncio_core.__path__): break\n"
+        "    if finder.find_spec('asyncio_core.awaiting.tasks', asyncio_core.__path__): break\n"
         "print(asyncio.tasks.sleep is asyncio.sleep, type(asyncio.timeouts.timeout))"
     )
 
@@ -394,7 +394,7 @@ def test_where_ssl_cannot_work_it_is_not_there(check: Check) -> None:
 
 # Imported inside a function and yet not needed where nothing can be loaded, with the reason.
 NOT_LAID_IN = {
-    "asyncio_core.parking_loop": "another loop",
+    "asyncio_core.loops.parking": "another loop",
     "importlib.metadata": "for loops that are asked for by name, before they run",
     "asyncio_selectors.windows": "Windows",
     "asyncio_selectors.poll_kqueue": "another system's, or not chosen",
@@ -403,7 +403,7 @@ NOT_LAID_IN = {
     "asyncio_selectors.poll_epoll": "another system's, or not chosen",
     "asyncio_subprocess.windows_spawning": "Windows",
     "asyncio_subprocess.windows_utils": "Windows",
-    "asyncio_core.graph": "heavy, and new in Python 3.14",
+    "asyncio_core.awaiting.graph": "heavy, and new in Python 3.14",
 }
 
 
@@ -459,7 +459,7 @@ def test_nothing_waits_any_more_where_a_loop_was_made(check: Check) -> None:
 
     late = set(check(program).split())
     assert late <= (
-        {"asyncio.graph", "asyncio_core.graph"} if sys.version_info < (3, 14) else set()
+        {"asyncio.graph", "asyncio_core.awaiting.graph"} if sys.version_info < (3, 14) else set()
     )
 
 

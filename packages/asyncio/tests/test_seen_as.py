@@ -13,7 +13,7 @@ import threading
 import pytest
 
 import asyncio_core
-from asyncio_core.protocols import BaseProtocol, SubprocessProtocol
+from asyncio_core.interfaces.protocols import BaseProtocol, SubprocessProtocol
 
 if sys.platform == "win32":
     pytest.skip("the calls are those of Unix", allow_module_level=True)

@@ -49,8 +49,11 @@ class _Face(ModuleType):
 
 
 def make_face(name: str, parts: tuple[str, ...]) -> None:
-    """Turn the module `name` into a face of `parts`, modules beside it that need not be loaded yet."""
-    package = name.rpartition(".")[0]
+    """Turn the module `name` into a face of `parts`, modules of its distribution that need not be loaded yet.
+
+    The parts are named from the distribution's package on: ``"awaiting.futures"``.
+    """
+    package = name.partition(".")[0]
     module = sys.modules[name]
     named = tuple(f"{package}.{part}" for part in parts)
     module.__dict__["_face_parts"] = (*named, *_early.get(name, ()))

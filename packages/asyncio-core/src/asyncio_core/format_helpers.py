@@ -99,7 +99,7 @@ def extract_stack(f: FrameType | None = None, limit: int | None = None) -> Stack
     return entries
 
 
-make_face(__name__, ("base_futures", "coroutines"))
+make_face(__name__, ("awaiting.base_futures", "awaiting.coroutines"))
 
 
 lend_names(

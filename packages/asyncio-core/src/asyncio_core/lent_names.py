@@ -19,7 +19,7 @@ def lend_names(module: str, *names: str, known: Callable[[], Iterable[str]] | No
     """Give the module named `module` names for other modules and for what is in them.
 
     Each of `names` is the name of a module of the standard library (``"os"``), or tells what it stands for:
-    ``"events=asyncio_core.events"``, ``"OrderedDict=collections:OrderedDict"``. Names that the module
+    ``"events=asyncio_core.scheduling.events"``, ``"OrderedDict=collections:OrderedDict"``. Names that the module
     has itself come first. `known` returns those that its own ``__getattr__()`` finds, for ``dir()``.
     """
     space = vars(sys.modules[module])

@@ -12,10 +12,14 @@ from __future__ import annotations
 from contextvars import copy_context
 
 from asyncio_core import constants, log
-from asyncio_core.accepted import AcceptedPart, concerns_one_connection, concerns_resources
-from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.connections.accepted import (
+    AcceptedPart,
+    concerns_one_connection,
+    concerns_resources,
+)
+from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.trsock import TransportSocket
+from asyncio_core.loops.base_events import BaseEventLoop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +28,9 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.handles import TimerHandle
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.scheduling.handles import TimerHandle
 
 __all__ = ("AcceptLoop",)
 

@@ -20,7 +20,7 @@ import socket
 import time
 import weakref
 
-from asyncio_core.futures import Future
+from asyncio_core.awaiting.futures import Future
 from asyncio_core.log import logger
 from asyncio_iocp import _overlapped
 from asyncio_iocp._overlapped import (
@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_iocp._overlapped import Overlapped
     from asyncio_iocp.overlapped_futures import _OverlappedFuture
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
-from asyncio_core.datagram_addresses import Destinations, as_system_reads_it
+from asyncio_core.connections.datagram_addresses import Destinations, as_system_reads_it
+from asyncio_core.connections.trsock import socket_facts
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.transports import DatagramTransport
-from asyncio_core.trsock import socket_facts
+from asyncio_core.interfaces.transports import DatagramTransport
 from asyncio_iocp.transport_base import _ProactorBasePipeTransport, forget
 
 TYPE_CHECKING = False
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
-    from asyncio_core.datagram_lookups import PendingNames
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.datagram_lookups import PendingNames
+    from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_ProactorDatagramTransport",)
 
@@ -160,7 +160,7 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
 
     def _look_up(self, data: bytes, addr: Any) -> None:
         if self._names is None:
-            from asyncio_core.datagram_lookups import PendingNames
+            from asyncio_core.connections.datagram_lookups import PendingNames
 
             self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
         self._buffer_size += self._header_size + len(data)

@@ -16,8 +16,8 @@ if sys.platform != "win32":
 import _winapi
 import errno
 
-from asyncio_core.base_futures import _CANCELLED, _PENDING
-from asyncio_core.futures import Future
+from asyncio_core.awaiting.base_futures import _CANCELLED, _PENDING
+from asyncio_core.awaiting.futures import Future
 from asyncio_iocp import _overlapped
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_iocp._overlapped import Overlapped
     from asyncio_iocp.proactor import IocpProactor
     from asyncio_iocp.socket_polling import SelectThread

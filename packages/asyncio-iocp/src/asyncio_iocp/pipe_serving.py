@@ -17,7 +17,7 @@ import weakref
 from asyncio_core import log
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.null_characters import refuse_null
-from asyncio_core.windows_pipes import BUFSIZE, PipeHandle
+from asyncio_core.windows.pipes import BUFSIZE, PipeHandle
 from asyncio_iocp.proactor_events import BaseProactorEventLoop
 
 TYPE_CHECKING = False
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.transports import Transport
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.interfaces.transports import Transport
 
     _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 __all__ = ("IocpEventLoopPolicy",)
 

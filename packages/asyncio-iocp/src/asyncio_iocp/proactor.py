@@ -15,7 +15,7 @@ import _winapi
 import socket
 
 from asyncio_core.log import logger
-from asyncio_core.windows_pipes import PipeHandle
+from asyncio_core.windows.pipes import PipeHandle
 from asyncio_iocp import _overlapped
 from asyncio_iocp._overlapped import INFINITE, NULL, Overlapped
 from asyncio_iocp.completion_port import CompletionPort, milliseconds
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
     from asyncio_iocp.completion_port import _Link
 
 __all__ = ("IocpProactor",)
@@ -252,7 +252,7 @@ class IocpProactor(CompletionPort):
 
         Raises FileNotFoundError where there is no such pipe.
         """
-        from asyncio_core.combinators import sleep
+        from asyncio_core.awaiting.combinators import sleep
 
         for delay in _growing_delays():
             try:

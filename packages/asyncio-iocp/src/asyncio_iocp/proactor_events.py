@@ -16,11 +16,11 @@ import weakref
 from contextlib import suppress
 
 from asyncio_core import log
-from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_core.lent_names import lend_names
-from asyncio_core.windows_signals import SignalHandlers
+from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.windows.signals import SignalHandlers
 from asyncio_iocp.accepting import AcceptLoop
 from asyncio_iocp.datagram_transport import _ProactorDatagramTransport
 from asyncio_iocp.readiness import Readiness
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.handles import TimerHandle
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
-    from asyncio_core.transports import Transport
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.interfaces.transports import Transport
+    from asyncio_core.scheduling.handles import TimerHandle
 
     logger: logging.Logger
 
@@ -270,7 +270,7 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
         ssl_shutdown_timeout: float | None = None,
         context: Context | None = None,
     ) -> Transport:
-        from asyncio_core.sslproto import SSLProtocol
+        from asyncio_core.tls.protocol import SSLProtocol
 
         self._free_number(rawsock)
         layer = SSLProtocol(
@@ -347,24 +347,24 @@ make_face(
         "writing",
     ),
 )
-extend_face(__name__, "asyncio_core.windows_signals")
+extend_face(__name__, "asyncio_core.windows.signals")
 
 
 lend_names(
     __name__,
-    "base_events=asyncio_core.base_events",
+    "base_events=asyncio_core.loops.base_events",
     "collections",
     "constants=asyncio_core.constants",
     "exceptions=asyncio_core.exceptions",
-    "futures=asyncio_core.futures",
+    "futures=asyncio_core.awaiting.futures",
     "io",
     "logger=asyncio_core.log:logger",
     "os",
-    "protocols=asyncio_core.protocols",
+    "protocols=asyncio_core.interfaces.protocols",
     "signal",
-    "sslproto=asyncio_core.sslproto",
+    "sslproto=asyncio_core.tls.protocol",
     "threading",
-    "transports=asyncio_core.transports",
-    "trsock=asyncio_core.trsock",
+    "transports=asyncio_core.interfaces.transports",
+    "trsock=asyncio_core.connections.trsock",
     "warnings",
 )

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE
 
-from asyncio_core.base_events import BaseEventLoop
-from asyncio_core.handles import Handle
+from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.scheduling.handles import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ has had it. So at most one buffer's worth is taken from a peer whose data nobody
 from __future__ import annotations
 
 from asyncio_core import log
+from asyncio_core.connections.failures import PROTOCOL_RAISED, failure_of_call
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.failures import PROTOCOL_RAISED, failure_of_call
-from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
-from asyncio_core.transports import ReadTransport
+from asyncio_core.interfaces.protocols import BufferedProtocol, _feed_data_to_buffered_proto
+from asyncio_core.interfaces.transports import ReadTransport
 from asyncio_iocp.transport_base import _ProactorBasePipeTransport, forget
 
 TYPE_CHECKING = False
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_ProactorReadPipeTransport",)
 

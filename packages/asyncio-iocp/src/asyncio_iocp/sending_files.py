@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio_core.base_events import BaseEventLoop
-from asyncio_core.file_sending import regular_file
+from asyncio_core.connections.file_sending import regular_file
+from asyncio_core.loops.base_events import BaseEventLoop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import socket
 import threading
 from selectors import EVENT_READ, EVENT_WRITE
 
-from asyncio_core.background import background_thread
+from asyncio_core.scheduling.background import background_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 
-from asyncio_core.base_events import BaseEventLoop
-from asyncio_core.datagram_addresses import needs_lookup
-from asyncio_core.socket_options import _check_ssl_socket
+from asyncio_core.connections.datagram_addresses import needs_lookup
+from asyncio_core.connections.socket_options import _check_ssl_socket
+from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_iocp.writing import MOST_AT_ONCE
 
 TYPE_CHECKING = False

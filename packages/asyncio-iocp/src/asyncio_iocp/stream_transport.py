@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 from asyncio_core import constants
-from asyncio_core.socket_options import _set_nodelay
-from asyncio_core.transports import Transport
-from asyncio_core.trsock import socket_facts
+from asyncio_core.connections.socket_options import _set_nodelay
+from asyncio_core.connections.trsock import socket_facts
+from asyncio_core.interfaces.transports import Transport
 from asyncio_iocp.reading import _ProactorReadPipeTransport
 from asyncio_iocp.writing import _WRITE_FAILED, _ProactorBaseWritePipeTransport
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_ProactorDuplexPipeTransport", "_ProactorSocketTransport")
 

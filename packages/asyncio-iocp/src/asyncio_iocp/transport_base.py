@@ -12,17 +12,22 @@ import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.failures import end_failed_beginning, is_everyday, tell_failure, tell_waiter
-from asyncio_core.transports import BaseTransport, _FlowControlMixin
+from asyncio_core.connections.failures import (
+    end_failed_beginning,
+    is_everyday,
+    tell_failure,
+    tell_waiter,
+)
+from asyncio_core.interfaces.transports import BaseTransport, _FlowControlMixin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_ProactorBasePipeTransport",)
 

@@ -127,7 +127,7 @@ def __getattr__(name: str) -> Any:
     if name == "__all__":
         return _public_names()
     if name == "_WindowsSubprocessTransport":
-        from asyncio_core.loop_registry import subprocess_support
+        from asyncio_core.choosing.subprocess_support import subprocess_support
 
         support: Any = subprocess_support()
         if not hasattr(support, "transport_class"):

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import socket
 
-from asyncio_core.transports import WriteTransport
+from asyncio_core.interfaces.transports import WriteTransport
 from asyncio_iocp.transport_base import _ProactorBasePipeTransport, forget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
 
 __all__ = ("MOST_AT_ONCE", "_ProactorBaseWritePipeTransport", "_ProactorWritePipeTransport")
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
-from asyncio_core.futures import Future
+from asyncio_core.awaiting.futures import Future
 from asyncio_iocp.proactor_events import BaseProactorEventLoop
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if sys.platform != "win32":
 
 
 import asyncio_core
-from asyncio_core.windows_pipes import PipeHandle, pipe
+from asyncio_core.windows.pipes import PipeHandle, pipe
 from asyncio_iocp import PipeServer, _overlapped
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
-from asyncio_core.loop_part import HOOKS_TAKE_CONTEXT
+from asyncio_core.scheduling.loop_part import HOOKS_TAKE_CONTEXT
 from asyncio_iocp.stream_transport import _ProactorSocketTransport
 
 if TYPE_CHECKING:

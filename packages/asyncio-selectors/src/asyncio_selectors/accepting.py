@@ -13,11 +13,15 @@ import os
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.accepted import AcceptedPart, concerns_one_connection, concerns_resources
-from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.connections.accepted import (
+    AcceptedPart,
+    concerns_one_connection,
+    concerns_resources,
+)
+from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.loop_part import context_for_hook, takes_context
-from asyncio_core.trsock import TransportSocket
+from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.scheduling.loop_part import context_for_hook, takes_context
 from asyncio_selectors.hangups import why_dead
 
 TYPE_CHECKING = False
@@ -27,10 +31,10 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.handles import Handle, TimerHandle
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.scheduling.handles import Handle, TimerHandle
 
 __all__ = ("AcceptLoop",)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 import warnings
 
-from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 __all__ = ("ChildWatcherPolicy", "subprocess_support", "watcher_module")
 
@@ -36,7 +36,7 @@ def watcher_module() -> ModuleType:
 
     Raises NotImplementedError where that is not installed.
     """
-    from asyncio_core.loop_registry import child_watchers
+    from asyncio_core.choosing.subprocess_support import child_watchers
 
     module = child_watchers()
     if module is None:
@@ -49,7 +49,7 @@ def subprocess_support() -> Any:
 
     Raises NotImplementedError where that is not installed.
     """
-    from asyncio_core.loop_registry import subprocess_support
+    from asyncio_core.choosing.subprocess_support import subprocess_support
 
     support = subprocess_support()
     if not hasattr(support, "transport_class"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 
-from asyncio_core.datagram_addresses import Destinations
-from asyncio_core.transports import DatagramTransport
+from asyncio_core.connections.datagram_addresses import Destinations
+from asyncio_core.interfaces.transports import DatagramTransport
 from asyncio_selectors.error_queue import receives_no_more, take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.datagram_lookups import PendingNames
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.datagram_lookups import PendingNames
+    from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_SelectorDatagramTransport",)
 
@@ -231,7 +231,7 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
 
     def _look_up(self, data: bytes, addr: Any) -> None:
         if self._names is None:
-            from asyncio_core.datagram_lookups import PendingNames
+            from asyncio_core.connections.datagram_lookups import PendingNames
 
             self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
         self._buffer_size += len(data) + self._header_size

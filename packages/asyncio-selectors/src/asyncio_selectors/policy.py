@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 __all__ = ("SelectorEventLoopPolicy",)
 

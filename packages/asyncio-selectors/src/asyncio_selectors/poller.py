@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from asyncio_core.handles import Handle
+    from asyncio_core.scheduling.handles import Handle
     from asyncio_selectors.spinning import SpinGuard
 
     _KeyMapping = dict[Any, SelectorKey]

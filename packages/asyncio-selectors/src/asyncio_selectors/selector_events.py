@@ -13,12 +13,12 @@ import weakref
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from asyncio_core import log
-from asyncio_core.base_events import BaseEventLoop
 from asyncio_core.faces import make_face, one_class
-from asyncio_core.handles import Handle
 from asyncio_core.lent_names import lend_names
-from asyncio_core.loop_part import is_replaced, takes_context
-from asyncio_core.provisions import lay_in
+from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.loops.provisions import lay_in
+from asyncio_core.scheduling.handles import Handle
+from asyncio_core.scheduling.loop_part import is_replaced, takes_context
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
 from asyncio_selectors.poller import GONE, Poller, descriptor_of, key_of
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from selectors import SelectorKey
     from typing import Any, TypeVarTuple, Unpack
 
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
-    from asyncio_core.transports import Transport
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.interfaces.transports import Transport
 
     _Ts = TypeVarTuple("_Ts")
 
@@ -404,7 +404,7 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         ssl_shutdown_timeout: float | None = None,
         context: Context | None = None,
     ) -> Transport:
-        from asyncio_core.sslproto import SSLProtocol
+        from asyncio_core.tls.protocol import SSLProtocol
 
         self._ensure_fd_no_transport(rawsock)
         tls = SSLProtocol(
@@ -470,21 +470,21 @@ make_face(
 
 lend_names(
     __name__,
-    "base_events=asyncio_core.base_events",
+    "base_events=asyncio_core.loops.base_events",
     "collections",
     "constants=asyncio_core.constants",
     "errno",
-    "events=asyncio_core.events",
+    "events=asyncio_core.scheduling.events",
     "functools",
-    "futures=asyncio_core.futures",
+    "futures=asyncio_core.awaiting.futures",
     "itertools",
     "logger=asyncio_core.log:logger",
     "os",
-    "protocols=asyncio_core.protocols",
+    "protocols=asyncio_core.interfaces.protocols",
     "selectors",
     "ssl",
-    "sslproto=asyncio_core.sslproto",
-    "transports=asyncio_core.transports",
-    "trsock=asyncio_core.trsock",
+    "sslproto=asyncio_core.tls.protocol",
+    "transports=asyncio_core.interfaces.transports",
+    "trsock=asyncio_core.connections.trsock",
     "warnings",
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 
-from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.awaiting.tasks import sleep
+from asyncio_core.connections.file_sending import regular_file
 from asyncio_core.exceptions import SendfileNotAvailableError
-from asyncio_core.file_sending import regular_file
-from asyncio_core.loop_part import is_replaced
-from asyncio_core.tasks import sleep
+from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.scheduling.loop_part import is_replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

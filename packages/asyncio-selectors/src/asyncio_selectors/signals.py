@@ -18,8 +18,9 @@ import sys
 import warnings
 import weakref
 
-from asyncio_core import coroutines, log
-from asyncio_core.handles import Handle
+from asyncio_core import log
+from asyncio_core.awaiting import coroutines
+from asyncio_core.scheduling.handles import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

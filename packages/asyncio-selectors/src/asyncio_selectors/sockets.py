@@ -10,11 +10,11 @@ from __future__ import annotations
 import errno
 import socket
 
-from asyncio_core.base_events import BaseEventLoop
-from asyncio_core.datagram_addresses import needs_lookup
-from asyncio_core.futures import Future
-from asyncio_core.socket_options import _check_ssl_socket
-from asyncio_core.trsock import TransportSocket
+from asyncio_core.awaiting.futures import Future
+from asyncio_core.connections.datagram_addresses import needs_lookup
+from asyncio_core.connections.socket_options import _check_ssl_socket
+from asyncio_core.connections.trsock import TransportSocket
+from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_selectors.hangups import why_dead
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from asyncio_core.handles import Handle
+    from asyncio_core.scheduling.handles import Handle
 
 __all__ = ("SocketCalls",)
 
@@ -113,7 +113,7 @@ class SocketCalls(BaseEventLoop):
 
         Its error queue may hold something, which is the program's; or other processes are quicker.
         """
-        from asyncio_core.tasks import sleep
+        from asyncio_core.awaiting.tasks import sleep
 
         if attempt == _FUTILE:
             self._futile_since[fd] = self.time()
@@ -281,7 +281,7 @@ class SocketCalls(BaseEventLoop):
                 return
             if in_progress:
                 break
-            from asyncio_core.tasks import sleep
+            from asyncio_core.awaiting.tasks import sleep
 
             await sleep(delay)
             delay = min(2 * delay, longest)

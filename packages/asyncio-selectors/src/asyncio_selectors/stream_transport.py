@@ -17,9 +17,9 @@ import socket
 from itertools import islice
 
 from asyncio_core import constants, log
-from asyncio_core.failures import PROTOCOL_RAISED, failure_of_call
-from asyncio_core.protocols import BufferedProtocol
-from asyncio_core.socket_options import _set_nodelay
+from asyncio_core.connections.failures import PROTOCOL_RAISED, failure_of_call
+from asyncio_core.connections.socket_options import _set_nodelay
+from asyncio_core.interfaces.protocols import BufferedProtocol
 from asyncio_selectors.error_queue import take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.serving import Server
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_SelectorSocketTransport",)
 

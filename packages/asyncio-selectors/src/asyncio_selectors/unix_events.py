@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.interfaces.protocols import BaseProtocol
 
     logger: logging.Logger
     __all__: tuple[str, ...]
@@ -197,15 +197,15 @@ make_face(__name__, ("sending_files", "signals", "unix_pipes", "unix_sockets"))
 
 lend_names(
     __name__,
-    "base_events=asyncio_core.base_events",
+    "base_events=asyncio_core.loops.base_events",
     "base_subprocess=asyncio_subprocess.base_subprocess",
     "constants=asyncio_core.constants",
-    "coroutines=asyncio_core.coroutines",
+    "coroutines=asyncio_core.awaiting.coroutines",
     "errno",
-    "events=asyncio_core.events",
+    "events=asyncio_core.scheduling.events",
     "exceptions=asyncio_core.exceptions",
     "fcntl",
-    "futures=asyncio_core.futures",
+    "futures=asyncio_core.awaiting.futures",
     "io",
     "itertools",
     "logger=asyncio_core.log:logger",
@@ -215,9 +215,9 @@ lend_names(
     "socket",
     "stat",
     "subprocess",
-    "tasks=asyncio_core.tasks",
+    "tasks=asyncio_core.awaiting.tasks",
     "threading",
-    "transports=asyncio_core.transports",
+    "transports=asyncio_core.interfaces.transports",
     "warnings",
     known=_known_names,
 )

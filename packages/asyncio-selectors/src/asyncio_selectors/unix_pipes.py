@@ -9,9 +9,9 @@ import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants
-from asyncio_core.failures import end_failed_beginning, tell_failure, tell_waiter
-from asyncio_core.protocols import BufferedProtocol, _feed_data_to_buffered_proto
-from asyncio_core.transports import ReadTransport, WriteTransport, _FlowControlMixin
+from asyncio_core.connections.failures import end_failed_beginning, tell_failure, tell_waiter
+from asyncio_core.interfaces.protocols import BufferedProtocol, _feed_data_to_buffered_proto
+from asyncio_core.interfaces.transports import ReadTransport, WriteTransport, _FlowControlMixin
 from asyncio_selectors.hangups import has_hung_up, shows_hangup_by_reading
 from asyncio_selectors.transport_base import watch_reading, watch_writing
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from asyncio_core.futures import Future
-    from asyncio_core.handles import Handle
-    from asyncio_core.protocols import BaseProtocol
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.scheduling.handles import Handle
 
 __all__ = ("_UnixReadPipeTransport", "_UnixWritePipeTransport")
 

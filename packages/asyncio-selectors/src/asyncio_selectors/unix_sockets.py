@@ -7,19 +7,20 @@ import os
 import posix
 import socket
 
-from asyncio_core import log, socket_files
+from asyncio_core import log
+from asyncio_core.connections import socket_files
+from asyncio_core.connections.serving import Server
+from asyncio_core.connections.socket_options import _tls_timeouts
 from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
-from asyncio_core.serving import Server
-from asyncio_core.socket_options import _tls_timeouts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from asyncio_core.abstract_loop import SSLArgument
-    from asyncio_core.protocols import BaseProtocol
-    from asyncio_core.transports import Transport
+    from asyncio_core.interfaces.loop import SSLArgument
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.interfaces.transports import Transport
     from asyncio_selectors.selector_events import BaseSelectorEventLoop as _Base
 else:
     _Base = object

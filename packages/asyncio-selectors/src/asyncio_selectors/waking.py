@@ -20,7 +20,7 @@ import weakref
 from contextlib import suppress
 
 from asyncio_core import log
-from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_selectors.poller import Poller
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from asyncio_core.handles import Handle, TimerHandle
+    from asyncio_core.scheduling.handles import Handle, TimerHandle
 
 __all__ = ("WakingUp",)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio_core.policies import BaseDefaultEventLoopPolicy
-from asyncio_core.windows_signals import SignalHandlers
+from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
+from asyncio_core.windows.signals import SignalHandlers
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
 
 TYPE_CHECKING = False

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from asyncio_core import events
-from asyncio_core.protocols import Protocol
+from asyncio_core.interfaces.protocols import Protocol
+from asyncio_core.scheduling import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 
 class FlowControlMixin(Protocol):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.faces import extend_face
-from asyncio_core.running_loop import get_running_loop
 from asyncio_streams.protocol import StreamReaderProtocol
 from asyncio_streams.reader import _DEFAULT_LIMIT, StreamReader
 from asyncio_streams.writer import StreamWriter
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from typing import Any
 
-    from asyncio_core.serving import Server
+    from asyncio_core.connections.serving import Server
     from asyncio_streams.protocol import ClientConnectedCallback
 
 
@@ -108,4 +108,4 @@ async def start_unix_server(
     return await _serve("create_unix_server", limit, client_connected_cb, path, **kwds)
 
 
-extend_face("asyncio_core.events", __name__)
+extend_face("asyncio_core.scheduling.events", __name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio_core.coroutines import iscoroutine
+from asyncio_core.awaiting.coroutines import iscoroutine
 from asyncio_streams.flow import FlowControlMixin, _settle
 from asyncio_streams.writer import StreamWriter
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from traceback import StackSummary
     from typing import Any, TypeAlias
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
-    from asyncio_core.task import Task
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.awaiting.task import Task
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_streams.reader import StreamReader
 
     ClientConnectedCallback: TypeAlias = Callable[

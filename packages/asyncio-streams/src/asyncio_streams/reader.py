@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import sys
 
-from asyncio_core import events
 from asyncio_core.exceptions import IncompleteReadError, LimitOverrunError
+from asyncio_core.scheduling import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from traceback import StackSummary
     from typing import Any, Self
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 _DEFAULT_LIMIT = 2**16  # 64 KiB
 

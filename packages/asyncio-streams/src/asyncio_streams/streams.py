@@ -10,10 +10,13 @@ import sys
 import warnings
 import weakref
 
-from asyncio_core import coroutines, events, exceptions, format_helpers, protocols
+from asyncio_core import exceptions, format_helpers
+from asyncio_core.awaiting import coroutines
+from asyncio_core.awaiting.tasks import sleep
 from asyncio_core.faces import make_face
+from asyncio_core.interfaces import protocols
 from asyncio_core.log import logger
-from asyncio_core.tasks import sleep
+from asyncio_core.scheduling import events
 from asyncio_streams.flow import FlowControlMixin as FlowControlMixin
 from asyncio_streams.opening import open_connection, start_server
 from asyncio_streams.protocol import StreamReaderProtocol

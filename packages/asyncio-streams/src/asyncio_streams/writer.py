@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-from asyncio_core.running_loop import _runs_here
-from asyncio_core.tasks import sleep
+from asyncio_core.awaiting.tasks import sleep
+from asyncio_core.choosing.running_loop import _runs_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_streams.reader import StreamReader
 
 

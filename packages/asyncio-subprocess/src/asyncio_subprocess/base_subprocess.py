@@ -17,8 +17,9 @@ import subprocess
 import warnings
 from contextvars import copy_context
 
-from asyncio_core import log, protocols, transports
+from asyncio_core import log
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.interfaces import protocols, transports
 from asyncio_core.lent_names import lend_names
 from asyncio_subprocess.exits import UNKNOWN_STATUS, reap
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
-    from asyncio_core.task import Task
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.awaiting.task import Task
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 _STREAMS = ("stdin", "stdout", "stderr")
 

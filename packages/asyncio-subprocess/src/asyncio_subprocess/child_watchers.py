@@ -10,8 +10,8 @@ from __future__ import annotations
 import warnings
 from functools import partial
 
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.faces import extend_face, make_face
-from asyncio_core.running_loop import get_running_loop
 from asyncio_subprocess.abstract_watcher import AbstractChildWatcher, unknown_status
 from asyncio_subprocess.exit_pidfd import _PidfdChildWatcher
 from asyncio_subprocess.exit_pidfd import usable as can_use_pidfd
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, TypeVarTuple, Unpack
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_subprocess.exits import ExitWatcher
 
     _Ts = TypeVarTuple("_Ts")
@@ -172,4 +172,4 @@ class PidfdChildWatcher(_LoopsOwnWatcher):
 make_face(__name__, ("exits",))
 
 
-extend_face("asyncio_core.events", __name__)
+extend_face("asyncio_core.scheduling.events", __name__)

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_subprocess.exits import Exited
 
 # Type checkers know the names in it on the systems that have them, and nowhere else.

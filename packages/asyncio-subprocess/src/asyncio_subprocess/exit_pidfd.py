@@ -14,7 +14,7 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_subprocess.exits import Exited
 
 # The ioctl PIDFD_GET_INFO with struct pidfd_info as they first were, see <linux/pidfd.h>: the first field says

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 
-from asyncio_core.background import background_thread
+from asyncio_core.scheduling.background import background_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_subprocess.exits import Exited
 
 _numbers = itertools.count()

@@ -13,9 +13,9 @@ import threading
 import warnings
 
 from asyncio_core import log
-from asyncio_core.abstract_loop import AbstractEventLoop
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.faces import extend_face
-from asyncio_core.running_loop import get_running_loop
+from asyncio_core.interfaces.loop import AbstractEventLoop
 from asyncio_subprocess import exits
 from asyncio_subprocess.abstract_watcher import AbstractChildWatcher, poll, report, warn_of_watcher
 
@@ -331,4 +331,4 @@ class MultiLoopChildWatcher(_HandlerTable):
             log.logger.warning("child %d ended after its loop %r was closed", expected_pid, loop)
 
 
-extend_face("asyncio_core.events", __name__)
+extend_face("asyncio_core.scheduling.events", __name__)

@@ -102,7 +102,7 @@ if sys.version_info >= (3, 14):
         return nullcontext()
 
 else:
-    from asyncio_core import policies
+    from asyncio_core.choosing import policies
 
     class _PolicysWatcher:
         """The watcher that the program has set, in use; None if it has not."""

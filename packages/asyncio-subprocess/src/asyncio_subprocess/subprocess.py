@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 
-from asyncio_core import log, protocols
-from asyncio_core.combinators import gather
+from asyncio_core import log
+from asyncio_core.awaiting.combinators import gather
+from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.faces import extend_face
+from asyncio_core.interfaces import protocols
 from asyncio_core.lent_names import lend_names
-from asyncio_core.running_loop import get_running_loop
 from asyncio_streams.flow import FlowControlMixin, _settle
 from asyncio_streams.reader import _DEFAULT_LIMIT, StreamReader
 from asyncio_streams.writer import StreamWriter
@@ -17,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 __all__ = ("create_subprocess_exec", "create_subprocess_shell")
 
@@ -281,15 +282,15 @@ async def _start(
     return Process(transport, protocol, loop)
 
 
-extend_face("asyncio_core.events", __name__)
-extend_face("asyncio_core.tasks", __name__)
+extend_face("asyncio_core.scheduling.events", __name__)
+extend_face("asyncio_core.awaiting.tasks", __name__)
 extend_face("asyncio_streams.streams", __name__)
 
 
 lend_names(
     __name__,
-    "events=asyncio_core.events",
+    "events=asyncio_core.scheduling.events",
     "logger=asyncio_core.log:logger",
     "streams=asyncio_streams.streams",
-    "tasks=asyncio_core.tasks",
+    "tasks=asyncio_core.awaiting.tasks",
 )

@@ -16,7 +16,7 @@ import os
 import subprocess
 from contextlib import ExitStack
 
-from asyncio_core.windows_pipes import BUFSIZE, PipeHandle, pipe
+from asyncio_core.windows.pipes import BUFSIZE, PipeHandle, pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
 
 
 class _BarrierState(enum.Enum):

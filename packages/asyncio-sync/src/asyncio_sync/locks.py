@@ -331,7 +331,7 @@ make_face(__name__, ("barriers", "waiting", "mixins"))
 
 lend_names(
     __name__,
-    "tasks=asyncio_core.tasks",
+    "tasks=asyncio_core.awaiting.tasks",
     "collections",
     "enum",
     "exceptions=asyncio_core.exceptions",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 
+from asyncio_core.choosing.running_loop import _get_running_loop
 from asyncio_core.faces import extend_face
 from asyncio_core.lent_names import lend_names
-from asyncio_core.running_loop import _get_running_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio_core.abstract_loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 _global_lock = threading.Lock()
 
@@ -42,10 +42,10 @@ class _LoopBoundMixin:
         raise RuntimeError(f"{self!r} is bound to a different event loop")
 
 
-extend_face("asyncio_core.events", __name__)
+extend_face("asyncio_core.scheduling.events", __name__)
 
 
 lend_names(
     __name__,
-    "events=asyncio_core.events",
+    "events=asyncio_core.scheduling.events",
 )

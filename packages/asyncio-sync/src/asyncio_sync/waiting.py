@@ -29,8 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from asyncio_core.abstract_loop import AbstractEventLoop
-    from asyncio_core.futures import Future
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.interfaces.loop import AbstractEventLoop
 
 
 class WaitLine(deque["Future[Any]"]):

@@ -10,7 +10,7 @@ This package is a facade. What it offers lives in distributions that also work w
     asyncio-subprocess  processes and their pipes
 
 Start in `_names.py`, the table of what is where. `_aliases.py` makes `asyncio.tasks` and
-`asyncio_core.tasks` one module. `_asyncio_precedence.py`, one folder up, is why `import asyncio` finds
+`asyncio_core.awaiting.tasks` one module. `_asyncio_precedence.py`, one folder up, is why `import asyncio` finds
 this package and not the standard library's. `__main__.py` is the command line.
 
 Nothing is loaded before it is used: the first use of a name imports the module it lives in and

@@ -1,6 +1,6 @@
 """`asyncio.tasks` and its siblings: one module object under two names.
 
-A submodule is not copied and not wrapped: `asyncio.tasks` is `asyncio_core.tasks`, and that very module is
+A submodule is not copied and not wrapped: `asyncio.tasks` is `asyncio_core.awaiting.tasks`, and that very module is
 in `sys.modules` under both names. So a patch made through either name is seen through both, and
 `isinstance`, `pickle` and `importlib.reload` know one module only. `enter_all()` enters those that the
 standard asyncio has loaded, to load themselves on first use; the finder is for what was taken out again.
@@ -34,9 +34,7 @@ def enter_all() -> None:
     facade = vars(sys.modules["asyncio"])
     for name in ATTRIBUTES:
         target = MODULES[name]
-        package = target.partition(".")[0]
-        if package not in sys.modules:
-            enter(package)
+        _enter_package_of(target)
         module = enter(target, when_missing=_name_missing, when_loaded=_loaded)
         facade[name] = sys.modules[_PREFIX + name] = module
         if target not in waiting:
@@ -44,6 +42,13 @@ def enter_all() -> None:
     for name in BROUGHT_ALONG:
         if name not in sys.modules and (name != "ssl" or _has_ssl()):
             enter(name)
+
+
+def _enter_package_of(target: str) -> None:
+    package = target.rpartition(".")[0]
+    if package and package not in sys.modules:
+        _enter_package_of(package)
+        enter(package)
 
 
 def is_in_place() -> bool:
@@ -83,7 +88,7 @@ def _loaded(module: "ModuleType") -> None:
 
 def _load_with_loops() -> None:
     """Have all that was entered loaded when a loop is made, for the moment when nothing can be loaded."""
-    from asyncio_core.provisions import lay_in
+    from asyncio_core.loops.provisions import lay_in
 
     lay_in(*(target for target in _ALIASES if not target.endswith(".graph")), *BROUGHT_ALONG)
     lay_in("importlib.machinery")
@@ -193,7 +198,7 @@ class _NoLoopYet:
         return loop
 
 
-RUNNING_LOOP = "asyncio_core.running_loop"
+RUNNING_LOOP = "asyncio_core.choosing.running_loop"
 _loading: set[str] = set()
 
 

@@ -72,7 +72,7 @@ def _reader_left(error: OSError) -> bool:
 def _shell() -> str | int | None:
     from asyncio._repl import run_repl
 
-    from asyncio_core.loop_registry import LoopSelectionError
+    from asyncio_core.choosing.loop_registry import LoopSelectionError
 
     try:
         return run_repl()
@@ -118,7 +118,7 @@ def _piece_version(distribution: str) -> str:
 
 def _loops(name: str, rest: Sequence[str]) -> None:
     _expect_nothing(name, rest)
-    from asyncio_core import loop_registry
+    from asyncio_core.choosing import loop_registry
 
     rows = [("NAME", "DISTRIBUTION", "VERSION", "", "STATUS")]
     for loop in loop_registry.list_loops():

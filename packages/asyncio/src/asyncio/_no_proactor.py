@@ -5,7 +5,7 @@ Programs for every platform import that module to ask one thing, whether their l
 
 from __future__ import annotations
 
-from asyncio_core.base_events import BaseEventLoop
+from asyncio_core.loops.base_events import BaseEventLoop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

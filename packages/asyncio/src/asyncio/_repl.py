@@ -26,15 +26,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from asyncio_core.events import set_event_loop
 from asyncio_core.exceptions import CancelledError
-from asyncio_core.runners import Runner
+from asyncio_core.loops.runners import Runner
+from asyncio_core.scheduling.events import set_event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from types import CodeType, FrameType, TracebackType
 
-    from asyncio_core.tasks import Task
+    from asyncio_core.awaiting.tasks import Task
 
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _PROMPT = ">>> "

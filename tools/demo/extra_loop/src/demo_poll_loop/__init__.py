@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import selectors
 
-from asyncio_core.policies import BaseDefaultEventLoopPolicy
+from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
 from asyncio_selectors.unix_events import SelectorEventLoop
 
 

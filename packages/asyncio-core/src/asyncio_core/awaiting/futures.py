@@ -1,0 +1,509 @@
+"""Futures, and the chains between them and ``concurrent.futures``.
+
+A future is a box for an outcome that is not there yet. Two rules hold for all that follows:
+
+* It changes its state once, from pending to cancelled or finished, and only in its loop's thread.
+* Who waits is told by the loop, in a later round, never by whoever sets the outcome.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import copy_context
+from types import GenericAlias
+
+from asyncio_core.awaiting.base_futures import (
+    _CANCELLED,
+    _FINISHED,
+    _PENDING,
+    _future_repr,
+    isfuture,
+)
+from asyncio_core.choosing.running_loop import _get_running_loop, _runs_here
+from asyncio_core.exceptions import CancelledError, InvalidStateError
+from asyncio_core.faces import make_face
+from asyncio_core.lent_names import lend_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Generator
+    from contextvars import Context
+    from traceback import StackSummary
+    from types import TracebackType
+    from typing import Any, Generic, TypeVar
+
+    from asyncio_core.interfaces.loop import AbstractEventLoop
+
+    _T = TypeVar("_T")
+else:
+    # Only type checkers need the type variable. This spares every start the import of typing:
+    # ``Generic[_T]`` is ``object``.
+    _T = None
+    Generic = {_T: object}
+
+__all__ = (
+    "Future",
+    "future_add_to_awaited_by",
+    "future_discard_from_awaited_by",
+    "isfuture",
+    "wrap_future",
+)
+
+
+class Future(Generic[_T]):
+    """The outcome of something that has not happened yet: a result, an exception, or nothing.
+
+    *loop* is the loop that its callbacks run on; by default the running one, else the one that
+    ``get_event_loop()`` returns. In debug mode the future remembers where it was made. Not
+    thread-safe: other threads go through ``loop.call_soon_threadsafe()``. (PEP 3156.)
+    """
+
+    # The state stands on the class first, so that an instance whose __init__ was skipped answers
+    # as a pending future does instead of failing on a missing attribute. What the hot paths
+    # read is set on each instance as well: that is where the interpreter finds it fastest.
+    _state: str = _PENDING
+    _loop: AbstractEventLoop | None = None
+    _asyncio_future_blocking: bool = False
+    _result: Any = None
+    _exception: BaseException | None = None
+    _exception_tb: TracebackType | None = None
+    _cancel_message: Any = None
+    _cancelled_exc: CancelledError | None = None
+    _source_traceback: StackSummary | None = None
+    # True from set_exception() until somebody looks at the exception.
+    _unretrieved: bool = False
+    # Futures that wait for this one without being called back by it; see the property below.
+    _waiters: set[Future[Any]] | None = None
+    # Pairs of callback and context; None while there are none.
+    _callbacks: list[tuple[Callable[[Any], object], Context]] | None
+
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+
+    def __init__(self, *, loop: AbstractEventLoop | None = None) -> None:
+        if self._loop is not None:
+            raise RuntimeError(f"{self!r} is already initialized")
+        if loop is None:
+            loop = _loop_in_charge()
+        self._loop = loop
+        self._state = _PENDING
+        self._exception = None
+        self._callbacks = None
+        self._asyncio_future_blocking = False
+        if loop.get_debug():
+            self._remember_birth(sys._getframe(1))
+
+    def _remember_birth(self, frame: Any) -> None:
+        from asyncio_core.format_helpers import extract_stack
+
+        self._source_traceback = extract_stack(frame)
+
+    def __repr__(self) -> str:
+        return _future_repr(self)
+
+    def __del__(self) -> None:
+        if self._unretrieved:
+            self._report_unretrieved()
+
+    def _report_unretrieved(self) -> None:
+        """Tell the loop's exception handler that nobody ever looked at the exception."""
+        context: dict[str, Any] = {
+            "message": f"{type(self).__name__} exception was never retrieved",
+            "exception": self._exception,
+            "future": self,
+        }
+        if self._source_traceback:
+            context["source_traceback"] = self._source_traceback
+        if self._loop is not None:
+            self._loop.call_exception_handler(context)
+
+    @property
+    def _log_traceback(self) -> bool:
+        return self._unretrieved
+
+    @_log_traceback.setter
+    def _log_traceback(self, value: bool) -> None:
+        if value:
+            raise ValueError("_log_traceback can only be set to False")
+        self._unretrieved = False
+
+    @property
+    def _asyncio_awaited_by(self) -> frozenset[Future[Any]] | None:
+        """The futures and tasks that wait for this one, or None.
+
+        A task that awaits this future has left its wake-up method among the callbacks, which
+        says it all: only other links are recorded on their own.
+        """
+        waiting = set(self._waiters or ())
+        for callback, _ in self._callbacks or ():
+            # A method answers with its function's attributes; mocks would answer with anything.
+            if getattr(callback, "_resumes_its_task", None) is True:
+                waiting.add(callback.__self__)  # type: ignore[attr-defined]
+        return frozenset(waiting) or None
+
+    def get_loop(self) -> AbstractEventLoop:
+        """Return the loop this future belongs to. Added in Python 3.7."""
+        if self._loop is None:
+            raise RuntimeError("Future object is not initialized.")
+        return self._loop
+
+    def done(self) -> bool:
+        """Tell whether there is an outcome: a result, an exception, or a cancellation."""
+        return self._state is not _PENDING
+
+    def cancelled(self) -> bool:
+        """Tell whether the future was cancelled."""
+        return self._state is _CANCELLED
+
+    def result(self) -> _T:
+        """Return the result.
+
+        Raises the exception that was set, ``CancelledError`` if the future was cancelled, and
+        ``InvalidStateError`` while it is pending.
+        """
+        if self._state is _FINISHED:
+            if self._exception is not None:
+                # This frame will be in the traceback: keeping us there would close a circle.
+                error = self._failure()
+                try:
+                    raise error  # type: ignore[misc]
+                finally:
+                    del self, error
+            return self._result  # type: ignore[no-any-return]
+        if self._state is _CANCELLED:
+            raise self._make_cancelled_error()
+        raise InvalidStateError("the result is not there yet: the future is pending")
+
+    def exception(self) -> BaseException | None:
+        """Return the exception that was set, or None after a result.
+
+        Raises ``CancelledError`` if the future was cancelled, ``InvalidStateError`` while it is
+        pending.
+        """
+        if self._state is _FINISHED:
+            self._unretrieved = False
+            return self._exception
+        if self._state is _CANCELLED:
+            raise self._make_cancelled_error()
+        raise InvalidStateError("no exception can be asked for yet: the future is pending")
+
+    def _make_cancelled_error(self) -> CancelledError:
+        """Return what to raise for a cancelled future.
+
+        A task's own CancelledError is given out once, with its traceback; afterwards, and for
+        plain futures, a new one with the message each time. Kept, it would hold the frames.
+        """
+        error, self._cancelled_exc = self._cancelled_exc, None
+        if error is not None:
+            return error
+        return CancelledError() if (msg := self._cancel_message) is None else CancelledError(msg)
+
+    def _failure(self) -> BaseException | None:
+        """Return what ``result()`` would raise for a future that is done, or None."""
+        if self._state is _CANCELLED:
+            return self._make_cancelled_error()
+        if (error := self._exception) is None:
+            return None
+        self._unretrieved = False
+        # As it was set: every raise would lengthen the traceback by its own frames.
+        return error.with_traceback(self._exception_tb)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel the future and schedule its callbacks; return False if it was done before.
+
+        *msg* becomes the argument of the ``CancelledError`` that waiting tasks get.
+        """
+        self._unretrieved = False
+        if self._state is not _PENDING:
+            return False
+        self._state = _CANCELLED
+        self._cancel_message = msg
+        if self._callbacks:
+            self._schedule_callbacks()
+        return True
+
+    def set_result(self, result: _T, /) -> None:
+        """Finish the future with *result* and schedule its callbacks.
+
+        Raises ``InvalidStateError`` if it is done already.
+        """
+        if self._state is not _PENDING:
+            raise InvalidStateError(f"{self._state}: {self!r}")
+        self._result = result
+        self._state = _FINISHED
+        if self._callbacks:
+            self._schedule_callbacks()
+
+    def set_exception(self, exception: type[BaseException] | BaseException, /) -> None:
+        """Finish the future with *exception*, an instance or a class, and schedule its callbacks.
+
+        A ``StopIteration`` would end the generator that waits, so it arrives as the cause of a
+        ``RuntimeError`` (as of Python 3.13; before, ``TypeError`` was raised). Raises
+        ``InvalidStateError`` if the future is done already.
+        """
+        if self._state is not _PENDING:
+            raise InvalidStateError(f"{self._state}: {self!r}")
+        error = exception() if isinstance(exception, type) else exception
+        if isinstance(error, StopIteration):
+            cause = error
+            error = RuntimeError(
+                "StopIteration would end the generator that waits and cannot be raised into a Future"
+            )
+            error.__context__ = error.__cause__ = cause
+        elif not isinstance(error, BaseException):
+            raise TypeError(f"an exception was expected, got {exception!r}")
+        self._exception = error
+        self._exception_tb = error.__traceback__
+        self._state = _FINISHED
+        self._unretrieved = True
+        if self._callbacks:
+            self._schedule_callbacks()
+
+    def add_done_callback(
+        self, fn: Callable[[Any], object], /, *, context: Context | None = None
+    ) -> None:
+        """Have the loop call ``fn(future)`` when the future is done.
+
+        It runs in *context*, by default a copy of the caller's as it is now. If the future is
+        done already, the call is scheduled at once.
+        """
+        if self._state is not _PENDING:
+            self.get_loop().call_soon(fn, self, context=context)
+            return
+        if context is None:
+            context = copy_context()
+        if self._callbacks is None:
+            self._callbacks = [(fn, context)]
+        else:
+            self._callbacks.append((fn, context))
+
+    def remove_done_callback(self, fn: Callable[[Any], object], /) -> int:
+        """Forget every callback that equals *fn*; return how many there were."""
+        callbacks = self._callbacks
+        if callbacks is None:
+            return 0
+        kept = [entry for entry in callbacks if entry[0] != fn]
+        removed = len(callbacks) - len(kept)
+        # A comparison can run any code, so that other callbacks may now stand here.
+        if removed > 0 and self._callbacks is callbacks:
+            callbacks[:] = kept
+        return max(removed, 0)
+
+    def _schedule_callbacks(self) -> None:
+        """Hand the callbacks over to the loop; afterwards there are none."""
+        callbacks, self._callbacks = self._callbacks, None
+        call_soon = self._loop.call_soon  # type: ignore[union-attr]
+        for callback, context in callbacks or ():
+            call_soon(callback, self, context=context)
+
+    def __await__(self) -> Generator[Any, None, _T]:
+        try:
+            if self._state is _PENDING:
+                # The task that drives us takes this as: wait for me. It turns the flag back.
+                self._asyncio_future_blocking = True
+                yield self
+                if self._state is _PENDING:
+                    raise RuntimeError("await wasn't used with future")
+            return self.result()
+        finally:
+            # For the same reason as in result().
+            del self
+
+    __iter__ = __await__  # makes ``yield from future`` work in generators
+
+
+_PyFuture = Future
+
+# Below DEBUG: the level of log records about what was never asked for.
+STACK_DEBUG = 9
+
+# What somebody put in the place of `asyncio.events.get_event_loop()`; see `faces`. Without that, the short way.
+get_event_loop: Callable[[], AbstractEventLoop] | None = None
+
+
+def _loop_in_charge() -> AbstractEventLoop:
+    """Return the running loop, else the one of this thread, as ``get_event_loop()`` finds it."""
+    if get_event_loop is not None:
+        return get_event_loop()
+    running = _get_running_loop()
+    if running is not None:
+        return running
+    # Not above: most futures are made while a loop runs.
+    from asyncio_core.choosing import policies
+
+    return policies.get_event_loop()
+
+
+def _get_loop(fut: Any) -> AbstractEventLoop:
+    """Return the loop of any future; old or foreign ones may only have ``_loop``."""
+    try:
+        get_loop = fut.get_loop
+    except AttributeError:
+        return fut._loop  # type: ignore[no-any-return]
+    return get_loop()  # type: ignore[no-any-return]
+
+
+def future_add_to_awaited_by(fut: Any, waiter: Any, /) -> None:
+    """Record, for the call graph, that *waiter* waits for *fut*.
+
+    Whoever waits through a callback of its own, as ``gather()`` does, says so with this; a task
+    that awaits a future need not. Only for futures and tasks of this library; anything
+    else is left alone. Added in Python 3.14.
+    """
+    if isinstance(fut, Future) and isinstance(waiter, Future):
+        if fut._waiters is None:
+            fut._waiters = {waiter}
+        else:
+            fut._waiters.add(waiter)
+
+
+def future_discard_from_awaited_by(fut: Any, waiter: Any, /) -> None:
+    """Undo ``future_add_to_awaited_by(fut, waiter)``. Added in Python 3.14."""
+    if isinstance(fut, Future) and isinstance(waiter, Future) and fut._waiters is not None:
+        fut._waiters.discard(waiter)
+
+
+_py_future_add_to_awaited_by = future_add_to_awaited_by
+_py_future_discard_from_awaited_by = future_discard_from_awaited_by
+
+
+def _set_result_unless_cancelled(fut: Future[Any], result: Any) -> None:
+    """Set the result, unless a cancellation came first: the usual end of a timer."""
+    if not fut.cancelled():
+        fut.set_result(result)
+
+
+def _convert_future_exc(exc: BaseException) -> BaseException:
+    """Return asyncio's counterpart of an exception that concurrent.futures has its own class for."""
+    import concurrent.futures
+
+    kind = type(exc)
+    if kind is concurrent.futures.CancelledError:
+        return CancelledError(*exc.args).with_traceback(exc.__traceback__)
+    if kind is concurrent.futures.InvalidStateError:
+        return InvalidStateError(*exc.args).with_traceback(exc.__traceback__)
+    return exc
+
+
+def _copy_future_state(source: Any, dest: Future[Any]) -> None:
+    """Give *dest* the outcome of *source*, a future of either kind that is done."""
+    if dest.cancelled():
+        return
+    if source.cancelled():
+        dest.cancel()
+    elif (error := source.exception()) is not None:
+        dest.set_exception(_convert_future_exc(error))
+    else:
+        dest.set_result(source.result())
+
+
+def _set_concurrent_future_state(concurrent: concurrent.futures.Future[Any], source: Any) -> None:
+    """Give a concurrent future the outcome of *source*, unless it is already settled."""
+    if source.cancelled():
+        concurrent.cancel()
+    if not concurrent.set_running_or_notify_cancel():
+        return
+    error = source.exception()
+    if error is None:
+        concurrent.set_result(source.result())
+    else:
+        concurrent.set_exception(_convert_future_exc(error))
+
+
+def _chain_future(source: Any, destination: Any) -> None:
+    """Let *destination* end as *source* ends, and a cancellation of the former cancel the latter.
+
+    Each may be of asyncio or of concurrent.futures; what belongs to a loop is only touched in
+    that loop's thread. Raises ``TypeError`` for anything that is no future.
+    """
+    source_loop = _loop_of_link(source)
+    destination_loop = _loop_of_link(destination)
+    settle = _copy_future_state if isfuture(destination) else _reversed_set_state
+
+    def pass_on(source: Any) -> None:
+        if destination_loop in (None, source_loop) or _runs_here(destination_loop):
+            settle(source, destination)
+        else:
+            _tell_loop(destination_loop, settle, source, destination)
+
+    def pass_back(destination: Any) -> None:
+        if not destination.cancelled():
+            return
+        # Where its own loop is running us, a detour would only give the source another round.
+        if source_loop is None or _runs_here(source_loop):
+            source.cancel()
+        else:
+            _tell_loop(source_loop, source.cancel)
+
+    destination.add_done_callback(pass_back)
+    source.add_done_callback(pass_on)
+
+
+def _tell_loop(loop: AbstractEventLoop, callback: Callable[..., object], *args: Any) -> None:
+    """Call back in a loop of another thread; one that is closed has nobody left to tell."""
+    if loop.is_closed():
+        return
+    try:
+        loop.call_soon_threadsafe(callback, *args)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+        # It was closed just now.
+
+
+def _reversed_set_state(source: Any, destination: concurrent.futures.Future[Any]) -> None:
+    _set_concurrent_future_state(destination, source)
+
+
+def _loop_of_link(future: Any) -> AbstractEventLoop | None:
+    """Return the loop of a future that is to be chained, None for one of concurrent.futures."""
+    if isfuture(future):
+        return _get_loop(future)
+    import concurrent.futures
+
+    if isinstance(future, concurrent.futures.Future):
+        return None
+    raise TypeError(f"a future was expected to chain with, got {future!r}")
+
+
+def wrap_future(
+    future: concurrent.futures.Future[_T] | Future[_T], *, loop: AbstractEventLoop | None = None
+) -> Future[_T]:
+    """Return a future of *loop* that ends as *future*, one of concurrent.futures, does.
+
+    Cancelling it cancels *future*. An asyncio future is returned as it is. *loop* is by default
+    the running loop, else the one that ``get_event_loop()`` returns. Raises ``TypeError`` if
+    *future* is no future. Source: PEP 3156.
+    """
+    if isfuture(future):
+        return future
+    _loop_of_link(future)  # raises before a future is made that would hang
+    wrapper = (loop or _loop_in_charge()).create_future()
+    _chain_future(future, wrapper)
+    return wrapper
+
+
+make_face(
+    __name__,
+    (
+        "loops.base_events",
+        "awaiting.combinators",
+        "awaiting.coroutines",
+        "awaiting.graph",
+        "scheduling.task_making",
+        "awaiting.taskgroups",
+        "awaiting.waiting",
+    ),
+)
+
+
+lend_names(
+    __name__,
+    "base_futures=asyncio_core.awaiting.base_futures",
+    "concurrent",
+    "contextvars",
+    "events=asyncio_core.scheduling.events",
+    "exceptions=asyncio_core.exceptions",
+    "format_helpers=asyncio_core.format_helpers",
+    "logging",
+)

@@ -1,0 +1,126 @@
+"""The part of a loop that makes a connection of what it has accepted, however it accepts.
+
+The loops that accept differ, by readiness here and by completions there; what comes after is the same.
+What one connection does, or its factory, costs that connection and is reported once. Plain
+connections need no task: only a TLS handshake is something to wait for, and that is done with a
+callback.
+"""
+
+from __future__ import annotations
+
+import errno
+from functools import partial
+
+from asyncio_core import constants
+from asyncio_core.connections.hooks import IOPart
+from asyncio_core.scheduling.loop_part import context_for_hook
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.protocols import BaseProtocol
+
+# Numbers of Windows itself that it has no errno for: no system resources; too few quota.
+_OUT_OF_RESOURCES_WINDOWS = frozenset({1450, 1453, 1816})
+
+_OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+# What accept(2) says of the one connection that it was about to return, or of the network just now:
+# the next connection may well be in order. Not every system has all of the names. Windows (Wine) says
+# ENOTCONN of one that was reset meanwhile.
+_OF_ONE_CONNECTION = frozenset(
+    getattr(errno, name)
+    for name in (
+        "ECONNABORTED", "ECONNRESET", "EPROTO", "EPERM", "ENETDOWN", "ENETUNREACH", "ENOPROTOOPT",
+        "EHOSTDOWN", "EHOSTUNREACH", "ENONET", "EOPNOTSUPP", "ETIMEDOUT", "ENOTCONN",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+
+
+def concerns_one_connection(exc: OSError) -> bool:
+    """Tell whether accept() failed for one connection only, so that the next may be accepted at once."""
+    return isinstance(exc, ConnectionError) or exc.errno in _OF_ONE_CONNECTION
+
+
+def concerns_resources(exc: OSError) -> bool:
+    """Tell whether accept() failed because the system is out of something, for now."""
+    return (
+        exc.errno in _OUT_OF_RESOURCES
+        or getattr(exc, "winerror", None) in _OUT_OF_RESOURCES_WINDOWS
+    )
+
+
+class AcceptedPart(IOPart):
+    """Protocols and transports for accepted sockets."""
+
+    def _serve_accepted(
+        self,
+        protocol_factory: Callable[[], BaseProtocol],
+        connection: socket.socket,
+        extra: dict[str, Any],
+        sslcontext: Any = None,
+        server: Server | None = None,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+    ) -> None:
+        """Make protocol and transport for one accepted connection, in the context of that."""
+        protocol: BaseProtocol | None = None
+        transport: Any = None
+        try:
+            connection.setblocking(False)
+            protocol = protocol_factory()
+            if not sslcontext:
+                make = self._make_socket_transport
+                make(
+                    connection, protocol, extra=extra, server=server, **context_for_hook(make, None)
+                )
+                return
+            waiter: Future[None] = self.create_future()
+            transport = self._make_ssl_transport(
+                connection,
+                protocol,
+                sslcontext,
+                waiter=waiter,
+                server_side=True,
+                extra=extra,
+                server=server,
+                ssl_handshake_timeout=ssl_handshake_timeout,
+                ssl_shutdown_timeout=ssl_shutdown_timeout,
+                **context_for_hook(self._make_ssl_transport, None),
+            )
+            waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
+        except (SystemExit, KeyboardInterrupt):
+            connection.close()
+            raise
+        except BaseException as exc:
+            self._lost_while_accepting(exc, protocol, transport)
+            connection.close()
+
+    def _handshake_done(self, protocol: BaseProtocol, transport: Any, waiter: Future[None]) -> None:
+        exc = None if waiter.cancelled() else waiter.exception()
+        if exc is None:
+            return
+        transport.close()
+        # Strangers who do not finish a handshake are everyday; the TLS protocol itself reports
+        # what is a mistake on this side.
+        if self._debug:
+            self._lost_while_accepting(exc, protocol, transport)
+
+    def _lost_while_accepting(
+        self, exc: BaseException, protocol: BaseProtocol | None, transport: Any
+    ) -> None:
+        report: dict[str, Any] = {
+            "message": "Error on transport creation for incoming connection",
+            "exception": exc,
+        }
+        if protocol is not None:
+            report["protocol"] = protocol
+        if transport is not None:
+            report["transport"] = transport
+        self.call_exception_handler(report)

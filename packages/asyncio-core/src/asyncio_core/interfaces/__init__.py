@@ -1,0 +1,6 @@
+"""What loops, transports and protocols promise each other (PEP 3156): abstract classes, no behaviour.
+
+loop          the abstract loop and the abstract server; the names that annotations share
+transports    what moves bytes
+protocols     what is told of them
+"""

@@ -1,0 +1,78 @@
+"""Part of the event loop: its futures and tasks, and factories that replace the usual tasks."""
+
+from __future__ import annotations
+
+from asyncio_core.awaiting import task
+from asyncio_core.awaiting.futures import Future
+from asyncio_core.scheduling.loop_part import LoopPart
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from asyncio_core.awaiting.task import Task
+    from asyncio_core.interfaces.loop import CoroutineLike, TaskFactory
+
+    _T = TypeVar("_T")
+
+__all__ = ("TaskMakingPart",)
+
+
+class TaskMakingPart(LoopPart):
+    """create_future(), create_task() and the task factory."""
+
+    def create_future(self) -> Future[Any]:
+        """Return a new future bound to this loop. Added in Python 3.5.2."""
+        return Future(loop=self)
+
+    def create_task(self, coro: CoroutineLike[_T], **kwargs: Any) -> Task[_T]:
+        """Schedule the coroutine `coro` and return its task.
+
+        Keyword arguments are those of `Task`: `name` (str), `context` (`contextvars.Context`) and
+        `eager_start` (bool). With a task factory they go to it, and what it returns is returned.
+        Raises RuntimeError where the loop is closed. Added in Python 3.4.2.
+        """
+        self._check_closed()
+        factory = self._task_factory
+        if factory is None:
+            made = task.Task(coro, loop=self, **kwargs)
+            if made._source_traceback:
+                del made._source_traceback[-1]
+            return made
+        if "name" in kwargs and not _takes_name(factory):
+            # Factories written for Python up to 3.13 take (loop, coro, context=None); there the name
+            # was given to the finished task.
+            name = kwargs.pop("name")
+            foreign = factory(self, coro, **kwargs)
+            task._set_task_name(foreign, name)
+        else:
+            foreign = factory(self, coro, **kwargs)
+        return foreign  # type: ignore[return-value]
+
+    def set_task_factory(self, factory: TaskFactory | None) -> None:
+        """Have `create_task()` return `factory(loop, coro, **kwargs)`; None for the usual tasks.
+
+        The factory has to return an object with a future's interface and pass keyword arguments on
+        to it. Raises TypeError for what cannot be called. Added in Python 3.4.4.
+        """
+        if not (factory is None or callable(factory)):
+            raise TypeError(f"task factory must be a callable or None, got {factory!r}")
+        self._task_factory = factory
+
+    def get_task_factory(self) -> TaskFactory | None:
+        """Return the factory set with `set_task_factory()`, or None. Added in Python 3.4.4."""
+        return self._task_factory
+
+
+def _takes_name(factory: Callable[..., Any]) -> bool:
+    """Return whether a task factory can be called with name=…; True where that is not known."""
+    from inspect import Parameter, signature
+
+    try:
+        parameters = signature(factory).parameters
+    except (TypeError, ValueError):
+        return True
+    return "name" in parameters or any(
+        parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()
+    )

@@ -1,0 +1,1 @@
+"""What the loops of Windows have in common: pipes with overlapped calls, and signals."""
