@@ -152,13 +152,9 @@ def test_the_files_are_there_for_tracebacks():
         code = getattr(module, name).__code__
         assert os.path.samefile(code.co_filename, module.__file__)
 
-    async def fails():
+    def fails():
         raise LookupError("spam")
 
-    async def main():
-        with pytest.raises(LookupError) as caught:
-            await base_events.subprocess_exec(fails())
-        frame = caught.traceback[1]
-        assert str(frame.statement).strip() == "return await starting"
-
-    run(main)
+    with pytest.raises(LookupError) as caught:
+        base_events.shutdown_default_executor(fails)
+    assert str(caught.traceback[1].statement).strip() == "join()"

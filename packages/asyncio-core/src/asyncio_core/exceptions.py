@@ -82,3 +82,20 @@ class LimitOverrunError(Exception):
 
 class BrokenBarrierError(RuntimeError):
     """A barrier was reset or aborted while tasks waited for it. Added in Python 3.11."""
+
+
+def drop_own_frame(error: BaseException) -> None:
+    """Take the frame that is handling `error`, and calls this, out of its traceback.
+
+    A future's own methods, and helpers that only pass on what they call, would stand there between the
+    lines of the program. They take themselves out, which costs nothing where all goes well::
+
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
+
+    The interpreter enters a frame before its handler begins, and does not do so again for a bare ``raise``.
+    """
+    entry = error.__traceback__
+    if entry is not None:
+        error.__traceback__ = entry.tb_next

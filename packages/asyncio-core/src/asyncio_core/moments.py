@@ -6,6 +6,8 @@ lies behind it; so it is refused where it is given, as is what cannot be compare
 
 from __future__ import annotations
 
+from asyncio_core.exceptions import drop_own_frame
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -17,19 +19,24 @@ def check_moment(value: Any, name: str = "when") -> float:
     Raises ValueError with `name` and the value for NaN of any type, and TypeError for what is no number.
     """
     try:
-        if value != value or not (value < 0.0 or value >= 0.0):
+        try:
+            if value != value or not (value < 0.0 or value >= 0.0):
+                raise ValueError(f"{name} must not be NaN, got {value!r}")
+            moment = float(value)
+        except ValueError:
+            raise
+        except OverflowError:
+            # An int that no float can hold. So far away, one moment is as good as another.
+            return float("inf") if value > 0 else float("-inf")
+        except ArithmeticError:
+            # Decimal's NaN raises InvalidOperation, in place of being neither less nor greater.
+            raise ValueError(f"{name} must not be NaN, got {value!r}") from None
+        except Exception:
+            # What it said of itself is of no help to who called sleep().
+            raise TypeError(f"{name} must be a number, not {value!r}") from None
+        if moment != moment:
             raise ValueError(f"{name} must not be NaN, got {value!r}")
-        moment = float(value)
-    except ValueError:
+        return moment
+    except BaseException as error:
+        drop_own_frame(error)
         raise
-    except OverflowError:
-        # An int that no float can hold. So far away, one moment is as good as another.
-        return float("inf") if value > 0 else float("-inf")
-    except ArithmeticError:
-        # Decimal's NaN raises InvalidOperation, in place of being neither less nor greater.
-        raise ValueError(f"{name} must not be NaN, got {value!r}") from None
-    except Exception as exc:
-        raise TypeError(f"{name} must be a number, not {value!r}") from exc
-    if moment != moment:
-        raise ValueError(f"{name} must not be NaN, got {value!r}")
-    return moment

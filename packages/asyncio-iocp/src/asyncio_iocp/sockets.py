@@ -40,7 +40,8 @@ class SocketCalls(BaseEventLoop):
     async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
         self._check_socket(sock)
-        return await self._proactor.recv(sock, n)  # type: ignore[no-any-return]
+        answer: bytes = await self._proactor.recv(sock, n)
+        return answer
 
     async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
         """Receive into the writable buffer `buf` and return the number of bytes.
@@ -48,7 +49,8 @@ class SocketCalls(BaseEventLoop):
         Added in Python 3.7.
         """
         self._check_socket(sock)
-        return await self._proactor.recv_into(sock, buf)  # type: ignore[no-any-return]
+        answer: int = await self._proactor.recv_into(sock, buf)
+        return answer
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
         """Receive a datagram of up to `bufsize` bytes; return it with its sender's address.
@@ -56,7 +58,8 @@ class SocketCalls(BaseEventLoop):
         Where one that was sent before found nobody, the result is (b"", None). Added in Python 3.11.
         """
         self._check_socket(sock)
-        return await self._proactor.recvfrom(sock, bufsize)  # type: ignore[no-any-return]
+        answer: tuple[bytes, Any] = await self._proactor.recvfrom(sock, bufsize)
+        return answer
 
     async def sock_recvfrom_into(
         self, sock: socket.socket, buf: Any, nbytes: int = 0
@@ -73,7 +76,8 @@ class SocketCalls(BaseEventLoop):
             raise ValueError(f"nbytes is {nbytes}, which is not from 0 to the buffer's {len(room)}")
         if nbytes:
             room = room[:nbytes]
-        return await self._proactor.recvfrom_into(sock, room)  # type: ignore[no-any-return]
+        answer: tuple[int, Any] = await self._proactor.recvfrom_into(sock, room)
+        return answer
 
     async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
         """Send all of the bytes-like `data`.
@@ -96,7 +100,8 @@ class SocketCalls(BaseEventLoop):
         self._check_socket(sock)
         if needs_lookup(sock.family, address):
             address = await self._address_for(sock, address)
-        return await self._proactor.sendto(sock, data, 0, address)  # type: ignore[no-any-return]
+        answer: int = await self._proactor.sendto(sock, data, 0, address)
+        return answer
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
         """Accept one connection; return its socket, which does not block, and the peer's address.

@@ -162,7 +162,8 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
         self, exc: BaseException | None, message: str = "Fatal error on pipe transport"
     ) -> None:
         # Whatever the system says of a connection is told to its protocol, and to nobody else.
-        tell_failure(self, exc, message, everyday=is_everyday(exc, message))  # type: ignore[arg-type]
+        tell: Any = tell_failure
+        tell(self, exc, message, everyday=is_everyday(exc, message))
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:

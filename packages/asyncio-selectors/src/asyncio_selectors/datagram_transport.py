@@ -6,6 +6,7 @@ import socket
 import sys
 
 from asyncio_core.connections.datagram_addresses import Destinations
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.transports import DatagramTransport
 from asyncio_selectors.error_queue import receives_no_more, take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
@@ -201,8 +202,10 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             try:
                 if self._send(data, addr):
                     return
-            except (TypeError, ValueError, OverflowError):
-                raise  # a bad address
+            except (TypeError, ValueError, OverflowError) as error:
+                # A bad address.
+                drop_own_frame(error)
+                raise
             except BaseException as exc:
                 self._call_failed(exc, "write")
                 return
@@ -225,6 +228,9 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
                 self._sock.sendto(data, addr)
         except (BlockingIOError, InterruptedError):
             return False
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
         return True
 
     # Names.

@@ -28,4 +28,5 @@ class SelectorEventLoopPolicy(ChildWatcherPolicy):
             from asyncio_selectors.windows import SelectorEventLoop as loop_class
         else:
             from asyncio_selectors.unix_events import SelectorEventLoop as loop_class
-        return loop_class()  # type: ignore[no-any-return]
+        loop: AbstractEventLoop = loop_class()
+        return loop

@@ -110,7 +110,8 @@ class EpollPoller(Poller):
         # The call rounds up to whole milliseconds by itself, so no timer finds itself early.
         # It also refuses to be asked for no events at all.
         most = min(len(self._keys), _MOST_EVENTS) or 1
-        return self._epoll.poll(timeout, most)  # type: ignore[no-any-return]
+        events: Iterable[tuple[int, int]] = self._epoll.poll(timeout, most)
+        return events
 
     # Reports of files that are gone.
 
@@ -196,7 +197,8 @@ class EpollPoller(Poller):
 
     def fileno(self) -> int:
         """Return the descriptor of the epoll instance itself."""
-        return self._epoll.fileno()  # type: ignore[no-any-return]
+        descriptor: int = self._epoll.fileno()
+        return descriptor
 
     def close(self) -> None:
         self._epoll.close()

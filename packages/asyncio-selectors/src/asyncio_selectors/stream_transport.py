@@ -19,6 +19,7 @@ from itertools import islice
 from asyncio_core import constants, log
 from asyncio_core.connections.failures import PROTOCOL_RAISED, failure_of_call
 from asyncio_core.connections.socket_options import _set_nodelay
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.protocols import BufferedProtocol
 from asyncio_selectors.error_queue import take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
@@ -60,7 +61,13 @@ _BYTES_LIKE = (bytes, bytearray, memoryview)
 def _as_bytes_view(data: Any) -> Any:
     """Check the type of what is to be written; give something whose len() counts bytes."""
     if not isinstance(data, _BYTES_LIKE):
-        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+        try:
+            raise TypeError(
+                f"data argument must be a bytes-like object, not {type(data).__name__!r}"
+            )
+        except TypeError as error:
+            drop_own_frame(error)
+            raise
     if isinstance(data, memoryview) and not (data.contiguous and data.itemsize == data.ndim == 1):
         return data.cast("B") if data.c_contiguous else data.tobytes()
     return data

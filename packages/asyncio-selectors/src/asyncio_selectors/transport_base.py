@@ -15,6 +15,7 @@ from asyncio_core.connections.failures import (
     tell_waiter,
 )
 from asyncio_core.connections.trsock import socket_facts
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.transports import _FlowControlMixin
 
 TYPE_CHECKING = False
@@ -163,6 +164,9 @@ class _SelectorTransport(_FlowControlMixin):
         """Tell the protocol, then read, then tell `waiter`, who finds everything in place."""
         try:
             self._protocol.connection_made(self)
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
         finally:
             failure: BaseException | None = None
             try:

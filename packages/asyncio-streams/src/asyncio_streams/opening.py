@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.faces import extend_face
 from asyncio_streams.protocol import StreamReaderProtocol
 from asyncio_streams.reader import _DEFAULT_LIMIT, StreamReader
@@ -22,32 +23,40 @@ async def _connect(
     method: str, limit: int, /, *where: Any, **kwds: Any
 ) -> tuple[StreamReader, StreamWriter]:
     """Let the loop's `method` make a connection to `where` with the streams' protocol."""
-    loop = get_running_loop()
-    suppress = kwds.pop("suppress_ragged_eofs", True)
-    reader = StreamReader(limit, loop)
-    protocol = StreamReaderProtocol(reader, loop=loop)
-    if not suppress:
-        protocol.suppress_ragged_eofs = False
-    transport, _ = await getattr(loop, method)(lambda: protocol, *where, **kwds)
-    return reader, StreamWriter(transport, protocol, reader, loop)
+    try:
+        loop = get_running_loop()
+        suppress = kwds.pop("suppress_ragged_eofs", True)
+        reader = StreamReader(limit, loop)
+        protocol = StreamReaderProtocol(reader, loop=loop)
+        if not suppress:
+            protocol.suppress_ragged_eofs = False
+        transport, _ = await getattr(loop, method)(lambda: protocol, *where, **kwds)
+        return reader, StreamWriter(transport, protocol, reader, loop)
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 async def _serve(
     method: str, limit: int, connected: ClientConnectedCallback, /, *where: Any, **kwds: Any
 ) -> Server:
     """Let the loop's `method` make a server at `where` with the streams' protocol."""
-    loop = get_running_loop()
-    suppress = kwds.pop("suppress_ragged_eofs", True)
-    StreamReader(limit, loop)  # a limit that no reader can have shows before anything is opened
+    try:
+        loop = get_running_loop()
+        suppress = kwds.pop("suppress_ragged_eofs", True)
+        StreamReader(limit, loop)  # a limit that no reader can have shows before anything is opened
 
-    def new_connection() -> StreamReaderProtocol:
-        protocol = StreamReaderProtocol(StreamReader(limit, loop), connected, loop)
-        if not suppress:
-            protocol.suppress_ragged_eofs = False
-        return protocol
+        def new_connection() -> StreamReaderProtocol:
+            protocol = StreamReaderProtocol(StreamReader(limit, loop), connected, loop)
+            if not suppress:
+                protocol.suppress_ragged_eofs = False
+            return protocol
 
-    server: Server = await getattr(loop, method)(new_connection, *where, **kwds)
-    return server
+        server: Server = await getattr(loop, method)(new_connection, *where, **kwds)
+        return server
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 async def open_connection(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 
-from asyncio_core.exceptions import IncompleteReadError, LimitOverrunError
+from asyncio_core.exceptions import IncompleteReadError, LimitOverrunError, drop_own_frame
 from asyncio_core.scheduling import events
 
 TYPE_CHECKING = False
@@ -225,47 +225,59 @@ class StreamReader:
 
     async def _length_until(self, separators: Sequence[Any]) -> int:
         """Wait for one of `separators`, shortest first; return the length up to its end."""
-        searched = 0
-        while True:
-            buffer = self._buffer
-            end, size = _first_to_end(buffer, separators, searched)
-            if size:
-                if end - size > self._limit:
-                    raise LimitOverrunError("a separator is found behind the limit", end - size)
-                return end
-            # The longest separator may have begun in the last bytes; nothing begins before them.
-            searched = max(0, len(buffer) + 1 - len(separators[-1]))
-            if searched > self._limit:
-                raise LimitOverrunError("a separator is not found within the limit", searched)
-            if self._eof:
-                raise IncompleteReadError(self._take(), None)
-            await self._wait_for_data("readuntil")
+        try:
+            searched = 0
+            while True:
+                buffer = self._buffer
+                end, size = _first_to_end(buffer, separators, searched)
+                if size:
+                    if end - size > self._limit:
+                        raise LimitOverrunError("a separator is found behind the limit", end - size)
+                    return end
+                # The longest separator may have begun in the last bytes; nothing begins before them.
+                searched = max(0, len(buffer) + 1 - len(separators[-1]))
+                if searched > self._limit:
+                    raise LimitOverrunError("a separator is not found within the limit", searched)
+                if self._eof:
+                    raise IncompleteReadError(self._take(), None)
+                await self._wait_for_data("readuntil")
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     async def _wait_for_data(self, func_name: str, wanted: int = 1) -> None:
         """Wait until the buffer holds `wanted` bytes, grew if it holds them already, or ends."""
-        # It may have failed after this task was woken and before it ran.
-        if self._exception is not None:
-            raise self._exception
-        # Two readers would each get pieces of the stream that make sense to neither.
-        if self._waiter is not None:
-            raise RuntimeError(
-                f"{func_name}() called while another coroutine is already waiting for incoming data"
-            )
-        assert not self._eof, "waiting for data after the end of the stream"
-        if self._paused:
-            self._resume()
-        self._waiter = waiter = self._loop.create_future()
-        self._wanted = wanted
         try:
-            await waiter
-        finally:
-            if self._waiter is waiter:
-                self._waiter = None
+            # It may have failed after this task was woken and before it ran.
+            if self._exception is not None:
+                raise self._exception
+            # Two readers would each get pieces of the stream that make sense to neither.
+            if self._waiter is not None:
+                raise RuntimeError(
+                    f"{func_name}() called while another coroutine is already waiting for incoming data"
+                )
+            assert not self._eof, "waiting for data after the end of the stream"
+            if self._paused:
+                self._resume()
+            self._waiter = waiter = self._loop.create_future()
+            self._wanted = wanted
+            try:
+                await waiter
+            finally:
+                if self._waiter is waiter:
+                    self._waiter = None
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def _raise_if_failed(self) -> None:
-        exc = self._exception
-        if exc is not None and not (self._data_first and self._buffer):
-            raise exc
+        try:
+            exc = self._exception
+            if exc is not None and not (self._data_first and self._buffer):
+                raise exc
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def _take(self, n: int = -1) -> bytes:
         """Remove and return the first `n` bytes, or all of them if `n` is negative."""

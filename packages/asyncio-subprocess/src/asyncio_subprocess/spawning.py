@@ -7,6 +7,7 @@ import sys
 from contextlib import nullcontext
 
 from asyncio_core import log
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
 from asyncio_subprocess.exits import watch
 
@@ -60,23 +61,27 @@ async def make_subprocess_transport(
     raises. When this is cancelled or the pipes can not be connected, the child is killed and waited
     for, and its pipes are closed, before that goes on to the caller.
     """
-    with _chosen_watcher() as watcher:
-        connected = loop.create_future()
-        transport = _UnixSubprocessTransport(
-            loop,
-            protocol,
-            args,
-            shell,
-            stdin,
-            stdout,
-            stderr,
-            bufsize,
-            waiter=connected,
-            extra=extra,
-            **kwargs,
-        )
-        await transport._come_up(connected, lambda: _watch(transport, watcher))
-        return transport
+    try:
+        with _chosen_watcher() as watcher:
+            connected = loop.create_future()
+            transport = _UnixSubprocessTransport(
+                loop,
+                protocol,
+                args,
+                shell,
+                stdin,
+                stdout,
+                stderr,
+                bufsize,
+                waiter=connected,
+                extra=extra,
+                **kwargs,
+            )
+            await transport._come_up(connected, lambda: _watch(transport, watcher))
+            return transport
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 # The class of the transports, for the loop's module, which shows it under this name.

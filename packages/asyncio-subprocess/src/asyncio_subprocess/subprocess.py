@@ -7,6 +7,7 @@ import subprocess
 from asyncio_core import log
 from asyncio_core.awaiting.combinators import gather
 from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.faces import extend_face
 from asyncio_core.interfaces import protocols
 from asyncio_core.lent_names import lend_names
@@ -269,17 +270,21 @@ async def _start(
     limit: int,
     kwds: dict[str, Any],
 ) -> Process:
-    loop = get_running_loop()
-    StreamReader(limit, loop)  # a limit that no reader can have shows before a child runs
-    transport, protocol = await getattr(loop, method)(
-        lambda: SubprocessStreamProtocol(limit, loop),
-        *command,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        **kwds,
-    )
-    return Process(transport, protocol, loop)
+    try:
+        loop = get_running_loop()
+        StreamReader(limit, loop)  # a limit that no reader can have shows before a child runs
+        transport, protocol = await getattr(loop, method)(
+            lambda: SubprocessStreamProtocol(limit, loop),
+            *command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            **kwds,
+        )
+        return Process(transport, protocol, loop)
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 extend_face("asyncio_core.scheduling.events", __name__)

@@ -7,7 +7,7 @@ the line of waiting tasks of a Lock and a Semaphore is only made when it is need
 
 from __future__ import annotations
 
-from asyncio_core.exceptions import CancelledError
+from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
 from asyncio_sync.barriers import Barrier
@@ -194,6 +194,7 @@ class Condition(_ContextManagerMixin, _LoopBoundMixin):
             try:
                 await turn
             except BaseException as exc:
+                drop_own_frame(exc)  # raised again below
                 interrupted = exc
             notified = line.leave(turn)
             interrupted = await self._take_back() or interrupted
@@ -214,6 +215,7 @@ class Condition(_ContextManagerMixin, _LoopBoundMixin):
                     await self.acquire()
                     return cancelled
                 except CancelledError as exc:
+                    drop_own_frame(exc)
                     cancelled = exc
         finally:
             cancelled = None  # as in wait()

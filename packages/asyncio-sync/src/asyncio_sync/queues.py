@@ -17,6 +17,7 @@ from heapq import heappop, heappush
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.lent_names import lend_names
 from asyncio_sync.mixins import _LoopBoundMixin
 from asyncio_sync.waiting import WaitLine
@@ -139,7 +140,11 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         Raises QueueFull when there is no room, QueueShutDown when the queue is shut down.
         """
         if self._is_shutdown:
-            raise QueueShutDown
+            try:
+                raise QueueShutDown
+            except QueueShutDown as error:
+                drop_own_frame(error)  # it is put()'s as well
+                raise
         if self.full():
             raise QueueFull
         self._put(item)
@@ -174,7 +179,13 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         Raises QueueEmpty when there is none, or QueueShutDown when there will be none any more.
         """
         if self.empty():
-            raise QueueShutDown if self._is_shutdown else QueueEmpty
+            if not self._is_shutdown:
+                raise QueueEmpty
+            try:
+                raise QueueShutDown
+            except QueueShutDown as error:
+                drop_own_frame(error)  # it is get()'s as well
+                raise
         item = self._get()
         if self._putters:
             self._wake_putters()
@@ -290,10 +301,14 @@ class PriorityQueue(Queue[_T]):
         self._queue: list[_T] = []
 
     def _put(self, item: _T) -> None:
-        heappush(self._queue, item)  # type: ignore[type-var]  # what can't be compared raises
+        # What cannot be compared raises TypeError.
+        heap: Any = self._queue
+        heappush(heap, item)
 
     def _get(self) -> _T:
-        return heappop(self._queue)  # type: ignore[type-var]
+        heap: Any = self._queue
+        item: _T = heappop(heap)
+        return item
 
 
 class LifoQueue(Queue[_T]):

@@ -26,4 +26,5 @@ class BaseProactorEventLoop(BaseEventLoop):
         raise NotImplementedError("the proactor loop of asyncio-iocp runs on Windows only")
 
     async def sock_recv(self, sock: socket, n: int) -> bytes:
-        raise NotImplementedError  # no loop is here to be asked
+        # No loop is here to be asked.
+        raise NotImplementedError

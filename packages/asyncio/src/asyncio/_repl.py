@@ -265,7 +265,8 @@ class _LineConsole(_SessionConsole):
                     return True
             except (SyntaxError, ValueError, OverflowError):
                 pass  # The base finds the same, and reports it.
-        goes_on: bool = super().runsource(source, filename, symbol)  # type: ignore[misc]
+        base: Any = super()
+        goes_on: bool = base.runsource(source, filename, symbol)
         return goes_on
 
 

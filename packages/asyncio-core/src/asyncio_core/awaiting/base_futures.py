@@ -34,9 +34,10 @@ def isfuture(obj: object) -> TypeGuard[Future[Any]]:
     it is not None. So futures of other libraries pass, and classes and plain mocks do not.
     Added in Python 3.5.
     """
+    future: Any = obj
     return (
-        hasattr(obj.__class__, "_asyncio_future_blocking")
-        and obj._asyncio_future_blocking is not None  # type: ignore[attr-defined]
+        hasattr(future.__class__, "_asyncio_future_blocking")
+        and future._asyncio_future_blocking is not None
     )
 
 

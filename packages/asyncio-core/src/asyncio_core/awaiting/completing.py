@@ -12,7 +12,7 @@ from asyncio_core.awaiting.futures import (
 )
 from asyncio_core.awaiting.waiting import _asking_task, _is_single, ensure_future
 from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
-from asyncio_core.exceptions import CancelledError
+from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.moments import check_moment
 
 TYPE_CHECKING = False
@@ -89,18 +89,21 @@ class _Arrivals:
         if self._items:
             return self._items.popleft()
         if self._closed:
-            raise TimeoutError
+            try:
+                raise TimeoutError
+            except TimeoutError as error:
+                drop_own_frame(error)
+                raise
         waiter = get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
             return await waiter
-        except CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+        except BaseException as error:
+            given = waiter.done() and not waiter.cancelled() and waiter.exception() is None
+            if given and isinstance(error, CancelledError):
                 self.put(waiter.result())
+            drop_own_frame(error)
             raise
-        finally:
-            # The traceback of what it raises leads to this frame.
-            del waiter
 
 
 class _Weakly:

@@ -20,7 +20,7 @@ from asyncio_core.awaiting.base_futures import (
     isfuture,
 )
 from asyncio_core.choosing.running_loop import _get_running_loop, _runs_here
-from asyncio_core.exceptions import CancelledError, InvalidStateError
+from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
 
@@ -135,10 +135,11 @@ class Future(Generic[_T]):
         says it all: only other links are recorded on their own.
         """
         waiting = set(self._waiters or ())
+        callback: Any
         for callback, _ in self._callbacks or ():
             # A method answers with its function's attributes; mocks would answer with anything.
             if getattr(callback, "_resumes_its_task", None) is True:
-                waiting.add(callback.__self__)  # type: ignore[attr-defined]
+                waiting.add(callback.__self__)
         return frozenset(waiting) or None
 
     def get_loop(self) -> AbstractEventLoop:
@@ -161,18 +162,16 @@ class Future(Generic[_T]):
         Raises the exception that was set, ``CancelledError`` if the future was cancelled, and
         ``InvalidStateError`` while it is pending.
         """
-        if self._state is _FINISHED:
-            if self._exception is not None:
-                # This frame will be in the traceback: keeping us there would close a circle.
-                error = self._failure()
-                try:
-                    raise error  # type: ignore[misc]
-                finally:
-                    del self, error
-            return self._result  # type: ignore[no-any-return]
-        if self._state is _CANCELLED:
-            raise self._make_cancelled_error()
-        raise InvalidStateError("the result is not there yet: the future is pending")
+        if self._state is _FINISHED and self._exception is None:
+            result: _T = self._result
+            return result
+        try:
+            raise self._failure() or InvalidStateError(
+                "the result is not there yet: the future is pending"
+            )
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def exception(self) -> BaseException | None:
         """Return the exception that was set, or None after a result.
@@ -183,9 +182,13 @@ class Future(Generic[_T]):
         if self._state is _FINISHED:
             self._unretrieved = False
             return self._exception
-        if self._state is _CANCELLED:
-            raise self._make_cancelled_error()
-        raise InvalidStateError("no exception can be asked for yet: the future is pending")
+        try:
+            if self._state is _CANCELLED:
+                raise self._make_cancelled_error()
+            raise InvalidStateError("no exception can be asked for yet: the future is pending")
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def _make_cancelled_error(self) -> CancelledError:
         """Return what to raise for a cancelled future.
@@ -199,7 +202,7 @@ class Future(Generic[_T]):
         return CancelledError() if (msg := self._cancel_message) is None else CancelledError(msg)
 
     def _failure(self) -> BaseException | None:
-        """Return what ``result()`` would raise for a future that is done, or None."""
+        """Return what ``result()`` would raise for a future that is done; None where it would not."""
         if self._state is _CANCELLED:
             return self._make_cancelled_error()
         if (error := self._exception) is None:
@@ -227,12 +230,16 @@ class Future(Generic[_T]):
 
         Raises ``InvalidStateError`` if it is done already.
         """
-        if self._state is not _PENDING:
-            raise InvalidStateError(f"{self._state}: {self!r}")
-        self._result = result
-        self._state = _FINISHED
-        if self._callbacks:
-            self._schedule_callbacks()
+        try:
+            if self._state is not _PENDING:
+                raise InvalidStateError(f"{self._state}: {self!r}")
+            self._result = result
+            self._state = _FINISHED
+            if self._callbacks:
+                self._schedule_callbacks()
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def set_exception(self, exception: type[BaseException] | BaseException, /) -> None:
         """Finish the future with *exception*, an instance or a class, and schedule its callbacks.
@@ -241,23 +248,27 @@ class Future(Generic[_T]):
         ``RuntimeError`` (as of Python 3.13; before, ``TypeError`` was raised). Raises
         ``InvalidStateError`` if the future is done already.
         """
-        if self._state is not _PENDING:
-            raise InvalidStateError(f"{self._state}: {self!r}")
-        error = exception() if isinstance(exception, type) else exception
-        if isinstance(error, StopIteration):
-            cause = error
-            error = RuntimeError(
-                "StopIteration would end the generator that waits and cannot be raised into a Future"
-            )
-            error.__context__ = error.__cause__ = cause
-        elif not isinstance(error, BaseException):
-            raise TypeError(f"an exception was expected, got {exception!r}")
-        self._exception = error
-        self._exception_tb = error.__traceback__
-        self._state = _FINISHED
-        self._unretrieved = True
-        if self._callbacks:
-            self._schedule_callbacks()
+        try:
+            if self._state is not _PENDING:
+                raise InvalidStateError(f"{self._state}: {self!r}")
+            error = exception() if isinstance(exception, type) else exception
+            if isinstance(error, StopIteration):
+                cause = error
+                error = RuntimeError(
+                    "StopIteration would end the generator that waits and cannot be raised into a Future"
+                )
+                error.__context__ = error.__cause__ = cause
+            elif not isinstance(error, BaseException):
+                raise TypeError(f"an exception was expected, got {exception!r}")
+            self._exception = error
+            self._exception_tb = error.__traceback__
+            self._state = _FINISHED
+            self._unretrieved = True
+            if self._callbacks:
+                self._schedule_callbacks()
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def add_done_callback(
         self, fn: Callable[[Any], object], /, *, context: Context | None = None
@@ -305,9 +316,9 @@ class Future(Generic[_T]):
                 if self._state is _PENDING:
                     raise RuntimeError("await wasn't used with future")
             return self.result()
-        finally:
-            # For the same reason as in result().
-            del self
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     __iter__ = __await__  # makes ``yield from future`` work in generators
 
@@ -339,8 +350,10 @@ def _get_loop(fut: Any) -> AbstractEventLoop:
     try:
         get_loop = fut.get_loop
     except AttributeError:
-        return fut._loop  # type: ignore[no-any-return]
-    return get_loop()  # type: ignore[no-any-return]
+        known: AbstractEventLoop = fut._loop
+        return known
+    loop: AbstractEventLoop = get_loop()
+    return loop
 
 
 def future_add_to_awaited_by(fut: Any, waiter: Any, /) -> None:
@@ -463,7 +476,11 @@ def _loop_of_link(future: Any) -> AbstractEventLoop | None:
 
     if isinstance(future, concurrent.futures.Future):
         return None
-    raise TypeError(f"a future was expected to chain with, got {future!r}")
+    try:
+        raise TypeError(f"a future was expected to chain with, got {future!r}")
+    except TypeError as error:
+        drop_own_frame(error)
+        raise
 
 
 def wrap_future(

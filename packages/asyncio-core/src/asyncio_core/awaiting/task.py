@@ -26,7 +26,7 @@ from asyncio_core.awaiting.coroutines import iscoroutine
 from asyncio_core.awaiting.futures import _T, Future, _get_loop, _loop_in_charge
 from asyncio_core.awaiting.task_registry import _current_tasks, _references, _swap_current_task
 from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
-from asyncio_core.exceptions import CancelledError, InvalidStateError
+from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,11 @@ class Task(Future[_T]):
         if self._loop is not None:
             raise RuntimeError(f"{self!r} is already initialized")
         if not iscoroutine(coro):
-            raise TypeError(f"a coroutine was expected, got {coro!r}")
+            try:
+                raise TypeError(f"a coroutine was expected, got {coro!r}")
+            except TypeError as error:
+                drop_own_frame(error)
+                raise
         # First what can fail, then what would stay behind.
         name = _task_name_counter() if name is None else str(name)
         if context is None:
@@ -130,7 +134,8 @@ class Task(Future[_T]):
 
     def get_coro(self) -> _Driven[_T] | None:
         """Return the coroutine; None if the task was started eagerly and done at once."""
-        return self._coro  # type: ignore[no-any-return]
+        coro: _Driven[_T] | None = self._coro
+        return coro
 
     def get_context(self) -> Context:
         """Return the context its steps run in. Added in Python 3.12."""
@@ -148,11 +153,21 @@ class Task(Future[_T]):
 
     def set_result(self, result: _T, /) -> None:
         """Raise ``RuntimeError``: the coroutine alone decides on the outcome."""
-        raise RuntimeError("Task does not support set_result(): its coroutine returns the result")
+        try:
+            raise RuntimeError(
+                "Task does not support set_result(): its coroutine returns the result"
+            )
+        except RuntimeError as error:
+            drop_own_frame(error)
+            raise
 
     def set_exception(self, exception: type[BaseException] | BaseException, /) -> None:
         """Raise ``RuntimeError``: the coroutine alone decides on the outcome."""
-        raise RuntimeError("Task does not support set_exception(): its coroutine raises it")
+        try:
+            raise RuntimeError("Task does not support set_exception(): its coroutine raises it")
+        except RuntimeError as error:
+            drop_own_frame(error)
+            raise
 
     def get_stack(self, *, limit: int | None = None) -> list[FrameType]:
         """Return the frames of the coroutine, oldest first.
@@ -289,10 +304,12 @@ class Task(Future[_T]):
                 self._result = stop.value
                 self._conclude(_FINISHED)
         except CancelledError as error:
-            _drop_own_frame(error)
+            # It begins in the coroutine, where it means something to its reader. The step's frame would
+            # also keep alive, by way of the frames that called it, whatever the loop is busy with.
+            drop_own_frame(error)
             self._conclude_cancelled(error)
         except BaseException as error:
-            _drop_own_frame(error)
+            drop_own_frame(error)
             Future.set_exception(self, error)
             _references.pop(id(self), None)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -339,6 +356,9 @@ class Task(Future[_T]):
             failure = future._failure()
         try:
             self._step(failure)
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
         finally:
             # Python 3.12 and 3.13 reach this frame from every traceback of the coroutine.
             del self, future, failure
@@ -408,21 +428,12 @@ def _failure_of_foreign(future: Any) -> BaseException | None:
     try:
         future.result()
     except BaseException as error:
+        drop_own_frame(error)
         return error
     finally:
-        # This frame is part of the error's traceback, and the error of the future.
+        # Frames of the future's own class lead back here, and the future has their exception.
         del future
     return None
-
-
-def _drop_own_frame(error: BaseException) -> None:
-    """Let the traceback begin in the coroutine, where it means something to its reader.
-
-    The step's frame would also keep alive, by way of the frames that called it, whatever the loop
-    is busy with.
-    """
-    if (entry := error.__traceback__) is not None:
-        error.__traceback__ = entry.tb_next
 
 
 def create_task(

@@ -13,6 +13,7 @@ from _weakref import ref
 
 from asyncio_core.awaiting.futures import _get_loop
 from asyncio_core.choosing.running_loop import get_running_loop
+from asyncio_core.exceptions import drop_own_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def all_tasks(loop: AbstractEventLoop | None = None) -> set[Task[Any]]:
     loop if it is not. Added in Python 3.7.
     """
     if loop is None:
-        loop = get_running_loop()
+        try:
+            loop = get_running_loop()
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
     # The snapshot comes first, in one go: other threads may be making tasks meanwhile.
     known = list(_eager_tasks)
     # Not a list of items: each is a tuple, and up to Python 3.11 making one may run the collector.
@@ -60,7 +65,13 @@ def current_task(loop: AbstractEventLoop | None = None) -> Task[Any] | None:
 
     Raises ``RuntimeError`` if *loop* is not given and none is running. Added in Python 3.7.
     """
-    return _current_tasks.get(get_running_loop() if loop is None else loop)
+    if loop is not None:
+        return _current_tasks.get(loop)
+    try:
+        return _current_tasks.get(get_running_loop())
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 def _register_task(task: Any) -> None:

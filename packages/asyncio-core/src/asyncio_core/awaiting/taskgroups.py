@@ -11,7 +11,7 @@ from __future__ import annotations
 from asyncio_core.awaiting.futures import future_add_to_awaited_by, future_discard_from_awaited_by
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import get_running_loop
-from asyncio_core.exceptions import CancelledError
+from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
@@ -137,10 +137,16 @@ class TaskGroup:
             self._phase = _FINISHED
             failure = self._verdict(exc, outside)
             if failure is not None and failure is not exc:
-                raise failure
+                if failure is self._base_error or failure is outside:
+                    raise failure
+                # What it is made of is listed with it: it need not be shown before it, too.
+                raise failure from None
             # What came out of the body goes on, or nothing does: a cancellation that nobody but
             # the group asked for ends here.
             return failure is None
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
         finally:
             del exc, outside, failure
 

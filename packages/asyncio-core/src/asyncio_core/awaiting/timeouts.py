@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import get_running_loop
-from asyncio_core.exceptions import CancelledError
+from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.lent_names import lend_names
 from asyncio_core.moments import check_moment
 
@@ -137,7 +137,11 @@ class Timeout:
         if task.uncancel() > self._cancels_before or exc_val is None:
             return  # The task is cancelled from outside too, or the block got through.
         if isinstance(exc_val, CancelledError):
-            raise TimeoutError from exc_val
+            try:
+                raise TimeoutError from exc_val
+            except TimeoutError as error:
+                drop_own_frame(error)
+                raise
         _blame_timeout(exc_val)
 
     def _on_timeout(self) -> None:

@@ -24,7 +24,7 @@ from asyncio_core.awaiting.futures import (
 )
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
-from asyncio_core.exceptions import CancelledError
+from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.moments import check_moment
 
 TYPE_CHECKING = False
@@ -284,19 +284,21 @@ async def _wait(
     futures = set(fs)
     gate = _Gate(loop.create_future(), len(futures), return_when)
     report = gate.report
+    watched: list[FutureT] = []  # not all where one of them is no future
     asker = current_task(loop)
     timer = None if timeout is None else loop.call_later(timeout, gate.open)
     try:
         # Futures that are done report in the next turn of the loop, so a program that waits for
         # them again and again still lets others run.
         for future in futures:
-            future_add_to_awaited_by(future, asker)
             future.add_done_callback(report)
+            watched.append(future)
+            future_add_to_awaited_by(future, asker)
         await gate.opened
     finally:
         if timer is not None:
             timer.cancel()
-        for future in futures:
+        for future in watched:
             future_discard_from_awaited_by(future, asker)
             future.remove_done_callback(report)
     done = {future for future in futures if future.done()}
@@ -356,11 +358,13 @@ async def _in_time(fut: Awaitable[T], scope: Timeout) -> T:
     try:
         async with scope:
             return await fut
-    except TimeoutError:
+    except BaseException as error:
         # A future can get its result in the very turn in which the time is up.
-        if scope.expired() and isfuture(fut) and fut.done() and not _is_cancelled(fut):
+        expired = isinstance(error, TimeoutError) and scope.expired()
+        if expired and isfuture(fut) and fut.done() and not _is_cancelled(fut):
             result: T = fut.result()
             return result
+        drop_own_frame(error)
         raise
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import threading
 
+from asyncio_core.exceptions import drop_own_frame
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio_core.interfaces.loop import AbstractEventLoop
@@ -33,7 +35,11 @@ def get_running_loop() -> AbstractEventLoop:
     """
     loop = _slot.loop
     if loop is None:
-        raise RuntimeError("no running event loop")
+        try:
+            raise RuntimeError("no running event loop")
+        except RuntimeError as error:
+            drop_own_frame(error)
+            raise
     return loop
 
 

@@ -19,6 +19,7 @@ from asyncio_core.connections.socket_options import (
     _check_stream_socket,
     _tls_timeouts,
 )
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.moments import check_moment
 from asyncio_core.null_characters import refuse_null
 from asyncio_core.scheduling.loop_part import context_for_hook
@@ -148,6 +149,9 @@ class ConnectingPart(ResolvingPart):
                 if winner is not None:
                     return winner
             raise _why_not_connected(failures, all_errors)
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
         finally:
             # Each failure's traceback leads to this frame; without the list there is no cycle.
             failures.clear()
@@ -169,8 +173,10 @@ class ConnectingPart(ResolvingPart):
         async def attempt(target: AddressInfo) -> socket.socket:
             try:
                 sock = await self._connect_sock(failures, target, sources)
-            except OSError as exc:
-                _keep_failure(failures, exc)
+            except BaseException as exc:
+                if isinstance(exc, OSError):
+                    _keep_failure(failures, exc)
+                drop_own_frame(exc)
                 raise
             opened.append(sock)
             return sock

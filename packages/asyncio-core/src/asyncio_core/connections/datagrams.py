@@ -10,6 +10,7 @@ from asyncio_core import log
 from asyncio_core.connections import socket_files
 from asyncio_core.connections.addresses import ResolvingPart
 from asyncio_core.connections.socket_options import _set_reuseport
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.null_characters import refuse_null_in_socket_path
 
 TYPE_CHECKING = False
@@ -157,14 +158,20 @@ class DatagramPart(ResolvingPart):
                     return sock, endpoint.remote
             assert failure is not None
             raise failure
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
         finally:
             failure = None
 
     async def _open_endpoint(
         self, endpoint: _Endpoint, reuse_port: bool | None, allow_broadcast: bool | None
     ) -> socket.socket:
-        sock = socket.socket(family=endpoint.family, type=socket.SOCK_DGRAM, proto=endpoint.proto)
+        sock: socket.socket | None = None
         try:
+            sock = socket.socket(
+                family=endpoint.family, type=socket.SOCK_DGRAM, proto=endpoint.proto
+            )
             if reuse_port:
                 _set_reuseport(sock)
             if allow_broadcast:
@@ -175,8 +182,10 @@ class DatagramPart(ResolvingPart):
             # A connected socket would take no answers to a broadcast: they come from hosts.
             if endpoint.remote is not None and not allow_broadcast:
                 await self.sock_connect(sock, endpoint.remote)
-        except BaseException:
-            sock.close()
+        except BaseException as error:
+            if sock is not None:
+                sock.close()
+            drop_own_frame(error)
             raise
         return sock
 
@@ -204,18 +213,23 @@ def _unix_endpoint(family: int, proto: int, local_addr: Any, remote_addr: Any) -
 
 
 def _unix_address(addr: Any) -> str | bytes:
+    path: str | bytes
     try:
         path = os.fspath(addr)
     except TypeError:
         raise TypeError(f"an AF_UNIX address has to be a string, got {addr!r}") from None
     refuse_null_in_socket_path(path)
-    return path  # type: ignore[no-any-return]
+    return path
 
 
 def _bind(sock: socket.socket, address: Any) -> None:
     try:
-        sock.bind(address)
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE and isinstance(address, (str, bytes)):
-            raise socket_files.in_use(address, exc.errno) from None
+        try:
+            sock.bind(address)
+        except OSError as exc:
+            if exc.errno == errno.EADDRINUSE and isinstance(address, (str, bytes)):
+                raise socket_files.in_use(address, exc.errno) from None
+            raise
+    except OSError as error:
+        drop_own_frame(error)
         raise

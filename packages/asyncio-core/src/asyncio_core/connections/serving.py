@@ -23,7 +23,7 @@ from asyncio_core.connections.socket_options import (
     _tls_timeouts,
 )
 from asyncio_core.connections.trsock import TransportSocket
-from asyncio_core.exceptions import CancelledError
+from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.interfaces.loop import AbstractServer
 from asyncio_core.scheduling.loop_part import context_for_hook
 
@@ -195,8 +195,9 @@ class Server(AbstractServer):
 
     def abort_clients(self) -> None:
         """Call ``abort()`` on the transport of every open connection. Added in Python 3.13."""
+        transport: Any
         for transport in self._transports():
-            transport.abort()  # type: ignore[attr-defined]
+            transport.abort()
 
     async def start_serving(self) -> None:
         """Begin to accept connections; nothing happens where that was done before.
@@ -402,40 +403,45 @@ class ServingPart(ResolvingPart):
             if not sockets:
                 wanted = [info[4] for info in addresses]
                 raise OSError(f"could not bind on any address out of {wanted!r}")
-        except BaseException:
+        except BaseException as error:
             for sock in sockets:
                 sock.close()
+            drop_own_frame(error)
             raise
         return sockets
 
     def _bound_socket(self, info: AddressInfo, options: _ListenOptions) -> socket.socket | None:
         """Make a socket bound to one address; None where its family is switched off."""
-        family, kind, proto, _, address = info
         try:
-            sock = socket.socket(family, kind, proto)
-        except OSError:
-            # The resolver offers families that the kernel does not have.
-            if self._debug:
-                log.logger.warning("cannot make a socket of family %r for %r", family, address)
-            return None
-        try:
-            options.apply(sock, family)
-            sock.bind(address)
-        except OSError as exc:
-            sock.close()
-            if exc.errno == errno.EADDRNOTAVAIL:
-                # IPv6 compiled in but disabled: its addresses resolve and cannot be bound.
+            family, kind, proto, _, address = info
+            try:
+                sock = socket.socket(family, kind, proto)
+            except OSError:
+                # The resolver offers families that the kernel does not have.
                 if self._debug:
-                    log.logger.warning("cannot bind %r: %s", address, exc)
+                    log.logger.warning("cannot make a socket of family %r for %r", family, address)
                 return None
-            reason = str(exc).lower()
-            raise OSError(
-                exc.errno, f"error while attempting to bind on address {address!r}: {reason}"
-            ) from None
-        except BaseException:
-            sock.close()
+            try:
+                options.apply(sock, family)
+                sock.bind(address)
+            except OSError as exc:
+                sock.close()
+                if exc.errno == errno.EADDRNOTAVAIL:
+                    # IPv6 compiled in but disabled: its addresses resolve and cannot be bound.
+                    if self._debug:
+                        log.logger.warning("cannot bind %r: %s", address, exc)
+                    return None
+                reason = (
+                    f"error while attempting to bind on address {address!r}: {str(exc).lower()}"
+                )
+                raise OSError(exc.errno, reason) from None
+            except BaseException:
+                sock.close()
+                raise
+            return sock
+        except BaseException as error:
+            drop_own_frame(error)
             raise
-        return sock
 
 
 class _ListenOptions:

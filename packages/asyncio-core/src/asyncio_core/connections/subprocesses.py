@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from asyncio_core import log
 from asyncio_core.connections.hooks import IOPart
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.null_characters import refuse_null_in_command
 
 TYPE_CHECKING = False
@@ -98,21 +99,25 @@ class SubprocessPart(IOPart):
         options: dict[str, Any],
     ) -> tuple[SubprocessTransport, _ProtocolT]:
         """Start the child and wait until its pipes are connected."""
-        refuse_null_in_command(command, options)
-        protocol = protocol_factory()
-        described = None
-        if self._debug:
-            described = f"{'shell command' if shell else 'program'} {command!r}"
-            self._log_subprocess(f"starting {described}", *streams)
-        from asyncio_core.seen_as.asyncio import base_events as known
+        try:
+            refuse_null_in_command(command, options)
+            protocol = protocol_factory()
+            described = None
+            if self._debug:
+                described = f"{'shell command' if shell else 'program'} {command!r}"
+                self._log_subprocess(f"starting {described}", *streams)
+            from asyncio_core.seen_as.asyncio import base_events as known
 
-        starting = self._make_subprocess_transport(
-            protocol, command, shell, *streams, bufsize, **options
-        )
-        transport = await (known.subprocess_shell if shell else known.subprocess_exec)(starting)
-        if described is not None:
-            log.logger.info("started %s: %r", described, transport)
-        return transport, protocol
+            starting = self._make_subprocess_transport(
+                protocol, command, shell, *streams, bufsize, **options
+            )
+            transport = await (known.subprocess_shell if shell else known.subprocess_exec)(starting)
+            if described is not None:
+                log.logger.info("started %s: %r", described, transport)
+            return transport, protocol
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def _log_subprocess(self, msg: str, stdin: Any, stdout: Any, stderr: Any) -> None:
         """Write down that a child is started, and where its streams go."""

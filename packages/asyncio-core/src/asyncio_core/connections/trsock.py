@@ -102,7 +102,8 @@ class TransportSocket:
 
     def getsockbyname(self) -> Any:
         """Pass on to a method that no socket has; kept because the standard class has it."""
-        return self._sock.getsockbyname()  # type: ignore[attr-defined]
+        sock: Any = self._sock
+        return sock.getsockbyname()
 
     def settimeout(self, value: float | None) -> None:
         """Accept 0 seconds, which is what a transport's socket is set to.

@@ -29,6 +29,7 @@ from asyncio_core.connections.file_sending import FileSendingPart
 from asyncio_core.connections.pipes import PipePart
 from asyncio_core.connections.serving import Server, ServingPart
 from asyncio_core.connections.subprocesses import SubprocessPart
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.faces import make_face, one_class
 from asyncio_core.interfaces.loop import AbstractEventLoop
 from asyncio_core.lent_names import lend_names
@@ -185,6 +186,8 @@ class BaseEventLoop(
         this thread. Of what callbacks raise only SystemExit and KeyboardInterrupt, and what comes
         from the poller, ends the run. Source: PEP 3156.
         """
+        self._check_closed()
+        self._check_running()
         self._run_forever_setup()
         try:
             while True:
@@ -206,11 +209,12 @@ class BaseEventLoop(
 
         from asyncio_core.awaiting.combinators import ensure_future
 
-        awaited: Future[_T] = ensure_future(future, loop=self)  # type: ignore[arg-type]
-        made_here = awaited is not future and not isfuture(future)
+        given: Any = future
+        awaited = ensure_future(given, loop=self)
+        made_here = awaited is not given and not isfuture(given)
         if made_here:
             # Whoever interrupts the run is told by an exception; no second report from __del__.
-            awaited._log_destroy_pending = False  # type: ignore[attr-defined]
+            awaited._log_destroy_pending = False
         awaited.add_done_callback(_run_until_complete_cb)
         try:
             self.run_forever()
@@ -223,7 +227,8 @@ class BaseEventLoop(
             awaited.remove_done_callback(_run_until_complete_cb)
         if not awaited.done():
             raise RuntimeError("Event loop stopped before Future completed.")
-        return awaited.result()
+        result: _T = awaited.result()
+        return result
 
     def stop(self) -> None:
         """Let `run_forever()` return at the end of the present turn.
@@ -239,7 +244,11 @@ class BaseEventLoop(
         A second call does nothing. Raises RuntimeError while the loop runs.
         """
         if self._thread_id is not None:
-            raise RuntimeError("Cannot close a running event loop")
+            try:
+                raise RuntimeError("Cannot close a running event loop")
+            except RuntimeError as error:
+                drop_own_frame(error)
+                raise
         if self._closed:
             return
         self._closed = True
@@ -272,8 +281,11 @@ class BaseEventLoop(
         is none. Source: PEP 3156.
         """
         if self._closed or self._debug or self._call_soon_hooked:
-            if self._closed or self._debug:
-                self._check_call(callback, "call_soon")
+            if self._closed:
+                self._check_closed()
+            if self._debug:
+                self._check_thread()
+                self._check_callback(callback, "call_soon")
             return _made_elsewhere(self._call_soon(callback, args, context))
         handle = Handle(callback, args, self, context)
         self._ready.append(handle)
@@ -297,8 +309,10 @@ class BaseEventLoop(
         Also signal handlers and other code that interrupts the loop's thread have to use it. The
         handle may be cancelled from any thread. Source: PEP 3156.
         """
-        if self._closed or self._debug:
-            self._check_call(callback, "call_soon_threadsafe", any_thread=True)
+        if self._closed:
+            self._check_closed()
+        if self._debug:
+            self._check_callback(callback, "call_soon_threadsafe")
         if self._call_soon_hooked and sys.version_info < (3, 14):
             # Later Pythons do not call that hook here.
             handed = self._call_soon(callback, args, context)
@@ -312,13 +326,6 @@ class BaseEventLoop(
             # Calls that wake nobody never give way to the loop's thread, which has to catch up.
             time.sleep(0)
         return handle
-
-    def _check_call(self, callback: Any, method: str, *, any_thread: bool = False) -> None:
-        """Check what closed loops and debug mode refuse; asked only where it is one of the two."""
-        self._check_closed()
-        if not any_thread:
-            self._check_thread()
-        self._check_callback(callback, method)
 
     def _add_callback(self, handle: Handle) -> None:
         """Queue a handle that a poller's event calls for."""

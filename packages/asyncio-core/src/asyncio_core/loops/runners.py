@@ -152,15 +152,15 @@ class Runner:
 
     def get_loop(self) -> AbstractEventLoop:
         """Return the loop, making it on first use. Raises RuntimeError once closed."""
-        self._lazy_init()
-        return self._loop  # type: ignore[return-value]
+        return self._lazy_init()
 
-    def _lazy_init(self) -> None:
+    def _lazy_init(self) -> AbstractEventLoop:
         if self._closed:
             raise RuntimeError("Runner is closed")
         if self._loop is None:
             self._loop = self._make_loop()
             self._context = contextvars.copy_context()
+        return self._loop
 
     def _make_loop(self) -> AbstractEventLoop:
         provide()  # a loop from elsewhere does not
@@ -186,7 +186,7 @@ class Runner:
         if _get_running_loop() is not None:
             raise RuntimeError("Runner.run() cannot be called from a running event loop")
         try:
-            loop = self.get_loop()
+            loop = self._lazy_init()
         except Exception as exc:
             _drop_if_never_run(coro, exc)
             raise
@@ -203,7 +203,7 @@ class Runner:
         except CancelledError:
             if interrupts.explains(task):
                 # In its context the traceback shows what was interrupted.
-                raise KeyboardInterrupt  # noqa: B904
+                raise KeyboardInterrupt
             raise
         finally:
             interrupts.remove()

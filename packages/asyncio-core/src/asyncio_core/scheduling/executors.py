@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.moments import check_moment
 from asyncio_core.null_characters import refuse_null
 from asyncio_core.scheduling.loop_part import LoopPart, is_replaced
@@ -60,9 +61,10 @@ class _Lookup:
         try:
             return True, self.func(*self.args)
         except BaseException as exc:
+            drop_own_frame(exc)
             return False, exc
         finally:
-            # The traceback leads here, and the future is to have it.
+            # The frames that it called lead back here, and the future is to have their exception.
             del self
 
     def deliver(self, succeeded: bool, outcome: Any) -> None:
@@ -207,8 +209,10 @@ class ExecutorPart(LoopPart):
         closed or the default executor was shut down; in debug mode TypeError for a function that is
         none, or a coroutine function. Source: PEP 3156.
         """
-        if self._closed or self._debug:
-            self._check_call(func, "run_in_executor", any_thread=True)
+        if self._closed:
+            self._check_closed()
+        if self._debug:
+            self._check_callback(func, "run_in_executor")
         pool = self._ensure_default_executor() if executor is None else executor
         from asyncio_core.awaiting.futures import wrap_future
 
@@ -347,9 +351,9 @@ class ExecutorPart(LoopPart):
                 pass
         func = self._getaddrinfo_debug if self._debug else socket.getaddrinfo
         try:
-            return await self._look_up(  # type: ignore[no-any-return]
-                func, host, port, family, type, proto, flags
-            )
+            found: list[AddressInfo]
+            found = await self._look_up(func, host, port, family, type, proto, flags)
+            return found
         except UnicodeError as exc:
             # Python encodes it (IDNA) before anybody is asked.
             raise _no_name(host, exc) from exc
@@ -368,9 +372,8 @@ class ExecutorPart(LoopPart):
         try:
             if flags & socket.NI_NUMERICHOST and flags & socket.NI_NUMERICSERV:
                 return socket.getnameinfo(sockaddr, flags)
-            return await self._look_up(  # type: ignore[no-any-return]
-                socket.getnameinfo, sockaddr, flags
-            )
+            found: tuple[str, str] = await self._look_up(socket.getnameinfo, sockaddr, flags)
+            return found
         except UnicodeError as exc:
             raise _no_name(sockaddr[0], exc) from exc
 
@@ -387,9 +390,9 @@ class ExecutorPart(LoopPart):
         self._lookups.submit(lookup, max(_LOOKUP_THREADS, workers))
         try:
             return await lookup.future
-        finally:
-            # As above: a failure does not lead to itself.
-            del lookup
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     def _getaddrinfo_debug(
         self, host: Any, port: Any, family: int, type: int, proto: int, flags: int

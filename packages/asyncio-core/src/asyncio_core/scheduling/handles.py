@@ -10,6 +10,8 @@ import sys
 from contextvars import copy_context
 from threading import RLock
 
+from asyncio_core.exceptions import drop_own_frame
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
@@ -41,8 +43,9 @@ class Handle:
         "_source_traceback",
     )
 
-    _callback: Callable[..., object] | None
-    _args: Sequence[Any] | None
+    # None once it is cancelled, which _run() is not asked to look at.
+    _callback: Any
+    _args: Any
     _context: Context
     _loop: AbstractEventLoop
     _cancelled: bool
@@ -113,7 +116,7 @@ class Handle:
     def _run(self) -> None:
         """Call the callback in its context; what it raises goes to the loop's exception handler."""
         try:
-            self._context.run(self._callback, *self._args)  # type: ignore[arg-type, misc]
+            self._context.run(self._callback, *self._args)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
@@ -251,7 +254,11 @@ class _ThreadSafeHandle(Handle):
         with self._lock:
             # Cancelled after the loop looked at the flag without the lock.
             if not self._cancelled:
-                super()._run()
+                try:
+                    super()._run()
+                except BaseException as error:
+                    drop_own_frame(error)
+                    raise
 
 
 def _stack_of(frame: Any) -> traceback.StackSummary:

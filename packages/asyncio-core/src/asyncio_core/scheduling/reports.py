@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from asyncio_core import log
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.scheduling.loop_part import LoopPart
 
 TYPE_CHECKING = False
@@ -130,15 +131,23 @@ def _call_in_context_of(source: Any, func: Callable[..., object], *args: Any) ->
     def call() -> None:
         nonlocal called
         called = True
-        func(*args)
+        try:
+            func(*args)
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
 
     try:
-        source.get_context().run(call)
-    except RuntimeError:
-        if called:
-            raise
-        # The context is entered already, by the task itself perhaps, which reports on its own.
-        func(*args)
+        try:
+            source.get_context().run(call)
+        except RuntimeError:
+            if called:
+                raise
+            # The context is entered already, by the task itself perhaps, which reports on its own.
+            func(*args)
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 def _say(last_words: str, context: ExceptionContext) -> None:

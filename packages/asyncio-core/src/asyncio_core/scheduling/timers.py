@@ -111,8 +111,11 @@ class TimerPart(LoopPart):
                 raise TypeError("when cannot be None")
             # What cannot be compared would only show later, to all that make or run timers.
             moment = check_moment(when)
-        if self._closed or self._debug:
-            self._check_call(callback, "call_at")
+        if self._closed:
+            self._check_closed()
+        if self._debug:
+            self._check_thread()
+            self._check_callback(callback, "call_at")
         timer = TimerHandle(when, callback, args, self, context)
         if timer._source_traceback:
             del timer._source_traceback[-1]

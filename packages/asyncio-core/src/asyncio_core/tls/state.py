@@ -190,7 +190,8 @@ class TLSMachine:
         0 while a renegotiation has to be finished first: then :meth:`enqueue` the same data.
         """
         try:
-            return self.sslobj.write(data)  # type: ignore[no-any-return]
+            taken: int = self.sslobj.write(data)
+            return taken
         except SSLAgainErrors:
             return 0
 

@@ -59,4 +59,5 @@ def upgrade(
 
 def layer_is_over(encrypted: Any) -> bool:
     """Tell whether the connection below what :func:`upgrade` gave has ended meanwhile."""
-    return encrypted._ssl_protocol._is_over()  # type: ignore[no-any-return]
+    is_over: bool = encrypted._ssl_protocol._is_over()
+    return is_over

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio_core.exceptions import drop_own_frame
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -12,12 +14,20 @@ if TYPE_CHECKING:
 
 async def subprocess_exec(starting: Awaitable[_T]) -> _T:
     """Await the start of a program: a parent reads how it went from a pipe, and is blocked until then."""
-    return await starting
+    try:
+        return await starting
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 async def subprocess_shell(starting: Awaitable[_T]) -> _T:
     """Await the start of a command line, as `subprocess_exec()` does that of a program."""
-    return await starting
+    try:
+        return await starting
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 def shutdown_default_executor(join: Callable[[], Any]) -> None:

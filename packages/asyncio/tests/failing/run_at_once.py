@@ -1,0 +1,8 @@
+import asyncio
+
+
+async def main():
+    raise ValueError("of main")
+
+
+asyncio.run(main())
