@@ -12,19 +12,21 @@ import pytest
 
 _HERE = Path(__file__).resolve().parent
 # These are tests of a work tree, not of something installed: its tools are where they are.
-sys.path[:0] = [str(_HERE.parent / "tools"), str(_HERE)]
+_TOOLS = _HERE.parent / "tools"
+sys.path[:0] = [str(_TOOLS), str(_TOOLS / "test_support" / "src"), str(_HERE)]
 
 from support import ROOT, Environment, run  # noqa: E402
 from workspace import interpreters, packages  # noqa: E402
 from workspace.environments import BACKEND  # noqa: E402
+from workspace.paths import TEST_SUPPORT  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support import MakeEnvironment
 
-#: What tests need besides the distributions themselves; the same wheels serve every Python.
-TEST_TOOLS = ("pytest>=8", "pytest-timeout>=2.3")
+#: What tests need besides the distributions themselves.
+TEST_TOOLS = ("pytest>=8", "pytest-timeout>=2.3", "trustme>=1.2")
 
 
 #: The option that asks for the long tests with a marker.
@@ -108,13 +110,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheelhouse(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built wheels beside those of the test tools: everything that is installed comes from here."""
+def wheelhouse(
+    built: Path,
+    pythons: list[interpreters.Interpreter],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The built wheels beside those that tests need: everything that is installed comes from here."""
     folder = tmp_path_factory.mktemp("wheelhouse")
     for wheel in built.glob("*.whl"):
         shutil.copy(wheel, folder)
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel"]
+    run([*build, "--outdir", folder, TEST_SUPPORT])
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    run([*pip, "download", "--quiet", "--dest", folder, *TEST_TOOLS])
+    # There are compiled ones among them.
+    for python in pythons:
+        only = ("--only-binary=:all:", "--python-version", python.version)
+        run([*pip, "download", "--quiet", "--dest", folder, *only, *TEST_TOOLS])
     return folder
 
 

@@ -5,14 +5,17 @@ What happens is written in `peers/`, one coroutine to a scenario; each runs in a
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from asyncio_test_support import certificates
 from peers import curl_clients, openssl_clients, openssl_servers
 from support import ROOT
+from workspace.paths import TEST_SUPPORT
 
 if TYPE_CHECKING:
     from support import Environment, MakeEnvironment
@@ -51,16 +54,30 @@ def missing() -> dict[str, str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where a program finds what it imports, and the certificates."""
+    folder = tmp_path_factory.mktemp("certificates")
+    certificates.make(folder)
+    path = os.pathsep.join(map(str, (ROOT / "tests-integration", TEST_SUPPORT / "src")))
+    return {"PYTHONPATH": path, "CERTIFICATES": str(folder)}
+
+
 @pytest.mark.parametrize(("program", "version", "name"), CASES)
 def test_scenario(
-    environment: Environment, missing: dict[str, str], program: str, version: str, name: str
+    environment: Environment,
+    variables: dict[str, str],
+    missing: dict[str, str],
+    program: str,
+    version: str,
+    name: str,
 ) -> None:
     needed, _ = PROGRAMS[program]
     if needed in missing:
         pytest.skip(missing[needed])
     done = environment.run(
         *("-W", "error", "-m", f"peers.{program}", version, name),
-        env={"PYTHONPATH": str(ROOT / "tests-integration")},
+        env=variables,
         timeout=120,
     )
     assert done.stdout.splitlines()[-1:] == ["independent"]

@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 from workspace import packages
 from workspace.console import Failure
-from workspace.paths import PACKAGES
+from workspace.paths import PACKAGES, TEST_SUPPORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the packages that may be written to."""
-    folder = tmp_path / "packages"
+    """A copy of the packages, and of what their tests share, that may be written to."""
     ignored = shutil.ignore_patterns("__pycache__", "tests")
-    shutil.copytree(PACKAGES, folder, ignore=ignored)
-    monkeypatch.setattr(packages, "PACKAGES", folder)
-    return folder
+    for name, folder in (("PACKAGES", PACKAGES), ("TEST_SUPPORT", TEST_SUPPORT)):
+        copied = tmp_path / folder.relative_to(ROOT)
+        shutil.copytree(folder, copied, ignore=ignored)
+        monkeypatch.setattr(packages, name, copied)
+    return tmp_path
 
 
 def test_all_packages_have_one_version_and_pin_each_other_to_it() -> None:
@@ -36,10 +37,13 @@ def test_new_version_is_written_everywhere(copy: Path) -> None:
     assert {package.version for package in packages.load()} == {"7.8.9rc1"}
     assert packages.disagreements() == []
     assert len(changed) == len(set(changed)) > len(packages.load())
+    support = copy / "tools" / "test_support" / "pyproject.toml"
+    assert support in changed
+    assert '"asyncio-core==7.8.9rc1"' in support.read_text("utf-8")
     # Back again, and not a byte has changed.
     packages.set_version(before)
     for path in changed:
-        original = ROOT / "packages" / path.relative_to(copy)
+        original = ROOT / path.relative_to(copy)
         assert path.read_bytes() == original.read_bytes()
 
 
@@ -53,7 +57,7 @@ def test_forgotten_version_is_noticed(copy: Path) -> None:
 
 
 def test_loosened_pin_is_noticed(copy: Path) -> None:
-    path = copy / "asyncio-streams" / "pyproject.toml"
+    path = copy / "packages" / "asyncio-streams" / "pyproject.toml"
     text = path.read_text("utf-8")
     path.write_text(text.replace("asyncio-core==", "asyncio-core>="), "utf-8")
     (problem,) = packages.disagreements()

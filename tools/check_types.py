@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from workspace.console import say
-from workspace.paths import PACKAGES, ROOT, TOOLS
+from workspace.paths import PACKAGES, ROOT, TEST_SUPPORT, TOOLS
 
 VERSIONS = ("3.11", "3.15")
 
@@ -39,6 +39,8 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
     ]
     kit = TOOLS / "loop_kit" / "src"
     found.append(("tools/loop_kit", [str(kit)], {"MYPYPATH": str(kit)}))
+    support = TEST_SUPPORT / "src"
+    found.append(("tools/test_support", [str(support)], {"MYPYPATH": str(support)}))
     found.append(("tools/demo", [str(TOOLS / "demo" / "__main__.py")], {}))
     found.append(
         ("tests-integration", [str(ROOT / "tests-integration")], {"MYPYPATH": str(tools[0])})

@@ -24,7 +24,7 @@ from workspace import (
     testing,
 )
 from workspace.console import Failure, say
-from workspace.paths import FETCHED_PYTHONS, ROOT, TOOLS, executable
+from workspace.paths import FETCHED_PYTHONS, ROOT, TEST_SUPPORT, TOOLS, executable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,6 +80,13 @@ def _script(environment: str, script: str) -> Callable[[argparse.Namespace], int
         return environments.hatch_run(environment, script, *options.arguments)
 
     return call
+
+
+def build(options: argparse.Namespace) -> int:
+    environments.prepare("build")
+    # Who runs the tests of a source distribution finds what they need beside it.
+    support = ("--also", str(TEST_SUPPORT))
+    return environments.hatch_run("build", "all", *support, *options.arguments)
 
 
 def conformance_command(options: argparse.Namespace) -> int:
@@ -182,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     command("types", _script("types", "check"), "mypy --strict over packages and tools")
     command("lint", _script("lint", "check"), "check format and lint")
     command("format", _script("lint", "format"), "mend format and lint")
-    command("build", _script("build", "all"), "build wheels and source distributions into dist/")
+    command("build", build, "build wheels and source distributions into dist/")
     text = "run the interpreter's own suite on this one (tools/conformance/README.md)"
     made = command("conformance", conformance_command, text, "many")
     made.add_argument(

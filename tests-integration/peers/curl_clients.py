@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from asyncio_test_support.certificates import CLIENT, common_name
 from peers.peer import (
-    AUTHORITY,
     BIG,
-    CLIENT,
+    CERTIFICATES,
     GROWTH,
     Peer,
     big_text,
@@ -88,7 +88,7 @@ class Site:
             "host": fields["host"].partition(":")[0],
             "version": tls.version(),
             "protocol": tls.selected_alpn_protocol(),
-            "client": certificate and certificate["subject"][0][0][1],
+            "client": common_name(certificate),
         }
 
     @staticmethod
@@ -137,7 +137,7 @@ def curl(version: str, site: Site, *words: str | Path, host: str = "www.example.
     ]
     return peer(
         *("curl", "--disable", "--silent", "--show-error", "--max-time", "50", "--noproxy", "*"),
-        *("--resolve", f"*:{site.port}:127.0.0.1", "--cacert", AUTHORITY),
+        *("--resolve", f"*:{site.port}:127.0.0.1", "--cacert", CERTIFICATES.authority),
         *(f"--tlsv{version}", "--tls-max", version, *options),
     )
 
@@ -167,13 +167,12 @@ async def gets_a_page_in_pieces(version: str) -> None:
 
 async def shows_its_certificate(version: str) -> None:
     context = server_context(version)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(AUTHORITY)
+    CERTIFICATES.ask_clients(context)
     async with site(version, context) as served:
         async with curl(version, served, "/") as client:
             equal(await client.end() != 0, True)
-        async with curl(version, served, "--cert", CLIENT, "/") as client:
-            equal(json.loads(await gets(client))["client"], "test client")
+        async with curl(version, served, "--cert", CERTIFICATES.client, "/") as client:
+            equal(json.loads(await gets(client))["client"], CLIENT)
 
 
 async def leaves_a_server_with_another_name(version: str) -> None:

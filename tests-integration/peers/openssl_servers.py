@@ -7,12 +7,11 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from asyncio_test_support.certificates import common_name
 from peers.peer import (
-    AUTHORITY,
     BIG,
-    CLIENT,
+    CERTIFICATES,
     GROWTH,
-    SERVER,
     Peer,
     big_text,
     client_context,
@@ -46,7 +45,7 @@ class Server:
 async def s_server(version: str, *options: str | Path) -> AsyncIterator[Server]:
     async with peer(
         *("openssl", "s_server", "-accept", "127.0.0.1:0", f"-tls{version.replace('.', '_')}"),
-        *("-cert", SERVER, "-key", SERVER, *options),
+        *("-cert", CERTIFICATES.server, "-key", CERTIFICATES.server, *options),
     ) as process:
         listening = await process.says(rb"ACCEPT \S+:(\d+)\n")
         yield Server(process, int(listening[1]))
@@ -78,7 +77,7 @@ async def exchanges_lines(version: str) -> None:
         facts = streams[1].get_extra_info
         equal(facts("ssl_object").version(), f"TLSv{version}")
         equal(facts("ssl_object").selected_alpn_protocol(), "http/1.1")
-        equal(facts("peercert")["subject"], ((("commonName", "localhost"),),))
+        equal(common_name(facts("peercert")), "localhost")
         await close(streams[1])
         # It goes on to the next client.
         await talk(streams := await server.connect(context), server, b"once more")
@@ -86,7 +85,14 @@ async def exchanges_lines(version: str) -> None:
 
 
 async def names_the_server_that_it_means(version: str) -> None:
-    names = ("-servername", "www.example.test", "-cert2", SERVER, "-key2", SERVER)
+    names = (
+        "-servername",
+        "www.example.test",
+        "-cert2",
+        CERTIFICATES.server,
+        "-key2",
+        CERTIFICATES.server,
+    )
     async with s_server(version, *names, "-servername_fatal") as server:
         streams = await server.connect(client_context(version), server_hostname="www.example.test")
         await talk(streams, server, b"hello")
@@ -101,7 +107,7 @@ async def names_the_server_that_it_means(version: str) -> None:
 
 
 async def shows_its_certificate(version: str) -> None:
-    verify = ("-Verify", "1", "-verify_return_error", "-CAfile", AUTHORITY)
+    verify = ("-Verify", "1", "-verify_return_error", "-CAfile", CERTIFICATES.authority)
     async with s_server(version, *verify) as server:
         try:
             reader, writer = await server.connect(client_context(version))
@@ -114,10 +120,10 @@ async def shows_its_certificate(version: str) -> None:
         except ssl.SSLError as error:
             equal("ALERT" in str(error), True)
         context = client_context(version)
-        context.load_cert_chain(CLIENT)
+        context.load_cert_chain(CERTIFICATES.client)
         streams = await server.connect(context)
         await talk(streams, server, b"welcome")
-        await server.process.says(b"subject=CN ?= ?test client")
+        await server.process.says(b"subject=.*CN ?= ?test client")
         await close(streams[1])
 
 
@@ -213,13 +219,13 @@ def _in_order(kept: list[bytes], lines: list[bytes]) -> bool:
 async def proves_who_it_is_after_the_handshake(version: str) -> None:
     context = client_context(version)
     context.post_handshake_auth = True
-    context.load_cert_chain(CLIENT)
-    async with s_server(version, "-CAfile", AUTHORITY, "-verify", "1") as server:
+    context.load_cert_chain(CERTIFICATES.client)
+    async with s_server(version, "-CAfile", CERTIFICATES.authority, "-verify", "1") as server:
         streams = await server.connect(context)
         await talk(streams, server, b"before")
         await server.process.obeys(b"c\n")
         await talk(streams, server, b"after")
-        await server.process.says(b"depth=0 CN ?= ?test client")
+        await server.process.says(b"depth=0 .*CN ?= ?test client")
         await close(streams[1])
 
 

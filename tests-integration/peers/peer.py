@@ -12,24 +12,21 @@ import gc
 import logging
 import os
 import re
-import ssl
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asyncio_test_support.certificates import Certificates, only
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 
     Scenario = Callable[[str], Coroutine[Any, Any, None]]
 
-CERTIFICATES = (
-    Path(__file__).parents[2] / "packages" / "asyncio-selectors" / "tests" / "certificates"
-)
-AUTHORITY = CERTIFICATES / "ca.pem"
-SERVER = CERTIFICATES / "server.pem"
-CLIENT = CERTIFICATES / "client.pem"
+#: Whoever runs a program has made them, and says where.
+CERTIFICATES = Certificates(Path(os.environ.get("CERTIFICATES", "")))
 
-VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 #: Seconds that one scenario may take.
 LIMIT = 60.0
 #: Bytes of a big transfer: far more than all buffers on the way together.
@@ -39,16 +36,11 @@ GROWTH = 12 * 1024 * 1024
 
 
 def server_context(version: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(SERVER)
-    context.minimum_version = context.maximum_version = VERSIONS[version]
-    return context
+    return only(CERTIFICATES.server_context(), f"TLSv{version}")
 
 
 def client_context(version: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(AUTHORITY))
-    context.minimum_version = context.maximum_version = VERSIONS[version]
-    return context
+    return only(CERTIFICATES.client_context(), f"TLSv{version}")
 
 
 def equal(actual: object, expected: object) -> None:

@@ -11,6 +11,7 @@ from windows.interpreter import for_windows, pip
 from windows.wine import COMPILER, WINDOWS_CACHE
 from workspace import environments, packages
 from workspace.console import Failure
+from workspace.paths import TEST_SUPPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ def _wheels(python: WindowsPython) -> Path:
 
     One wheel of asyncio-iocp serves all versions: its extension keeps to the stable ABI.
     """
-    state = packages.fingerprint() + hashlib.sha256(repr(_CROSS).encode()).hexdigest()
+    state = packages.fingerprint(TEST_SUPPORT) + hashlib.sha256(repr(_CROSS).encode()).hexdigest()
     folder = WINDOWS_CACHE / "built" / hashlib.sha256(state.encode()).hexdigest()[:16]
     if folder.is_dir():
         return folder
@@ -68,7 +69,8 @@ def _wheels(python: WindowsPython) -> Path:
     shutil.rmtree(folder.parent, ignore_errors=True)
     os.environ.update(_cross_building(python))
     try:
-        status = environments.hatch_run("build", "all", "--wheel", "--out", str(unfinished))
+        support = ("--also", str(TEST_SUPPORT))
+        status = environments.hatch_run("build", "all", "--wheel", "--out", unfinished, *support)
     finally:
         for name in _CROSS:
             os.environ.pop(name, None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workspace.console import Failure
-from workspace.paths import PACKAGES, ROOT
+from workspace.paths import PACKAGES, ROOT, TEST_SUPPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ _PIN = re.compile(
 
 @dataclass(frozen=True)
 class Package:
-    """One folder under packages/."""
+    """One folder under packages/, or what their tests share."""
 
     name: str
     folder: Path
@@ -55,12 +55,18 @@ class Package:
 
 def load() -> list[Package]:
     """Return the distributions in the order of their names, the umbrella first."""
-    found = []
-    for metadata in sorted(PACKAGES.glob("*/pyproject.toml")):
-        config = tomllib.loads(metadata.read_text("utf-8"))
-        version_file = metadata.parent / config["tool"]["hatch"]["version"]["path"]
-        found.append(Package(config["project"]["name"], metadata.parent, version_file))
-    return found
+    return [_read(metadata.parent) for metadata in sorted(PACKAGES.glob("*/pyproject.toml"))]
+
+
+def _with_test_support() -> list[Package]:
+    """Return the distributions, and last the one that only their tests need."""
+    return [*load(), _read(TEST_SUPPORT)]
+
+
+def _read(folder: Path) -> Package:
+    config = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    version_file = folder / config["tool"]["hatch"]["version"]["path"]
+    return Package(config["project"]["name"], folder, version_file)
 
 
 def fingerprint(*more: Path) -> str:
@@ -77,7 +83,7 @@ def fingerprint(*more: Path) -> str:
 def editable_fingerprint() -> str:
     """Return a digest of what an installation in place holds copies of: metadata, versions, start-up hooks."""
     digest = hashlib.sha256((ROOT / "hatch.toml").read_bytes())
-    for package in load():
+    for package in _with_test_support():
         digest.update(f"{package.name} {package.version} {package.folder}\n".encode())
         digest.update(package.metadata.read_bytes())
         for hook in sorted((package.folder / "src").glob("*.*")):
@@ -97,7 +103,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def disagreements() -> list[str]:
     """Say where the one version number is not the same everywhere; nothing to say is as it should be."""
-    packages = load()
+    packages = _with_test_support()
     names = {package.name for package in packages}
     expected = packages[0].version
     found = []
@@ -116,7 +122,7 @@ def set_version(version: str) -> list[Path]:
     """Write a version number everywhere and return the files that changed."""
     if not re.fullmatch(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?", version):
         raise Failure(f"not a version number: {version!r} (1.2.3, 1.2.3rc1, 1.2.3.dev0)", status=2)
-    packages = load()
+    packages = _with_test_support()
     names = {package.name for package in packages}
     changed = []
 

@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "packages"
 TOOLS = ROOT / "tools"
+#: The distribution that the tests of the packages need besides those.
+TEST_SUPPORT = TOOLS / "test_support"
 CACHE = ROOT / ".cache"
 VENV = ROOT / ".venv"
 

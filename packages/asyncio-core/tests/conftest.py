@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pathlib
-
 import pytest
 
 from asyncio_core.loops.parking import ParkingEventLoop
-from asyncio_core.loops.runners import Runner
+from asyncio_test_support.running import run_watched
 
 
 class SkippingEventLoop(ParkingEventLoop):
@@ -32,22 +30,6 @@ class SkippingEventLoop(ParkingEventLoop):
             super()._poll(0)
 
 
-def _run(main, *, loop_factory, debug=None):
-    reports = []
-
-    async def supervised():
-        import asyncio_core.choosing.running_loop as running_loop
-
-        loop = running_loop.get_running_loop()
-        loop.set_exception_handler(lambda _, context: reports.append(context))
-        return await main
-
-    with Runner(loop_factory=loop_factory, debug=debug) as runner:
-        result = runner.run(supervised())
-    assert not reports, reports
-    return result
-
-
 @pytest.fixture
 def run():
     """Return a function that runs a coroutine on a loop whose clock skips the waiting.
@@ -57,7 +39,7 @@ def run():
     """
 
     def run(main, *, debug=None):
-        return _run(main, loop_factory=SkippingEventLoop, debug=debug)
+        return run_watched(main, loop_factory=SkippingEventLoop, debug=debug)
 
     return run
 
@@ -67,7 +49,7 @@ def run_in_real_time():
     """Return a function like `run`, with a clock that other threads agree with."""
 
     def run(main, *, debug=None):
-        return _run(main, loop_factory=ParkingEventLoop, debug=debug)
+        return run_watched(main, loop_factory=ParkingEventLoop, debug=debug)
 
     return run
 
@@ -80,16 +62,9 @@ def loop():
     loop.close()
 
 
-@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
-def tls_contexts(request):
+@pytest.fixture
+def tls_contexts(client_context, server_context, tls_version):
     """Return the contexts (client's, server's) for a pair that trusts one another, per version."""
-    import ssl
+    from asyncio_test_support.certificates import only
 
-    folder = pathlib.Path(__file__).parent / "certificates"
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "server.pem")
-    client = ssl.create_default_context(cafile=folder / "ca.pem")
-    version = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}[request.param]
-    for context in (client, server):
-        context.minimum_version = context.maximum_version = version
-    return client, server
+    return only(client_context, tls_version), only(server_context, tls_version)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import subprocess
 import sys
 import types
 import warnings
@@ -15,16 +14,12 @@ from asyncio_core.awaiting import coroutines
 from asyncio_core.awaiting.coroutines import _format_coroutine, coroutine, iscoroutine
 from asyncio_core.awaiting.futures import Future
 from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_test_support.programs import printed_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
 
-
-@pytest.fixture
-def loop() -> Iterator[ParkingEventLoop]:
-    loop = ParkingEventLoop()
-    yield loop
-    loop.close()
+    from asyncio_core.loops.parking import ParkingEventLoop
 
 
 async def native() -> int:
@@ -229,7 +224,4 @@ def test_debug_mode_follows_environment_and_options(
     monkeypatch.setenv("PYTHONASYNCIODEBUG", value)
     monkeypatch.delenv("PYTHONDEVMODE", raising=False)
     code = "from asyncio_core.awaiting import coroutines; print(coroutines._is_debug_mode())"
-    out = subprocess.run(
-        [sys.executable, *options, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert out.stdout.strip() == str(expected)
+    assert printed_by(code, *options) == str(expected)

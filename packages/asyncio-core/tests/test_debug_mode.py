@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 
 import pytest
 
 from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_test_support.programs import printed_by
 
 
 @pytest.fixture
@@ -37,15 +37,7 @@ def test_debug_mode_starts_as_the_interpreter_was_started(options, environment, 
         "from asyncio_core import ParkingEventLoop\n"
         "loop = ParkingEventLoop(); print(loop.get_debug()); loop.close()"
     )
-    done = subprocess.run(
-        [sys.executable, *options, "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert done.stdout.strip() == expected
+    assert printed_by(code, *options, env=environment) == expected
 
 
 @pytest.mark.parametrize("callback", [None, 1, coroutine_function])

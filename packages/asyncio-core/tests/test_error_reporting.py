@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import subprocess
-import sys
 
 import pytest
 
 from asyncio_core.loops.parking import ParkingEventLoop
 from asyncio_core.scheduling.handles import Handle
+from asyncio_test_support.programs import run_python
 
 variable = contextvars.ContextVar("variable", default="outside")
 
@@ -190,9 +189,7 @@ async def main():
 
 asyncio_core.run(main())
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
-    )
+    done = run_python(program)
     assert "Task exception was never retrieved" in done.stderr
     assert "in bad" in done.stderr
     assert "ValueError: lost" in done.stderr

@@ -23,33 +23,14 @@ from asyncio_core.awaiting.futures import (
 )
 from asyncio_core.exceptions import CancelledError, InvalidStateError
 from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_test_support.loops import run_a_round
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
 
 
 class Boom(Exception):
     pass
-
-
-@pytest.fixture
-def loop() -> Iterator[ParkingEventLoop]:
-    loop = ParkingEventLoop()
-    yield loop
-    loop.close()
-
-
-@pytest.fixture
-def reports(loop: ParkingEventLoop) -> list[dict[str, Any]]:
-    """What reaches the loop's exception handler."""
-    got: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: got.append(context))
-    return got
-
-
-def run_a_round(loop: ParkingEventLoop) -> None:
-    loop.call_soon(loop.stop)
-    loop.run_forever()
 
 
 def finish(fut: Future[Any]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import importlib
 import pathlib
-import subprocess
 import sys
 
 import pytest
 
 import asyncio_core
+from asyncio_test_support.programs import printed_by
 
 PACKAGE = pathlib.Path(asyncio_core.__file__).parent
 
@@ -45,10 +45,7 @@ def test_no_module_imports_a_sibling(name):
 def loaded_after(code: str) -> set[str]:
     """Return the modules that a fresh interpreter has loaded after running `code`."""
     program = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    return set(done.stdout.split())
+    return set(printed_by(program).split())
 
 
 def test_running_every_module_loads_no_sibling():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 import types
 
@@ -15,6 +14,7 @@ from asyncio_core.awaiting.tasks import Task, create_task, gather, sleep
 from asyncio_core.lent_names import lend_names
 from asyncio_core.loops import base_events
 from asyncio_core.scheduling import events
+from asyncio_test_support.programs import printed_by
 
 
 def test_a_name_stands_for_the_module_itself():
@@ -33,7 +33,7 @@ def test_what_a_name_stands_for_is_imported_when_it_is_asked_for():
         "assert 'ssl' in dir(module) and 'ssl' not in sys.modules\n"
         "assert module.ssl is sys.modules['ssl']"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    printed_by(code)
 
 
 def test_a_replaced_name_is_given_back(monkeypatch):

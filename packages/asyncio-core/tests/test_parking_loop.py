@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ import asyncio_core
 from asyncio_core.interfaces.protocols import Protocol
 from asyncio_core.loops import parking as parking_loop
 from asyncio_core.loops.parking import ParkingEventLoop
+from asyncio_test_support.programs import printed_by
 
 
 @pytest.fixture
@@ -177,11 +177,5 @@ def test_core_alone_runs_programs(tmp_path):
         "    return loop, sum(task.result() for task in tasks)\n"
         "print(*asyncio_core.run(main()))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-S", "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={name: value for name, value in os.environ.items() if name != "ASYNCIO_LOOP"},
-    )
-    assert (done.stdout, done.stderr) == ("ParkingEventLoop 30\n", "")
+    env = {name: value for name, value in os.environ.items() if name != "ASYNCIO_LOOP"}
+    assert printed_by(code, "-S", "-W", "error", env=env) == "ParkingEventLoop 30"

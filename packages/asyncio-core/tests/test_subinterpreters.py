@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import textwrap
 
 import pytest
+
+from asyncio_test_support.programs import run_isolated
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 13),
     reason="isolated subinterpreters of Python 3.12 crash at their end, those of 3.11 have no threads",
 )
-
-RUN = """
-def run(program):
-    try:
-        from concurrent import interpreters
-    except ImportError:
-        pass
-    else:
-        other = interpreters.create()
-        other.exec(program)
-        other.close()
-        return
-    import _interpreters as interpreters
-    other = interpreters.create()
-    failed = interpreters.run_string(other, program)
-    assert failed is None, failed
-    interpreters.destroy(other)
-"""
-
-
-def run_isolated(program: str) -> None:
-    """Run a program in an isolated subinterpreter of another process; it fails where that one does."""
-    code = f"{RUN}\nrun({textwrap.dedent(program)!r})"
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
 
 
 def test_names_are_resolved():

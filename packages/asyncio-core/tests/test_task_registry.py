@@ -6,7 +6,7 @@ import gc
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -28,16 +28,6 @@ from asyncio_core.awaiting.task_registry import (
     current_task,
 )
 from asyncio_core.loops.parking import ParkingEventLoop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def loop() -> Iterator[ParkingEventLoop]:
-    loop = ParkingEventLoop()
-    yield loop
-    loop.close()
 
 
 class Foreign:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def _count_handles() -> int:
@@ -26,6 +27,14 @@ def _count_handles() -> int:
         kernel32.GetHandleInformation(ctypes.c_void_p(handle), ctypes.byref(number))
         for handle in range(4, 0x1000, 4)
     )
+
+
+@pytest.fixture
+def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two connected sockets, which block."""
+    left, right = socket.socketpair()
+    with left, right:
+        yield left, right
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from asyncio_iocp._overlapped import (
     Overlapped,
     PostQueuedCompletionStatus,
 )
+from asyncio_test_support.programs import printed_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,13 +45,6 @@ def port() -> Iterator[int]:
     handle = _overlapped.CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1)
     yield handle
     _winapi.CloseHandle(handle)
-
-
-@pytest.fixture
-def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
-    left, right = socket.socketpair()
-    with left, right:
-        yield left, right
 
 
 @pytest.fixture
@@ -935,8 +929,6 @@ def test_subinterpreters_have_a_module_each() -> None:
 
 
 def test_interpreter_ends_while_operations_are_pending() -> None:
-    import subprocess
-
     program = (
         "import socket, sys\n"
         "from asyncio_iocp import _overlapped as o\n"
@@ -949,7 +941,4 @@ def test_interpreter_ends_while_operations_are_pending() -> None:
         "wait = o.RegisterWaitWithQueue(event, port, 1, o.INFINITE)\n"
         "print('done')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50
-    )
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "done", "")
+    assert printed_by(program) == "done"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from importlib.metadata import entry_points, version
 
@@ -11,6 +10,7 @@ import pytest
 import asyncio_iocp
 from asyncio_core.choosing import loop_registry
 from asyncio_iocp import BaseProactorEventLoop, IocpEventLoopPolicy, __version__
+from asyncio_test_support.programs import printed_by
 
 WINDOWS = sys.platform == "win32"
 
@@ -41,14 +41,7 @@ def test_importing_the_package_loads_no_loop() -> None:
         "import asyncio_iocp, sys\n"
         "print([name for name in sys.modules if name.startswith('asyncio_iocp.')])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+    assert printed_by(program) == "[]"
 
 
 @pytest.mark.skipif(WINDOWS, reason="there is a loop to be had on Windows")

@@ -25,6 +25,8 @@ from asyncio_core.windows.pipes import PipeHandle, pipe
 from asyncio_iocp import _overlapped
 from asyncio_iocp import proactor as proactor_module
 from asyncio_iocp.proactor import IocpProactor
+from asyncio_test_support.loops import watched
+from asyncio_test_support.sockets import reset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,25 +55,13 @@ class Loop(ParkingEventLoop):
 
 @pytest.fixture
 def loop() -> Iterator[Loop]:
-    loop = Loop()
-    reports: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: reports.append(context))
-    yield loop
-    loop.close()
-    gc.collect()
-    assert reports == []
+    with watched(Loop()) as made:
+        yield made
 
 
 @pytest.fixture
 def proactor(loop: Loop) -> IocpProactor:
     return loop.proactor
-
-
-@pytest.fixture
-def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
-    left, right = socket.socketpair()
-    with left, right:
-        yield left, right
 
 
 @pytest.fixture
@@ -99,12 +89,6 @@ def event() -> Iterator[int]:
 
 def run(loop: Loop, main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     return loop.run_until_complete(main())
-
-
-def reset(sock: socket.socket) -> None:
-    """Close a connection so that the peer gets a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0")
-    sock.close()
 
 
 # --- Streams ---------------------------------------------------------------------------------

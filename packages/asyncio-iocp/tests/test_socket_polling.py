@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import socket
 import threading
 from selectors import EVENT_READ, EVENT_WRITE
 
@@ -13,6 +12,7 @@ from asyncio_iocp.socket_polling import MEANING, MOST_WAITS, SelectThread, event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 BOTH = EVENT_READ | EVENT_WRITE
@@ -37,13 +37,6 @@ def thread(reports: Reports) -> Iterator[SelectThread]:
     yield thread
     thread.close()
     assert "asyncio-select" not in {running.name for running in threading.enumerate()}
-
-
-@pytest.fixture
-def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
-    left, right = socket.socketpair()
-    with left, right:
-        yield left, right
 
 
 def test_driver_s_events_for_a_mask_and_back() -> None:

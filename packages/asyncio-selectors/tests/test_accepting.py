@@ -6,7 +6,6 @@ import contextvars
 import errno
 import os
 import socket
-import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pytest
 
 import asyncio_core
 from asyncio_core import constants
+from asyncio_test_support.sockets import reset_when_closed
 
 if TYPE_CHECKING:
     from asyncio_selectors import SelectorEventLoop
@@ -296,11 +296,7 @@ def test_connections_reset_in_the_backlog_are_no_news(
         address = server.sockets[0].getsockname()
         for _ in range(5):
             with socket.create_connection(address) as client:
-                client.setsockopt(
-                    socket.SOL_SOCKET,
-                    socket.SO_LINGER,
-                    struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0),
-                )
+                reset_when_closed(client)
         with socket.create_connection(address) as client:
             client.sendall(b"x")
         while not lost or lost[-1] is not None:

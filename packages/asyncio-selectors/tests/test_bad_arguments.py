@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import io
-import os
 import signal
 import socket
 import ssl
@@ -351,10 +350,6 @@ call("getaddrinfo", 5, 1, error=TypeError, match="getaddrinfo")
 call("getnameinfo", "x", error=TypeError, match="getnameinfo")
 
 
-def descriptors():
-    return set(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
-
-
 class Bench:
     """A loop, and the things that some of the calls are about."""
 
@@ -401,7 +396,7 @@ def bench():
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_bad_call_raises_and_leaves_nothing_open(name, bench):
+def test_bad_call_raises_and_leaves_nothing_open(name, bench, descriptors):
     method, args, kwargs, key, make, error, match = CALLS[name]
     thing = make and make()
     before = descriptors()

@@ -5,29 +5,19 @@ from __future__ import annotations
 import errno
 import gc
 import socket
-import ssl
-import struct
 import weakref
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
+from asyncio_test_support.sockets import reset_when_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import ssl
+    from collections.abc import Callable
 
     from asyncio_selectors import SelectorEventLoop
-
-CERTIFICATES = Path(__file__).parent / "certificates"
-
-
-@pytest.fixture
-def listening() -> Iterator[socket.socket]:
-    """A socket that accepts connections into its backlog, and nobody serves them."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        yield sock
 
 
 @pytest.fixture
@@ -105,7 +95,7 @@ def test_a_connection_reset_before_it_is_taken_over_is_an_ordinary_end(
     async def main() -> None:
         peer = socket.create_connection(listening.getsockname())
         accepted, _ = listening.accept()
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_when_closed(peer)
         peer.close()
         ours = OfMacOS(accepted.family, accepted.type, accepted.proto, accepted.detach())
         _, protocol = await loop.connect_accepted_socket(recorder, ours)
@@ -385,16 +375,20 @@ def test_cancelling_create_datagram_endpoint_at_every_step_leaves_nothing(
 
 @pytest.mark.parametrize("upgrading", [False, True])
 def test_cancelling_a_tls_handshake_at_every_step_leaves_nothing(
-    loop: SelectorEventLoop, recorder: Any, cancel_everywhere: Any, upgrading: bool
+    loop: SelectorEventLoop,
+    recorder: Any,
+    cancel_everywhere: Any,
+    server_context: ssl.SSLContext,
+    client_context: ssl.SSLContext,
+    upgrading: bool,
 ) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    trusting = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
     upgrades: set[Any] = set()
 
     class Upgraded(asyncio_core.Protocol):
         def connection_made(self, transport: Any) -> None:
-            task = loop.create_task(loop.start_tls(transport, self, context, server_side=True))
+            task = loop.create_task(
+                loop.start_tls(transport, self, server_context, server_side=True)
+            )
             upgrades.add(task)
             task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
@@ -403,7 +397,7 @@ def test_cancelling_a_tls_handshake_at_every_step_leaves_nothing(
             Upgraded if upgrading else asyncio_core.Protocol,
             "127.0.0.1",
             0,
-            ssl=None if upgrading else context,
+            ssl=None if upgrading else server_context,
         )
     )
     address = server.sockets[0].getsockname()
@@ -411,10 +405,12 @@ def test_cancelling_a_tls_handshake_at_every_step_leaves_nothing(
     async def start() -> Any:
         if not upgrading:
             return await loop.create_connection(
-                recorder, *address, ssl=trusting, server_hostname="localhost"
+                recorder, *address, ssl=client_context, server_hostname="localhost"
             )
         transport, protocol = await loop.create_connection(recorder, *address)
-        encrypted = await loop.start_tls(transport, protocol, trusting, server_hostname="localhost")
+        encrypted = await loop.start_tls(
+            transport, protocol, client_context, server_hostname="localhost"
+        )
         return encrypted, protocol
 
     async def settle() -> None:

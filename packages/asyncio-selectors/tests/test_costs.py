@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import socket
-import ssl
 import time
 import tracemalloc
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,23 +13,10 @@ import pytest
 import asyncio_core
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from asyncio_selectors import SelectorEventLoop
-
-CERTIFICATES = Path(__file__).parent / "certificates"
-
-
-@pytest.fixture
-def server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    return context
-
-
-@pytest.fixture
-def client_context() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
 
 
 @pytest.mark.parametrize("encrypted", [False, True])

@@ -4,63 +4,34 @@ from __future__ import annotations
 
 import io
 import socket
-import ssl
-import struct
 import sys
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
+from asyncio_test_support.sockets import reset
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
     from asyncio_selectors import SelectorEventLoop
 
-CERTIFICATES = Path(__file__).parent / "certificates"
 MUCH = 8 * 1024 * 1024
 ANSWER = b"HTTP/1.1 413 Too Large\r\n\r\n"
-LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows throws away what was received before a reset"
 )
 
 
-def tcp_pair() -> tuple[socket.socket, socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        left = socket.create_connection(listening.getsockname())
-        right = listening.accept()[0]
-        # The answer is not to wait for an acknowledgement, and be dropped by the reset.
-        right.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return left, right
-
-
-PAIRS = {"TCP": tcp_pair, "local": socket.socketpair}
-
-
-@pytest.fixture(params=sorted(PAIRS))
-def sockets(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket.socket]]:
-    left, right = PAIRS[request.param]()
-    right.settimeout(20)
-    yield left, right
-    left.close()
-    right.close()
-
-
-def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
-    sock.close()
-
-
 @pytest.mark.parametrize("how", ["a small write", "a large write", "several pieces", "buffered"])
 def test_an_answer_is_received_though_a_write_fails(
-    loop: SelectorEventLoop, recorder: Any, sockets: Any, how: str
+    loop: SelectorEventLoop, recorder: Any, stream_pair: Any, how: str
 ) -> None:
-    ours, theirs = sockets
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -84,8 +55,10 @@ def test_an_answer_is_received_though_a_write_fails(
     loop.run_until_complete(main())
 
 
-def test_writing_on_changes_nothing(loop: SelectorEventLoop, recorder: Any, sockets: Any) -> None:
-    ours, theirs = sockets
+def test_writing_on_changes_nothing(
+    loop: SelectorEventLoop, recorder: Any, stream_pair: Any
+) -> None:
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -100,8 +73,8 @@ def test_writing_on_changes_nothing(loop: SelectorEventLoop, recorder: Any, sock
     loop.run_until_complete(main())
 
 
-def test_close_gives_the_error(loop: SelectorEventLoop, recorder: Any, sockets: Any) -> None:
-    ours, theirs = sockets
+def test_close_gives_the_error(loop: SelectorEventLoop, recorder: Any, stream_pair: Any) -> None:
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -116,9 +89,9 @@ def test_close_gives_the_error(loop: SelectorEventLoop, recorder: Any, sockets: 
 
 @pytest.mark.parametrize("then", ["resume", "write"])
 def test_an_answer_waits_for_reading_to_be_resumed(
-    loop: SelectorEventLoop, recorder: Any, sockets: Any, then: str
+    loop: SelectorEventLoop, recorder: Any, stream_pair: Any, then: str
 ) -> None:
-    ours, theirs = sockets
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -141,9 +114,9 @@ def test_an_answer_waits_for_reading_to_be_resumed(
 
 
 def test_nothing_to_be_received_by_one_who_reads_nothing_is_the_end(
-    loop: SelectorEventLoop, recorder: Any, sockets: Any
+    loop: SelectorEventLoop, recorder: Any, stream_pair: Any
 ) -> None:
-    ours, theirs = sockets
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -176,10 +149,10 @@ def test_a_local_peer_that_only_sends_is_heard_to_its_end(
 
 
 def test_a_writing_task_ends_with_the_error_and_the_answer_is_there(
-    loop: SelectorEventLoop, sockets: Any
+    loop: SelectorEventLoop, stream_pair: Any
 ) -> None:
     streams = pytest.importorskip("asyncio_streams")
-    ours, theirs = sockets
+    ours, theirs = stream_pair
 
     async def main() -> None:
         reader, writer = await streams.open_connection(sock=ours)
@@ -200,17 +173,19 @@ def test_a_writing_task_ends_with_the_error_and_the_answer_is_there(
 
 
 def test_an_answer_within_tls_is_received_though_a_write_fails(
-    loop: SelectorEventLoop, recorder: Any, in_thread: Callable[..., Any], sockets: Any
+    loop: SelectorEventLoop,
+    recorder: Any,
+    in_thread: Callable[..., Any],
+    stream_pair: Any,
+    server_context: ssl.SSLContext,
+    client_context: ssl.SSLContext,
 ) -> None:
-    ours, theirs = sockets
-    for_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for_server.load_cert_chain(CERTIFICATES / "server.pem")
-    for_client = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+    ours, theirs = stream_pair
 
     async def main() -> None:
-        shaken = in_thread(lambda: for_server.wrap_socket(theirs, server_side=True))
+        shaken = in_thread(lambda: server_context.wrap_socket(theirs, server_side=True))
         transport, protocol = await loop.create_connection(
-            recorder, sock=ours, ssl=for_client, server_hostname="localhost"
+            recorder, sock=ours, ssl=client_context, server_hostname="localhost"
         )
         tls = await shaken
         tls.sendall(ANSWER)
@@ -237,9 +212,9 @@ def file(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.mark.parametrize("when", ["before", "behind a buffer", "in the middle"])
 def test_an_answer_is_received_though_a_file_cannot_be_sent(
-    loop: SelectorEventLoop, recorder: Any, sockets: Any, file: Any, when: str
+    loop: SelectorEventLoop, recorder: Any, stream_pair: Any, file: Any, when: str
 ) -> None:
-    ours, theirs = sockets
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -265,9 +240,9 @@ def test_an_answer_is_received_though_a_file_cannot_be_sent(
 
 
 def test_an_answer_that_is_read_while_a_file_is_sent_ends_the_sending(
-    loop: SelectorEventLoop, recorder: Any, sockets: Any, file: Any
+    loop: SelectorEventLoop, recorder: Any, stream_pair: Any, file: Any
 ) -> None:
-    ours, theirs = sockets
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -286,9 +261,9 @@ def test_an_answer_that_is_read_while_a_file_is_sent_ends_the_sending(
 
 
 def test_an_answer_is_received_though_sending_a_file_was_cancelled_when_a_write_failed(
-    loop: SelectorEventLoop, recorder: Any, sockets: Any, file: Any
+    loop: SelectorEventLoop, recorder: Any, stream_pair: Any, file: Any
 ) -> None:
-    ours, theirs = sockets
+    ours, theirs = stream_pair
 
     async def main() -> None:
         transport, protocol = await loop.create_connection(recorder, sock=ours)
@@ -310,18 +285,17 @@ def test_an_answer_within_tls_is_received_though_a_file_cannot_be_sent(
     loop: SelectorEventLoop,
     recorder: Any,
     in_thread: Callable[..., Any],
-    sockets: Any,
+    stream_pair: Any,
     file: Any,
+    server_context: ssl.SSLContext,
+    client_context: ssl.SSLContext,
 ) -> None:
-    ours, theirs = sockets
-    for_server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    for_server.load_cert_chain(CERTIFICATES / "server.pem")
-    for_client = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+    ours, theirs = stream_pair
 
     async def main() -> None:
-        shaken = in_thread(lambda: for_server.wrap_socket(theirs, server_side=True))
+        shaken = in_thread(lambda: server_context.wrap_socket(theirs, server_side=True))
         transport, protocol = await loop.create_connection(
-            recorder, sock=ours, ssl=for_client, server_hostname="localhost"
+            recorder, sock=ours, ssl=client_context, server_hostname="localhost"
         )
         tls = await shaken
         sending = loop.create_task(loop.sendfile(transport, file))

@@ -20,6 +20,7 @@ import fcntl
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop
+from asyncio_test_support.loops import watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,12 +39,8 @@ def made(request: pytest.FixtureRequest) -> Iterator[SelectorEventLoop]:
     else:
         module = importlib.import_module(f"asyncio_selectors.poll_{name}")
         make = getattr(module, f"{name.title()}Poller")
-    loop = SelectorEventLoop(make())
-    reported: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: reported.append(context))
-    yield loop
-    loop.close()
-    assert reported == []
+    with watched(SelectorEventLoop(make())) as loop:
+        yield loop
 
 
 class Numbered:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,13 +10,7 @@ import pytest
 import asyncio_core
 import asyncio_selectors
 from asyncio_selectors.policy import SelectorEventLoopPolicy
-
-
-def in_fresh_interpreter(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50
-    )
-    return done.stdout.strip()
+from asyncio_test_support.programs import printed_by
 
 
 def test_every_public_name_is_there() -> None:
@@ -29,7 +22,7 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_core_finds_the_loop_by_its_entry_point() -> None:
-    module = in_fresh_interpreter(
+    module = printed_by(
         "import asyncio_core; loop = asyncio_core.new_event_loop(); loop.close(); "
         "print(type(loop).__module__)"
     )
@@ -51,7 +44,7 @@ def test_importing_the_loop_does_not_bring(name: str) -> None:
         "import sys; before = set(sys.modules); from asyncio_selectors import EventLoop; "
         f"print({name!r} in set(sys.modules) - before)"
     )
-    assert in_fresh_interpreter(code) == "False"
+    assert printed_by(code) == "False"
 
 
 def test_what_the_loop_may_need_later_is_there_once_it_is_made() -> None:
@@ -62,7 +55,7 @@ def test_what_the_loop_may_need_later_is_there_once_it_is_made() -> None:
         "import sys; from asyncio_selectors import EventLoop; EventLoop().close(); "
         f"print({needed} <= set(sys.modules), 'asyncio' in sys.modules)"
     )
-    assert in_fresh_interpreter(code) == "True False"
+    assert printed_by(code) == "True False"
 
 
 def test_no_mechanism_is_imported_that_is_not_used() -> None:
@@ -70,7 +63,7 @@ def test_no_mechanism_is_imported_that_is_not_used() -> None:
         "import sys; from asyncio_selectors import EventLoop; EventLoop().close(); "
         "print(sum(name.startswith('asyncio_selectors.poll_') for name in sys.modules))"
     )
-    assert in_fresh_interpreter(code) == "1"
+    assert printed_by(code) == "1"
 
 
 def test_the_loop_of_windows_runs_here_too(pair: object) -> None:
@@ -94,4 +87,4 @@ def test_the_readme_runs() -> None:
     blocks = readme.read_text(encoding="utf-8").split("```python\n")[1:]
     assert blocks
     for block in blocks:
-        in_fresh_interpreter(block.partition("```")[0])
+        printed_by(block.partition("```")[0])

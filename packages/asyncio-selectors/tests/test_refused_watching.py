@@ -17,6 +17,7 @@ import pytest
 
 import asyncio_core
 from asyncio_core import constants
+from asyncio_test_support.sockets import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,14 +68,6 @@ def refusing(request: pytest.FixtureRequest, loop: SelectorEventLoop) -> Iterato
     made.begin = begin  # type: ignore[attr-defined]
     yield made
     made.left = 0
-
-
-def fill(sock: Any) -> None:
-    while True:
-        try:
-            sock.send(b"x" * 65536)
-        except BlockingIOError:
-            return
 
 
 def watched(loop: SelectorEventLoop) -> list[int]:

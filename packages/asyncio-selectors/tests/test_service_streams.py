@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ if sys.platform == "win32":
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop
+from asyncio_test_support.sockets import reset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,20 +119,6 @@ def test_devices_take_what_is_written_or_say_why_not(
     each_loop.run_until_complete(main())
 
 
-@pytest.fixture(params=["unix", "tcp"])
-def sockets(request: pytest.FixtureRequest) -> Any:
-    """Two connected stream sockets, of which a transport will take the first."""
-    if request.param == "unix":
-        ours, peer = socket.socketpair()
-    else:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            ours = socket.create_connection(listener.getsockname())
-            peer = listener.accept()[0]
-    peer.settimeout(20)
-    with ours, peer:
-        yield ours, peer
-
-
 async def some_turns() -> None:
     for _ in range(5):
         await asyncio_core.sleep(0.001)
@@ -141,9 +127,9 @@ async def some_turns() -> None:
 @pytest.mark.parametrize("by_peer", [False, True])
 @pytest.mark.parametrize("later", [False, True])
 def test_a_socket_that_receives_nothing_is_written_to(
-    each_loop: SelectorEventLoop, recorder: Any, sockets: Any, later: bool, by_peer: bool
+    each_loop: SelectorEventLoop, recorder: Any, stream_pair: Any, later: bool, by_peer: bool
 ) -> None:
-    ours, peer = sockets
+    ours, peer = stream_pair
 
     def end() -> None:
         if by_peer:
@@ -176,9 +162,9 @@ def test_a_socket_that_receives_nothing_is_written_to(
 
 
 def test_a_socket_whose_peer_talks_is_written_to(
-    each_loop: SelectorEventLoop, recorder: Any, sockets: Any
+    each_loop: SelectorEventLoop, recorder: Any, stream_pair: Any
 ) -> None:
-    ours, peer = sockets
+    ours, peer = stream_pair
 
     async def main() -> None:
         peer.sendall(b"nobody wants to hear this")
@@ -197,17 +183,16 @@ def test_a_socket_whose_peer_talks_is_written_to(
 
 
 def test_an_idle_writer_hears_of_the_end_of_a_sockets_peer(
-    each_loop: SelectorEventLoop, recorder: Any, sockets: Any
+    each_loop: SelectorEventLoop, recorder: Any, stream_pair: Any
 ) -> None:
-    ours, peer = sockets
+    ours, peer = stream_pair
 
     async def main() -> None:
         _, protocol = await each_loop.connect_write_pipe(recorder, ours)
         await some_turns()
         assert not protocol.lost.done()
         # A reset, in the case of TCP.
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        peer.close()
+        reset(peer)
         assert await asyncio_core.wait_for(protocol.lost, 20) is None
 
     each_loop.run_until_complete(main())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_test_support.sockets import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,21 +22,10 @@ if TYPE_CHECKING:
 BIG = bytes(range(256)) * 8192
 
 
-def fill(sock: socket.socket) -> int:
-    """Send until the socket would block; return the number of bytes."""
-    sent = 0
-    try:
-        while True:
-            sent += sock.send(bytes(1 << 16))
-    except BlockingIOError:
-        return sent
-
-
 @pytest.fixture
-def listener() -> Any:
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        made.setblocking(False)
-        yield made
+def listener(listening: socket.socket) -> socket.socket:
+    listening.setblocking(False)
+    return listening
 
 
 def test_recv_gives_what_is_there_and_nothing_at_the_end(

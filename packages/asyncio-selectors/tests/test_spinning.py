@@ -18,6 +18,8 @@ if sys.platform == "win32":
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop, error_queue, spinning
+from asyncio_test_support.loops import collect_reports
+from asyncio_test_support.sockets import tcp_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def made(poller_class: type[Poller], quick: None) -> Iterator[Any]:
     loop = SelectorEventLoop(poller_class())
-    reported: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: reported.append(context))
-    loop.reported = reported  # type: ignore[attr-defined]
+    collect_reports(loop)
     yield loop
     loop.close()
 
@@ -323,9 +323,7 @@ def test_completions_of_zerocopy_do_not_make_a_connection_spin(
     loop: SelectorEventLoop, recorder: Any
 ) -> None:
     async def main() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            sock = socket.create_connection(listener.getsockname())
-            peer, _ = listener.accept()
+        sock, peer = tcp_pair()
         with peer:
             try:
                 sock.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)

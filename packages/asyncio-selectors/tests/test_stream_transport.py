@@ -6,7 +6,6 @@ import contextvars
 import errno
 import gc
 import socket
-import struct
 import sys
 import warnings
 from typing import Any
@@ -16,47 +15,17 @@ import pytest
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop, selector_events
 from asyncio_selectors.stream_transport import _SelectorSocketTransport
+from asyncio_test_support.loops import connecting
+from asyncio_test_support.sockets import read_all, reset, tcp_pair
 
 BIG = bytes(range(256)) * 4096 * 4  # 4 MiB, more than any socket buffer here
 
 
-def read_all(sock: socket.socket, size: int | None = None) -> bytes:
-    """Read from a socket in a thread, to EOF or `size` bytes."""
-    sock.settimeout(20)
-    data = bytearray()
-    while size is None or len(data) < size:
-        piece = sock.recv(1 << 16)
-        if not piece:
-            break
-        data += piece
-    return bytes(data)
-
-
-def reset(sock: socket.socket) -> None:
-    sock.setsockopt(
-        socket.SOL_SOCKET,
-        socket.SO_LINGER,
-        struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0),
-    )
-    sock.close()
-
-
 @pytest.fixture
-def tcp(loop: SelectorEventLoop) -> Any:
-    """Connect a protocol over TCP, where a peer can reset; returns protocol and raw peer."""
-    peers: list[socket.socket] = []
-
-    async def make(factory: Any) -> tuple[Any, socket.socket]:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            peer = socket.create_connection(listener.getsockname())
-            ours, _ = listener.accept()
-        peers.append(peer)
-        _, protocol = await loop.create_connection(factory, sock=ours)
-        return protocol, peer
-
-    yield make
-    for peer in peers:
-        peer.close()
+def tcp(loop: SelectorEventLoop, recorder: Any) -> Any:
+    """Like `connect`, over TCP, where a peer can reset."""
+    with connecting(loop, tcp_pair, recorder) as connect:
+        yield connect
 
 
 def test_data_goes_both_ways(loop: SelectorEventLoop, connect: Any) -> None:

@@ -5,59 +5,37 @@ from __future__ import annotations
 import shutil
 import socket
 import ssl
-import struct
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
+from asyncio_test_support.certificates import CLIENT, common_name, only
+from asyncio_test_support.protocols import Echo
+from asyncio_test_support.sockets import read_all, reset_when_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from asyncio_selectors import SelectorEventLoop
+    from asyncio_test_support.certificates import Certificates
 
-CERTIFICATES = Path(__file__).parent / "certificates"
-# Closing sends a reset.
-LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 needs_openssl = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="the openssl program is not installed"
 )
 
 
-@pytest.fixture(params=sorted(VERSIONS))
-def version(request: pytest.FixtureRequest) -> str:
-    return request.param  # type: ignore[no-any-return]
+@pytest.fixture
+def server_context(server_context: ssl.SSLContext, tls_version: str) -> ssl.SSLContext:
+    return only(server_context, tls_version)
 
 
 @pytest.fixture
-def server_context(version: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    context.minimum_version = context.maximum_version = VERSIONS[version]
-    return context
-
-
-@pytest.fixture
-def client_context(version: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
-    context.minimum_version = context.maximum_version = VERSIONS[version]
-    return context
-
-
-class Echo(asyncio_core.Protocol):
-    """Sends back what it receives."""
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
+def client_context(client_context: ssl.SSLContext, tls_version: str) -> ssl.SSLContext:
+    return only(client_context, tls_version)
 
 
 @pytest.fixture
@@ -70,13 +48,6 @@ def echo_server(loop: SelectorEventLoop, server_context: ssl.SSLContext) -> Iter
     loop.run_until_complete(server.wait_closed())
 
 
-@pytest.fixture
-def listening() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        sock.settimeout(20)
-        yield sock
-
-
 def blocking_peer(
     listening: socket.socket, context: ssl.SSLContext, serve: Callable[[ssl.SSLSocket], Any]
 ) -> Any:
@@ -85,16 +56,6 @@ def blocking_peer(
     sock.settimeout(20)
     with context.wrap_socket(sock, server_side=True) as tls:
         return serve(tls)
-
-
-def received(sock: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        piece = sock.recv(count - len(data))
-        if not piece:
-            break
-        data += piece
-    return data
 
 
 def test_both_ends_on_one_loop_exchange_much_data(
@@ -120,16 +81,16 @@ def test_facts_of_the_connection(
     recorder: Any,
     echo_server: Any,
     client_context: ssl.SSLContext,
-    version: str,
+    tls_version: str,
 ) -> None:
     async def main() -> None:
         transport, protocol = await loop.create_connection(
             recorder, *echo_server, ssl=client_context, server_hostname="localhost"
         )
         facts = transport.get_extra_info
-        assert facts("ssl_object").version() == version
+        assert facts("ssl_object").version() == tls_version
         assert facts("sslcontext") is client_context
-        assert facts("peercert")["subject"] == ((("commonName", "localhost"),),)
+        assert common_name(facts("peercert")) == "localhost"
         assert facts("cipher") == facts("ssl_object").cipher()
         assert facts("compression") is None
         assert facts("socket").family == socket.AF_INET
@@ -171,13 +132,13 @@ def test_client_certificates_protocols_and_names_reach_the_server(
     recorder: Any,
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
+    certificates: Certificates,
 ) -> None:
     names: list[Any] = []
-    server_context.verify_mode = ssl.CERT_REQUIRED
-    server_context.load_verify_locations(CERTIFICATES / "ca.pem")
+    certificates.ask_clients(server_context)
     server_context.set_alpn_protocols(["h2", "http/1.1"])
     server_context.sni_callback = lambda sslobj, name, context: names.append(name)  # type: ignore[assignment]
-    client_context.load_cert_chain(CERTIFICATES / "client.pem")
+    client_context.load_cert_chain(certificates.client)
     client_context.set_alpn_protocols(["http/1.1"])
 
     async def main() -> None:
@@ -195,8 +156,7 @@ def test_client_certificates_protocols_and_names_reach_the_server(
             server_hostname="www.example.test",
         )
         theirs = await arrived
-        subject = theirs.get_extra_info("peercert")["subject"]
-        assert subject == ((("commonName", "test client"),),)
+        assert common_name(theirs.get_extra_info("peercert")) == CLIENT
         for side in (transport, theirs):
             sslobj = side.get_extra_info("ssl_object")
             assert sslobj.selected_alpn_protocol() == "http/1.1"
@@ -222,12 +182,12 @@ def test_a_blocking_peer_gets_all_data_before_the_end(
     text = b"0123456789abcdef" * 100_000
 
     def serve(tls: ssl.SSLSocket) -> bytes:
-        data = received(tls, len(text))
+        data = read_all(tls, len(text))
         tls.sendall(b"thank you")
         if goodbye == "unwrap":
             tls.unwrap().close()
         elif goodbye == "reset":
-            tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+            reset_when_closed(tls)
         return data
 
     async def main() -> None:
@@ -262,7 +222,7 @@ def test_close_flushes_to_a_slow_peer(
     def serve(tls: ssl.SSLSocket) -> int:
         tls.sendall(b"ready")
         begin.result()
-        data = received(tls, len(text) + 1)
+        data = read_all(tls, len(text) + 1)
         return len(data)
 
     async def main() -> None:
@@ -403,7 +363,7 @@ def test_an_accepted_socket_is_given_tls(
             client_context.wrap_socket(sock, server_hostname="localhost") as tls,
         ):
             tls.sendall(b"hello")
-            return received(tls, 5)
+            return read_all(tls, 5)
 
     async def main() -> None:
         visitor = in_thread(visit)
@@ -474,7 +434,7 @@ def test_closing_a_servers_clients_says_goodbye_in_tls(
                 ) as tls,
             ):
                 tls.sendall(b"x")
-                received(tls, 1)
+                read_all(tls, 1)
                 arrived()
                 return tls.recv(1)
 
@@ -500,12 +460,14 @@ def test_closing_a_servers_clients_says_goodbye_in_tls(
 OP_ALLOW_CLIENT_RENEGOTIATION = 1 << 8
 
 
-def s_client(address: tuple[str, int], version: str, command: str) -> None:
+def s_client(
+    address: tuple[str, int], certificates: Certificates, version: str, command: str
+) -> None:
     """Have openssl say something, give it a command, and have it say something again."""
     program = subprocess.Popen(
         [
             *("openssl", "s_client", "-connect", f"{address[0]}:{address[1]}"),
-            *("-CAfile", str(CERTIFICATES / "ca.pem"), "-verify_return_error"),
+            *("-CAfile", str(certificates.authority), "-verify_return_error"),
             "-tls1_2" if version == "TLSv1.2" else "-tls1_3",
         ],
         stdin=subprocess.PIPE,
@@ -532,21 +494,22 @@ def s_client(address: tuple[str, int], version: str, command: str) -> None:
 
 @needs_openssl
 @pytest.mark.parametrize(
-    ("version", "command"),
+    ("tls_version", "command"),
     [("TLSv1.2", "x"), ("TLSv1.2", "R"), ("TLSv1.3", "x"), ("TLSv1.3", "k"), ("TLSv1.3", "K")],
     ids=["1.2", "1.2 renegotiates", "1.3", "1.3 updates its keys", "1.3 asks for new keys"],
-    indirect=["version"],
+    indirect=["tls_version"],
 )
 def test_openssl_s_client_talks_to_a_server(
     loop: SelectorEventLoop,
     server_context: ssl.SSLContext,
     echo_server: Any,
-    version: str,
+    certificates: Certificates,
+    tls_version: str,
     command: str,
     in_thread: Any,
 ) -> None:
     server_context.options |= OP_ALLOW_CLIENT_RENEGOTIATION
-    talking = in_thread(s_client, echo_server, version, command)
+    talking = in_thread(s_client, echo_server, certificates, tls_version, command)
     loop.run_until_complete(asyncio_core.wait_for(talking, 20))
 
 
@@ -555,7 +518,8 @@ def test_openssl_s_server_serves_a_client(
     loop: SelectorEventLoop,
     recorder: Any,
     client_context: ssl.SSLContext,
-    version: str,
+    certificates: Certificates,
+    tls_version: str,
     in_thread: Any,
 ) -> None:
     async def main() -> None:
@@ -565,8 +529,8 @@ def test_openssl_s_server_serves_a_client(
         program = subprocess.Popen(
             [
                 *("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-rev"),
-                *("-cert", str(CERTIFICATES / "server.pem"), "-naccept", "1"),
-                "-tls1_2" if version == "TLSv1.2" else "-tls1_3",
+                *("-cert", str(certificates.server), "-naccept", "1"),
+                "-tls1_2" if tls_version == "TLSv1.2" else "-tls1_3",
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

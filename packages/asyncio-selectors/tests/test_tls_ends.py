@@ -9,52 +9,22 @@ import socket
 import ssl
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
 from asyncio_core import constants
+from asyncio_test_support.certificates import CLIENT, common_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asyncio_selectors import SelectorEventLoop
+    from asyncio_test_support.certificates import Certificates
 
-CERTIFICATES = Path(__file__).parent / "certificates"
 MUCH = 4 * 1024 * 1024
 FLOOD = b"z" * 16384
-
-
-@pytest.fixture
-def server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    return context
-
-
-@pytest.fixture
-def client_context() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
-
-
-def tcp_pair() -> tuple[socket.socket, socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        left = socket.create_connection(listening.getsockname())
-        return left, listening.accept()[0]
-
-
-PAIRS = {"TCP": tcp_pair, "local": socket.socketpair}
-
-
-@pytest.fixture(params=sorted(PAIRS))
-def pair_of_kind(request: pytest.FixtureRequest) -> Any:
-    left, right = PAIRS[request.param]()
-    right.settimeout(20)
-    yield left, right
-    left.close()
-    right.close()
 
 
 class Sink(asyncio_core.BufferedProtocol):
@@ -90,12 +60,12 @@ def flood(sock: ssl.SSLSocket) -> int:
 def test_a_flood_after_close_ends_with_an_error_soon(
     loop: SelectorEventLoop,
     in_thread: Callable[..., Any],
-    pair_of_kind: Any,
+    stream_pair: Any,
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
     server_side: bool,
 ) -> None:
-    ours, theirs = pair_of_kind
+    ours, theirs = stream_pair
     context, other = (
         (server_context, client_context) if server_side else (client_context, server_context)
     )
@@ -160,11 +130,11 @@ def test_no_more_is_thrown_away_than_is_said(
 def test_what_was_written_before_close_arrives_in_spite_of_a_flood(
     loop: SelectorEventLoop,
     in_thread: Callable[..., Any],
-    pair_of_kind: Any,
+    stream_pair: Any,
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
 ) -> None:
-    ours, theirs = pair_of_kind
+    ours, theirs = stream_pair
 
     def peer(slow: threading.Event) -> int:
         # Not closed before the thread has seen the end. One thread: OpenSSL's objects are no good in two.
@@ -430,11 +400,11 @@ def test_a_certificate_shown_after_the_handshake_is_known(
     recorder: Any,
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
+    certificates: Certificates,
     asked: str,
 ) -> None:
-    server_context.load_verify_locations(CERTIFICATES / "ca.pem")
-    server_context.verify_mode = ssl.CERT_REQUIRED
-    client_context.load_cert_chain(CERTIFICATES / "client.pem")
+    certificates.ask_clients(server_context)
+    client_context.load_cert_chain(certificates.client)
     for context in (server_context, client_context):
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.post_handshake_auth = True
@@ -453,19 +423,21 @@ def test_a_certificate_shown_after_the_handshake_is_known(
         await protocol.until(lambda: bool(protocol.data))
         transport.write(b"look")
         await serving.until(lambda: bool(serving.data))
-        subject = ((("commonName", "test client"),),)
         if asked == "at once":
-            assert served.get_extra_info("peercert")["subject"] == subject
+            assert common_name(served.get_extra_info("peercert")) == CLIENT
         transport.close()
         await serving.lost
         await protocol.lost
-        assert served.get_extra_info("peercert")["subject"] == subject
+        assert common_name(served.get_extra_info("peercert")) == CLIENT
 
     loop.run_until_complete(main())
 
 
 def test_a_context_can_take_up_a_session(
-    loop: SelectorEventLoop, recorder: Any, server_context: ssl.SSLContext
+    loop: SelectorEventLoop,
+    recorder: Any,
+    server_context: ssl.SSLContext,
+    certificates: Certificates,
 ) -> None:
     class Resuming(ssl.SSLContext):
         session: ssl.SSLSession | None = None
@@ -474,7 +446,7 @@ def test_a_context_can_take_up_a_session(
             return super().wrap_bio(*args, session=self.session, **kwds)
 
     context = Resuming(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(CERTIFICATES / "ca.pem")
+    context.load_verify_locations(certificates.authority)
 
     class Greeting(asyncio_core.Protocol):
         def connection_made(self, transport: Any) -> None:

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import socket
-import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
+from asyncio_test_support.sockets import read_all
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from asyncio_selectors import SelectorEventLoop
 
-CERTIFICATES = Path(__file__).parent / "certificates"
 # More than both sockets' buffers take.
 MUCH = 8 * 1024 * 1024
-
-
-@pytest.fixture
-def server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    return context
-
-
-@pytest.fixture
-def client_context() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
-
-
-def received(sock: socket.socket, count: int) -> int:
-    """Take `count` bytes, or what there is; give their number."""
-    left = count
-    while left:
-        piece = sock.recv(min(left, 65536))
-        if not piece:
-            break
-        left -= len(piece)
-    return count - left
 
 
 @pytest.mark.parametrize("server_side", [False, True])
@@ -61,12 +37,12 @@ def test_a_paused_protocol_is_told_to_go_on(
     their_name = "localhost" if server_side else None
 
     def peer(sock: socket.socket) -> int:
-        assert received(sock, MUCH) == MUCH
+        assert len(read_all(sock, MUCH)) == MUCH
         with theirs.wrap_socket(
             sock, server_side=not server_side, server_hostname=their_name
         ) as tls:
             tls.sendall(b"up")
-            return received(tls, MUCH + 5)
+            return len(read_all(tls, MUCH + 5))
 
     async def main() -> None:
         protocol, sock = await connect()
@@ -100,9 +76,9 @@ def test_another_protocol_is_not_told_of_a_pause_that_it_does_not_know(
     server_context: ssl.SSLContext,
 ) -> None:
     def peer(sock: socket.socket) -> int:
-        assert received(sock, MUCH) == MUCH
+        assert len(read_all(sock, MUCH)) == MUCH
         with server_context.wrap_socket(sock, server_side=True) as tls:
-            return received(tls, 5)
+            return len(read_all(tls, 5))
 
     async def main() -> None:
         protocol, sock = await connect()

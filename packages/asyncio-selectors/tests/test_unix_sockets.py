@@ -6,12 +6,13 @@ import errno
 import os
 import socket
 import struct
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from asyncio_test_support.programs import printed_by
 
 if sys.platform == "win32":
     pytest.skip("needs Unix sockets", allow_module_level=True)
@@ -392,7 +393,7 @@ async def main():
 
 Runner(loop_factory=SelectorEventLoop).run(main())
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    printed_by(code)
 
 
 def test_accepting_on_a_socket_that_is_shut_down_fails(

@@ -6,7 +6,6 @@ import errno
 import os
 import socket
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ import pytest
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop, waking
+from asyncio_test_support.loops import collect_reports
+from asyncio_test_support.waking import Refusing, woken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,62 +26,9 @@ if TYPE_CHECKING:
 def made(poller_class: type[Poller]) -> Iterator[SelectorEventLoop]:
     """A loop over each poller that remembers its reports."""
     loop = SelectorEventLoop(poller_class())
-    reported: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: reported.append(context))
-    loop.reported = reported  # type: ignore[attr-defined]
+    collect_reports(loop)
     yield loop
     loop.close()
-
-
-class Refusing:
-    """A socket whose first sends fail; `words` are methods that the sandbox denies as well."""
-
-    def __init__(self, sock: Any, number: int, times: float, *words: str) -> None:
-        self.sock = sock
-        self.number = number
-        self.left = times
-        self.words = words
-
-    def refuse(self, *_: Any) -> Any:
-        raise OSError(self.number, os.strerror(self.number))
-
-    def send(self, data: bytes) -> int:
-        if self.left > 0:
-            self.left -= 1
-            self.refuse()
-        return int(self.sock.send(data))
-
-    def __getattr__(self, name: str) -> Any:
-        return self.refuse if name in self.words else getattr(self.sock, name)
-
-
-def woken(loop: SelectorEventLoop, rounds: int = 3) -> None:
-    """Let a thread wake the loop, which waits without limit, several times."""
-    turn = threading.Semaphore(0)
-    seen: list[int] = []
-
-    def call(number: int) -> None:
-        seen.append(number)
-        turn.release()
-        if len(seen) == rounds:
-            loop.stop()
-
-    def wake() -> None:
-        for number in range(rounds):
-            # The loop waits by now, or is about to.
-            time.sleep(0.01)
-            loop.call_soon_threadsafe(call, number)
-            assert turn.acquire(timeout=20)
-
-    thread = threading.Thread(target=wake)
-    thread.start()
-    # A bound for a loop that was not woken; it would otherwise wait for ever.
-    bound = threading.Timer(10, os._exit, (3,))
-    bound.start()
-    loop.run_forever()
-    bound.cancel()
-    thread.join()
-    assert seen == list(range(rounds))
 
 
 @pytest.mark.parametrize("number", [errno.ENOBUFS, errno.EPERM, errno.EACCES, errno.ENOMEM])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-import ssl
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import asyncio_core
+from asyncio_test_support.running import run_watched
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -25,30 +22,7 @@ def complaints() -> list[dict[str, Any]]:
 def run(complaints: list[dict[str, Any]]) -> Callable[[Main], Any]:
     """Run an async function on a fresh loop, with an end to it; complaints are errors."""
 
-    def run_it(main: Main) -> Any:
-        async def with_handler() -> Any:
-            loop = asyncio_core.get_running_loop()
-            loop.set_exception_handler(lambda _, context: complaints.append(context))
-            async with asyncio_core.timeout(30):
-                return await main()
-
-        result = asyncio_core.run(with_handler())
-        gc.collect()  # what was not closed says so now, and not in some other test
-        assert complaints == []
-        return result
-
-    return run_it
-
-
-@pytest.fixture
-def turns() -> Callable[[int], Coroutine[Any, Any, None]]:
-    """Let everything that is ready run, a number of times over."""
-
-    async def wait_turns(count: int) -> None:
-        for _ in range(count):
-            await asyncio_core.sleep(0)
-
-    return wait_turns
+    return lambda main: run_watched(main(), limit=30, collect=True, reported=complaints)
 
 
 class RecordingTransport:
@@ -96,14 +70,3 @@ class RecordingTransport:
 @pytest.fixture
 def make_transport() -> type[RecordingTransport]:
     return RecordingTransport
-
-
-@pytest.fixture
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """TLS contexts of a server called localhost and of a client that trusts it."""
-    folder = Path(__file__).parent / "certificates"
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(folder / "server.pem")
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.load_verify_locations(folder / "ca.pem")
-    return server, client

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-import struct
-import sys
 
 import pytest
 
 import asyncio_core
 import asyncio_streams
+from asyncio_test_support.sockets import reset
 
 pytest.importorskip("asyncio_selectors", reason="sockets need a loop with input and output")
 
@@ -127,13 +126,7 @@ def test_a_connection_reset_by_the_peer_ends_reading_and_writing(run):
         reader, writer = await asyncio_streams.open_connection(*listener.getsockname())
         peer, _ = listener.accept()
         listener.close()
-        # No lingering: closing sends a reset.
-        peer.setsockopt(
-            socket.SOL_SOCKET,
-            socket.SO_LINGER,
-            struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0),
-        )
-        peer.close()
+        reset(peer)
         with pytest.raises(ConnectionResetError):
             await reader.read()
         with pytest.raises(ConnectionError):
@@ -235,9 +228,7 @@ def test_over_a_unix_socket(run, tmp_path, as_text):
 
 
 @pytest.mark.parametrize("wait_for_hello", [False, True])
-def test_tls_on_a_connection_in_use(run, contexts, wait_for_hello):
-    for_server, for_client = contexts
-
+def test_tls_on_a_connection_in_use(run, server_context, client_context, wait_for_hello):
     async def serve(reader, writer):
         assert await reader.readline() == b"STARTTLS\n"
         writer.write(b"go\n")
@@ -246,8 +237,8 @@ def test_tls_on_a_connection_in_use(run, contexts, wait_for_hello):
             # The client's first message is in the reader's buffer when TLS starts.
             await reader._wait_for_data("test")
             assert reader._buffer
-        await writer.start_tls(for_server)
-        assert writer.get_extra_info("sslcontext") is for_server
+        await writer.start_tls(server_context)
+        assert writer.get_extra_info("sslcontext") is server_context
         writer.write((await reader.readline()).upper())
         await writer.drain()
         await closed(writer)
@@ -259,9 +250,9 @@ def test_tls_on_a_connection_in_use(run, contexts, wait_for_hello):
             writer.write(b"STARTTLS\n")
             assert await reader.readline() == b"go\n"
             assert writer.get_extra_info("sslcontext") is None
-            await writer.start_tls(for_client, server_hostname="localhost")
+            await writer.start_tls(client_context, server_hostname="localhost")
             assert writer.get_extra_info("peercert")
-            assert writer.transport.get_extra_info("sslcontext") is for_client
+            assert writer.transport.get_extra_info("sslcontext") is client_context
             writer.write(b"hello\n")
             assert await reader.readline() == b"HELLO\n"
             assert await reader.read() == b""
@@ -270,7 +261,7 @@ def test_tls_on_a_connection_in_use(run, contexts, wait_for_hello):
     run(main)
 
 
-def test_tls_on_a_connection_that_is_closed(run, contexts):
+def test_tls_on_a_connection_that_is_closed(run, server_context, client_context):
     async def serve(reader, writer):
         await closed(writer)
 
@@ -280,15 +271,14 @@ def test_tls_on_a_connection_that_is_closed(run, contexts):
             _, writer = await asyncio_streams.open_connection(*address)
             writer.close()
             with pytest.raises(ConnectionResetError):
-                await writer.start_tls(contexts[1], server_hostname="localhost")
+                await writer.start_tls(client_context, server_hostname="localhost")
 
     run(main)
 
 
 @pytest.mark.parametrize("suppressed", [True, False])
 @pytest.mark.parametrize("server_side", [False, True])
-def test_tls_that_is_cut_off(run, contexts, server_side, suppressed):
-    for_server, for_client = contexts
+def test_tls_that_is_cut_off(run, server_context, client_context, server_side, suppressed):
     heard = []
 
     async def hear(reader, writer):
@@ -317,11 +307,13 @@ def test_tls_that_is_cut_off(run, contexts, server_side, suppressed):
             served.set_result(None)
 
         there = ours if server_side else {}
-        server = await asyncio_streams.start_server(serve, "127.0.0.1", 0, ssl=for_server, **there)
+        server = await asyncio_streams.start_server(
+            serve, "127.0.0.1", 0, ssl=server_context, **there
+        )
         async with server:
             reader, writer = await asyncio_streams.open_connection(
                 *server.sockets[0].getsockname(),
-                ssl=for_client,
+                ssl=client_context,
                 server_hostname="localhost",
                 **({} if server_side else ours),
             )
@@ -333,14 +325,13 @@ def test_tls_that_is_cut_off(run, contexts, server_side, suppressed):
     run(main)
 
 
-def test_tls_from_the_start(run, contexts):
-    for_server, for_client = contexts
+def test_tls_from_the_start(run, server_context, client_context):
 
     async def main():
-        server, address = await start(echo_lines, ssl=for_server)
+        server, address = await start(echo_lines, ssl=server_context)
         async with server:
             reader, writer = await asyncio_streams.open_connection(
-                *address, ssl=for_client, server_hostname="localhost"
+                *address, ssl=client_context, server_hostname="localhost"
             )
             writer.write(b"hello\n" * 10_000)
             await writer.drain()

@@ -5,7 +5,6 @@ Every test has to leave behind as many descriptors as it found, no child, and no
 
 from __future__ import annotations
 
-import gc
 import os
 import select
 import signal
@@ -14,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from asyncio_test_support.descriptors import open_descriptors
+from asyncio_test_support.loops import collect_reports, run_a_round
 
 if sys.platform == "win32":
     from asyncio_iocp import ProactorEventLoop as LoopWithChildren
@@ -55,30 +57,17 @@ def way(request: pytest.FixtureRequest) -> Any:
     return ways_of_watching()[request.param]
 
 
-def open_descriptors() -> set[int]:
-    gc.collect()
+def descriptors_now() -> set[int]:
     if sys.platform == "win32":
-        # As many as there are of files, pipes and sockets: numbers are given out in any order there.
-        # Handles are numbered by fours. The type of what is none of these is 0.
-        import ctypes
-
-        type_of = ctypes.WinDLL("kernel32").GetFileType
-        return set(range(sum(bool(type_of(number)) for number in range(4, 1 << 12, 4))))
-    return {int(name) for name in os.listdir("/dev/fd") if is_open(int(name))}
-
-
-def is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
+        # As many as there are: numbers are given out in any order there.
+        return set(range(len(open_descriptors())))
+    return open_descriptors()
 
 
 @pytest.fixture
 def descriptors() -> Callable[[], set[int]]:
     """The set of open descriptors, for comparing before and after."""
-    return open_descriptors
+    return descriptors_now
 
 
 def have_children() -> bool:
@@ -110,14 +99,13 @@ class Loop(LoopWithChildren):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reported: list[dict[str, Any]] = []
-        self.set_exception_handler(lambda _, context: self.reported.append(context))
+        self.reported: list[dict[str, Any]]
+        collect_reports(self)
 
     def settle(self) -> None:
         """Let what is scheduled happen."""
         for _ in range(3):
-            self.call_soon(self.stop)
-            self.run_forever()
+            run_a_round(self)
 
 
 @pytest.fixture
@@ -129,7 +117,7 @@ def loop_with_children() -> type[Any]:
 @pytest.fixture
 def plain_loop() -> Iterator[Loop]:
     """A loop that watches children in the way that it takes to be the best."""
-    before = open_descriptors()
+    before = descriptors_now()
     loop = Loop()
     try:
         yield loop
@@ -142,7 +130,7 @@ def plain_loop() -> Iterator[Loop]:
         end_children()
     assert not left
     assert loop.reported == []
-    assert open_descriptors() == before
+    assert descriptors_now() == before
 
 
 @pytest.fixture

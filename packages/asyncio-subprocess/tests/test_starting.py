@@ -12,6 +12,7 @@ import pytest
 
 import asyncio_core
 from asyncio_subprocess import PIPE, create_subprocess_exec
+from asyncio_test_support.programs import printed_by
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 
@@ -100,10 +101,7 @@ def test_a_fork_that_exits_leaves_the_parents_loop_and_children_alone(leave, cat
 
         asyncio_core.run(main(), loop_factory=asyncio_selectors.SelectorEventLoop)
     """)
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
-    )
-    assert (done.stdout, done.returncode) == ("well\n", 0), done.stderr
+    assert printed_by(program) == "well"
 
 
 def test_a_child_that_is_slow_to_begin_can_be_cancelled_and_leaves_nothing(

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import textwrap
 
 import pytest
+
+from asyncio_test_support.programs import run_isolated
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or sys.version_info < (3, 13),
     reason="isolated subinterpreters of Python 3.12 crash at their end, those of 3.11 start no processes",
 )
-
-RUN = """
-def run(program):
-    try:
-        from concurrent import interpreters
-    except ImportError:
-        pass
-    else:
-        other = interpreters.create()
-        other.exec(program)
-        other.close()
-        return
-    import _interpreters as interpreters
-    other = interpreters.create()
-    failed = interpreters.run_string(other, program)
-    assert failed is None, failed
-    interpreters.destroy(other)
-"""
 
 
 @pytest.mark.parametrize("by_thread", [False, True], ids=["usual", "thread"])
@@ -53,5 +35,4 @@ def test_a_child_is_started_and_waited_for(by_thread):
 
         asyncio_core.run(main(), loop_factory=asyncio_selectors.SelectorEventLoop)
     """
-    code = f"{RUN}\nrun({textwrap.dedent(program)!r})"
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+    run_isolated(program)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from asyncio_core.choosing import subprocess_support
 from asyncio_iocp import ProactorEventLoop
 from asyncio_subprocess import windows_spawning, windows_utils
 from asyncio_subprocess.windows_utils import PIPE, STDOUT, PipeHandle, Popen
+from asyncio_test_support.loops import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +31,8 @@ UPPER = "import sys; sys.stdout.write(sys.stdin.read().upper()); sys.stderr.writ
 
 @pytest.fixture
 def loop() -> Iterator[Any]:
-    made = ProactorEventLoop()
-    reported: list[dict[str, Any]] = []
-    made.set_exception_handler(lambda _, context: reported.append(context))
-    yield made
-    made.close()
-    gc.collect()
-    assert reported == []
+    with watched(ProactorEventLoop()) as made:
+        yield made
 
 
 def run(code: str, **options: Any) -> Any:

@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 
 import asyncio_core
+from asyncio_test_support.running import run_watched, turns
 
 Main = Callable[[], Coroutine[Any, Any, Any]]
-
-
-async def turns(count: int) -> None:
-    """Let everything that is ready run, `count` times over."""
-    for _ in range(count):
-        await asyncio_core.sleep(0)
 
 
 async def settle(tasks: Iterable[asyncio_core.Task[Any]], limit: int = 1000) -> None:
@@ -35,24 +30,7 @@ async def settle(tasks: Iterable[asyncio_core.Task[Any]], limit: int = 1000) -> 
 def run() -> Callable[[Main], Any]:
     """Run an async function on a fresh loop of the core; what the loop complains of is an error."""
 
-    def run_it(main: Main) -> Any:
-        complaints: list[dict[str, Any]] = []
-
-        async def with_handler() -> Any:
-            loop = asyncio_core.get_running_loop()
-            loop.set_exception_handler(lambda _, context: complaints.append(context))
-            return await main()
-
-        result = asyncio_core.run(with_handler())
-        assert complaints == []
-        return result
-
-    return run_it
-
-
-@pytest.fixture(name="turns")
-def turns_fixture() -> Callable[[int], Coroutine[Any, Any, None]]:
-    return turns
+    return lambda main: run_watched(main())
 
 
 @pytest.fixture(name="settle")

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 import asyncio_sync
+from asyncio_test_support.programs import printed_by
 
 
 def test_every_public_name_is_there():
@@ -27,8 +25,6 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_importing_the_package_loads_nothing_else():
     code = "import sys, asyncio_sync; print(sorted(m for m in sys.modules if 'asyncio_' in m))"
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
+    shown = printed_by(code)
     assert "asyncio_sync.locks" not in shown
     assert "asyncio_core" not in shown

@@ -19,10 +19,10 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from asyncio_test_support.certificates import Certificates
     from conftest import RunPython
 
 HERE = Path(__file__).parent / "standard"
-CERTIFICATES = Path(__file__).parents[2] / "asyncio-core" / "tests" / "certificates"
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="the programs use sockets and signals of Unix"
@@ -66,12 +66,13 @@ def compare(section: str, missing: Iterable[str]) -> None:
     assert not idle, f"rows for what is not missing: {idle}"
 
 
-@pytest.mark.skipif(not CERTIFICATES.exists(), reason="needs the source tree")
-def test_what_is_replaced_in_a_submodule_is_what_runs(python: RunPython, tmp_path: Path) -> None:
-    standard = told_by(python, "looked_up.py", CERTIFICATES, standard=True)
+def test_what_is_replaced_in_a_submodule_is_what_runs(
+    python: RunPython, tmp_path: Path, certificates: Certificates
+) -> None:
+    standard = told_by(python, "looked_up.py", certificates.folder, standard=True)
     wanted = tmp_path / "wanted.json"
     wanted.write_text(json.dumps(sorted({entry.partition(": ")[2] for entry in standard["seen"]})))
-    ours = told_by(python, "looked_up.py", CERTIFICATES, wanted)
+    ours = told_by(python, "looked_up.py", certificates.folder, wanted)
     assert standard["errors"] == ours["errors"] == []
     missing = {entry for entry in standard["seen"] if is_told(entry)} - set(ours["seen"])
     compare("looked_up", missing)

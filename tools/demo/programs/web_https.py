@@ -6,19 +6,25 @@ import asyncio
 import hashlib
 import ssl
 import sys
-from pathlib import Path
+from typing import Any
 
 import aiohttp
 import httpx
+import trustme
 from aiohttp import web
 from report import Report
 
 CLIENTS = 60
-CERTIFICATES = (
-    Path(__file__).parents[3] / "packages" / "asyncio-selectors" / "tests" / "certificates"
-)
+CLIENT = "test client"
 #: A body that goes through the buffers in many pieces.
 BIG = bytes(range(256)) * 4096
+AUTHORITY = trustme.CA()
+VISITOR = AUTHORITY.issue_cert("client@example.org", common_name=CLIENT)
+
+
+def name_in(certificate: dict[str, Any]) -> str:
+    """Return whom a certificate names."""
+    return next(value for ((key, value),) in certificate["subject"] if key == "commonName")
 
 
 async def facts(request: web.Request) -> web.Response:
@@ -30,7 +36,7 @@ async def facts(request: web.Request) -> web.Response:
         {
             "version": transport.get_extra_info("ssl_object").version(),
             "name": request.host.partition(":")[0],
-            "client": certificate["subject"][0][0][1] if certificate else "unknown",
+            "client": name_in(certificate) if certificate else "unknown",
         }
     )
 
@@ -47,19 +53,20 @@ async def echo(request: web.Request) -> web.StreamResponse:
 
 def server_context() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    context.load_verify_locations(CERTIFICATES / "ca.pem")
+    AUTHORITY.issue_cert("localhost").configure_cert(context)
+    AUTHORITY.configure_trust(context)
     context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 
 def client_context(number: int) -> ssl.SSLContext:
     """TLS 1.2 and 1.3 in turn; every third client has a certificate of its own."""
-    context = ssl.create_default_context(cafile=str(CERTIFICATES / "ca.pem"))
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
     version = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)[number % 2]
     context.minimum_version = context.maximum_version = version
     if number % 3 == 0:
-        context.load_cert_chain(CERTIFICATES / "client.pem")
+        VISITOR.configure_cert(context)
     return context
 
 
@@ -67,7 +74,7 @@ def expected_facts(number: int) -> dict[str, str]:
     return {
         "version": ("TLSv1.2", "TLSv1.3")[number % 2],
         "name": "localhost",
-        "client": "unknown" if number % 3 else "test client",
+        "client": "unknown" if number % 3 else CLIENT,
     }
 
 

@@ -1,4 +1,4 @@
-"""Fixtures: a loop over completions on every system, protocols that remember, and connections.
+"""Fixtures: a loop over completions on every system.
 
 On Windows the loop is the real one. Elsewhere its pure-Python part runs over a stand-in for the completion
 port, which does its operations on real sockets as soon as they are ready; once so that every
@@ -7,7 +7,6 @@ operation is done later, and once so that what can be done at once is.
 
 from __future__ import annotations
 
-import gc
 import os
 import selectors
 import socket
@@ -17,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import asyncio_core
 from asyncio_core.awaiting.futures import Future
 from asyncio_iocp.proactor_events import BaseProactorEventLoop
+from asyncio_test_support.loops import watched
+from asyncio_test_support.sockets import tcp_pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,123 +207,15 @@ def new_loop(request: pytest.FixtureRequest) -> Callable[[], BaseProactorEventLo
 def loop(new_loop: Callable[[], BaseProactorEventLoop]) -> Iterator[BaseProactorEventLoop]:
     """A loop that has to end with nothing watched or served, and no error reported."""
     made = new_loop()
-    reported: list[dict[str, Any]] = []
-    made.set_exception_handler(lambda _, context: reported.append(context))
-    made.reported = reported  # type: ignore[attr-defined]
-    try:
+
+    def at_rest() -> None:
+        assert not made._watches
+        assert not made._accept_futures
+
+    with watched(made, at_rest):
         yield made
-        if not made.is_closed():
-            # connection_lost() and the like
-            made.call_soon(made.stop)
-            made.run_forever()
-            assert not made._watches
-            assert not made._accept_futures
-        assert reported == []
-    finally:
-        made.close()
-        gc.collect()
-
-
-class Recorder(asyncio_core.Protocol):
-    """Remembers what it is told; `lost` is done when the connection is."""
-
-    transport: Any
-    # What eof_received() answers.
-    keep_open = False
-
-    def __init__(self) -> None:
-        self.loop = asyncio_core.get_running_loop()
-        self.lost = self.loop.create_future()
-        self.data = bytearray()
-        self.datagrams: list[tuple[bytes, Any]] = []
-        self.errors: list[Exception] = []
-        self.eof = 0
-        self.pauses: list[str] = []
-        self._wanted: list[tuple[Callable[[], bool], Any]] = []
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        self._check()
-
-    def data_received(self, data: bytes) -> None:
-        assert type(data) is bytes
-        self.data += data
-        self._check()
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self.datagrams.append((data, addr))
-        self._check()
-
-    def error_received(self, exc: Exception) -> None:
-        self.errors.append(exc)
-        self._check()
-
-    def eof_received(self) -> bool:
-        self.eof += 1
-        self._check()
-        return self.keep_open
-
-    def pause_writing(self) -> None:
-        self.pauses.append("pause")
-        self._check()
-
-    def resume_writing(self) -> None:
-        self.pauses.append("resume")
-        self._check()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        # A second call would fail here.
-        self.lost.set_result(exc)
-        self._check()
-
-    def _check(self) -> None:
-        for condition, waiter in self._wanted:
-            if not waiter.done() and condition():
-                waiter.set_result(None)
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds; it is looked at after each event."""
-        if not condition():
-            waiter = self.loop.create_future()
-            self._wanted.append((condition, waiter))
-            await asyncio_core.wait_for(waiter, 20)
 
 
 @pytest.fixture
-def recorder() -> type[Recorder]:
-    return Recorder
-
-
-@pytest.fixture
-def connect(loop: BaseProactorEventLoop) -> Iterator[Any]:
-    """`await connect(factory)` gives protocol, and the raw peer socket, of a fresh TCP connection."""
-    peers: list[socket.socket] = []
-
-    async def make(factory: Callable[[], Any] = Recorder) -> tuple[Any, socket.socket]:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            ours = socket.create_connection(listener.getsockname())
-            peer, _ = listener.accept()
-        peer.setblocking(False)
-        peers.append(peer)
-        _, protocol = await loop.create_connection(factory, sock=ours)
-        return protocol, peer
-
-    yield make
-    for peer in peers:
-        peer.close()
-
-
-@pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Two connected sockets that do not block."""
-    left, right = socket.socketpair()
-    with left, right:
-        left.setblocking(False)
-        right.setblocking(False)
-        yield left, right
-
-
-@pytest.fixture
-def in_thread(loop: BaseProactorEventLoop) -> Callable[..., Any]:
-    """Run blocking code in a thread; give a future for its result."""
-    return lambda function, *args: loop.run_in_executor(None, function, *args)
+def make_pair() -> Callable[[], Any]:
+    return tcp_pair

@@ -18,6 +18,7 @@ if sys.platform != "win32":
 import asyncio_core
 from asyncio_core.windows.pipes import PipeHandle, pipe
 from asyncio_iocp import PipeServer, _overlapped
+from asyncio_test_support.protocols import Echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def address(request: pytest.FixtureRequest) -> str:
     return rf"\\.\pipe\asyncio-test-{os.getpid()}-{request.node.name}"
-
-
-class Echo(asyncio_core.Protocol):
-    transport: Any
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
 
 
 def overlapped_pair() -> tuple[PipeHandle, PipeHandle]:

@@ -6,10 +6,8 @@ import base64
 import os
 import pickle
 import socket
-import ssl
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +18,7 @@ from asyncio_iocp.stream_transport import _ProactorSocketTransport
 
 if TYPE_CHECKING:
     import inspect
-
-CERTIFICATES = Path(__file__).parent / "certificates"
+    import ssl
 
 SIGNATURES = """
 import asyncio.proactor_events, base64, inspect, pickle
@@ -68,23 +65,23 @@ class Upper(asyncio_core.Protocol):
         self.transport.close()
 
 
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(CERTIFICATES / "server.pem")
-    return server, ssl.create_default_context(cafile=str(CERTIFICATES / "ca.pem"))
-
-
 @pytest.mark.parametrize("tls", [False, True])
 def test_connections_are_made_through_overrides(
-    loop: Any, called: dict[str, list[Any]], recorder: Any, tls: bool
+    loop: Any,
+    called: dict[str, list[Any]],
+    recorder: Any,
+    server_context: ssl.SSLContext,
+    client_context: ssl.SSLContext,
+    tls: bool,
 ) -> None:
     async def main() -> None:
-        for_server, for_client = contexts() if tls else (None, None)
-        server = await loop.create_server(Upper, "127.0.0.1", 0, ssl=for_server)
+        server = await loop.create_server(
+            Upper, "127.0.0.1", 0, ssl=server_context if tls else None
+        )
         _, protocol = await loop.create_connection(
             recorder,
             *server.sockets[0].getsockname(),
-            ssl=for_client,
+            ssl=client_context if tls else None,
             server_hostname="localhost" if tls else None,
         )
         protocol.transport.write(b"line")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import socket
-import struct
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_test_support.sockets import read_all, reset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +26,6 @@ def file() -> Iterator[Any]:
         opened.write(DATA)
         opened.flush()
         yield opened
-
-
-def read_all(sock: socket.socket) -> bytes:
-    sock.settimeout(20)
-    return b"".join(iter(lambda: sock.recv(65536), b""))
-
-
-def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 @pytest.mark.parametrize(

@@ -5,33 +5,19 @@ from __future__ import annotations
 import contextvars
 import errno
 import socket
-import struct
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
 from asyncio_core import constants
+from asyncio_test_support.protocols import Echo
+from asyncio_test_support.sockets import reset_when_closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# l_onoff and l_linger: closing resets the connection.
-LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nothing")
-
-
-class Echo(asyncio_core.Protocol):
-    """Sends back what it receives."""
-
-    transport: Any
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
 
 
 @pytest.fixture
@@ -94,7 +80,7 @@ def test_clients_that_reset_at_once_are_passed_over(loop: Any, serve: Any, recor
         _, address = await serve()
         for _ in range(10):
             with socket.create_connection(address) as client:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+                reset_when_closed(client)
         await ask(loop, recorder, address)
 
     loop.run_until_complete(main())

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import socket
-import struct
-import sys
 from typing import Any
 
 import pytest
 
 import asyncio_core
+from asyncio_test_support.sockets import LIMIT, reset, tcp_pair
 
 
 @pytest.fixture
-def tcp_pair() -> Any:
+def tcp() -> Any:
     """Two connected TCP sockets, of which a transport will take the first."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        ours = socket.create_connection(listener.getsockname())
-        peer, _ = listener.accept()
+    ours, peer = tcp_pair()
     ours.setblocking(False)
-    peer.settimeout(20)
+    peer.settimeout(LIMIT)
     with ours, peer:
         yield ours, peer
 
 
 @pytest.mark.parametrize("what", ["data", "end"])
 def test_peer_that_talks_or_ends_sending_is_written_to(
-    loop: Any, recorder: Any, in_thread: Any, tcp_pair: Any, what: str
+    loop: Any, recorder: Any, in_thread: Any, tcp: Any, what: str
 ) -> None:
-    ours, peer = tcp_pair
+    ours, peer = tcp
 
     async def main() -> None:
         transport, protocol = await loop.connect_write_pipe(recorder, ours)
@@ -47,14 +44,12 @@ def test_peer_that_talks_or_ends_sending_is_written_to(
     loop.run_until_complete(main())
 
 
-def test_peer_that_resets_is_noticed(loop: Any, recorder: Any, tcp_pair: Any) -> None:
-    ours, peer = tcp_pair
+def test_peer_that_resets_is_noticed(loop: Any, recorder: Any, tcp: Any) -> None:
+    ours, peer = tcp
 
     async def main() -> None:
         _, protocol = await loop.connect_write_pipe(recorder, ours)
-        linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        peer.close()
+        reset(peer)
         assert await asyncio_core.wait_for(protocol.lost, 20) is None
 
     loop.run_until_complete(main())

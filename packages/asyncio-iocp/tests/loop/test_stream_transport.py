@@ -6,7 +6,6 @@ import contextvars
 import gc
 import logging
 import socket
-import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pytest
 
 import asyncio_core
 from asyncio_iocp import writing
+from asyncio_test_support.sockets import read_all, reset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,20 +21,7 @@ if TYPE_CHECKING:
     from asyncio_iocp import BaseProactorEventLoop
 
 MEGABYTE = bytes(range(256)) * 4096
-# l_onoff and l_linger
-LINGER_NOT = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="nothing")
-
-
-def reset(sock: socket.socket) -> None:
-    """Close so that the other side is told of a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
-    sock.close()
-
-
-def read_all(sock: socket.socket) -> bytes:
-    sock.settimeout(20)
-    return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
 # Reading.

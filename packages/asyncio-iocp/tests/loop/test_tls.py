@@ -4,38 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import asyncio_core
+from asyncio_test_support.protocols import Echo
 
-# Made as those of asyncio-selectors, by the script beside them there.
-CERTIFICATES = Path(__file__).parent / "certificates"
 DATA = bytes(range(256)) * 4096
-
-
-@pytest.fixture
-def server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    return context
-
-
-@pytest.fixture
-def client_context() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
-
-
-class Echo(asyncio_core.Protocol):
-    transport: Any
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)
 
 
 def test_data_goes_both_ways(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import socket
 import sys
@@ -15,6 +14,8 @@ import pytest
 
 import asyncio_core
 from asyncio_iocp import proactor_events
+from asyncio_test_support.descriptors import open_descriptors
+from asyncio_test_support.waking import Refusing, woken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -248,63 +249,14 @@ def test_loop_ends_with_operations_under_way(loop: Any, connect: Any, pair: Any)
 
 
 def test_loops_leave_no_descriptors_behind(new_loop: Any) -> None:
-    def open_now() -> int:
-        return len(os.listdir("/dev/fd"))
-
     if sys.platform == "win32":
         pytest.skip("counted by the tests of the proactor there")
-    before = open_now()
+    before = open_descriptors()
     for _ in range(3):
         made = new_loop()
         made.run_until_complete(asyncio_core.sleep(0))
         made.close()
-    assert open_now() == before
-
-
-class Refusing:
-    """A socket whose first sends fail."""
-
-    def __init__(self, sock: Any, times: float) -> None:
-        self.sock = sock
-        self.left = times
-
-    def send(self, data: bytes) -> int:
-        if self.left > 0:
-            self.left -= 1
-            raise PermissionError(errno.EPERM, "Operation not permitted")
-        return int(self.sock.send(data))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.sock, name)
-
-
-def woken(loop: Any, rounds: int = 3) -> None:
-    """Let a thread wake the loop, which waits without limit, several times."""
-    turn = threading.Semaphore(0)
-    seen: list[int] = []
-
-    def call(number: int) -> None:
-        seen.append(number)
-        turn.release()
-        if len(seen) == rounds:
-            loop.stop()
-
-    def wake() -> None:
-        for number in range(rounds):
-            # The loop waits by now, or is about to.
-            time.sleep(0.01)
-            loop.call_soon_threadsafe(call, number)
-            assert turn.acquire(timeout=20)
-
-    thread = threading.Thread(target=wake)
-    thread.start()
-    # A bound for a loop that was not woken; it would otherwise wait for ever.
-    bound = threading.Timer(10, os._exit, (3,))
-    bound.start()
-    loop.run_forever()
-    bound.cancel()
-    thread.join()
-    assert seen == list(range(rounds))
+    assert open_descriptors() == before
 
 
 def by_the_pair(loop: Any) -> Any:
@@ -322,7 +274,7 @@ def test_a_wake_up_that_is_refused_is_sent_again_or_the_pair_replaced(
     loop: Any, times: float
 ) -> None:
     by_the_pair(loop)
-    loop._csock = Refusing(loop._csock, times)
+    loop._csock = Refusing(loop._csock, errno.EPERM, times)
     woken(loop)
     woken(loop)
 
@@ -354,7 +306,7 @@ def test_a_loop_that_cannot_be_woken_looks_by_itself_until_it_can(
     monkeypatch.setattr(proactor_events, "_LOOKS", 3)
     with monkeypatch.context() as patch:
         patch.setattr(socket, "socketpair", deny)
-        loop._csock = Refusing(loop._csock, float("inf"))
+        loop._csock = Refusing(loop._csock, errno.EPERM, float("inf"))
         woken(loop)
         woken(loop, 10)
         (report,) = reported

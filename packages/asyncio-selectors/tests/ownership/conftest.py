@@ -17,6 +17,7 @@ import pytest
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop
+from asyncio_test_support.loops import collect_reports
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -33,8 +34,8 @@ class MomentLoop(SelectorEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reported: list[dict[str, Any]] = []
-        self.set_exception_handler(lambda _, context: self.reported.append(context))
+        self.reported: list[dict[str, Any]]
+        collect_reports(self)
         self.victim: asyncio_core.Task[Any] | None = None
         self.moments_left = 0
         self.insistent = False
@@ -186,10 +187,9 @@ def rounds(loop: MomentLoop, descriptors: Callable[[], set[int]]) -> Rounds:
 
 
 @pytest.fixture
-def listening() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        sock.setblocking(False)
-        yield sock
+def listening(listening: socket.socket) -> socket.socket:
+    listening.setblocking(False)
+    return listening
 
 
 @pytest.fixture

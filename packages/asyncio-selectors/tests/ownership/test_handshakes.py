@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import socket
-import ssl
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asyncio_core
 
-CERTIFICATES = Path(__file__).parents[1] / "certificates"
-
-
-@pytest.fixture
-def server_context() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATES / "server.pem")
-    return context
-
-
-@pytest.fixture
-def client_context() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+if TYPE_CHECKING:
+    import ssl
 
 
 def in_background(loop: Any, coro: Any) -> Any:

@@ -7,22 +7,22 @@ import os
 import pathlib
 import signal
 import socket
-import ssl
 import sys
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_CERTIFICATES = pathlib.Path(__file__).parents[1] / "certificates"
+from asyncio_test_support.certificates import Certificates
+
+if TYPE_CHECKING:
+    import ssl
 
 # More than the buffers of a socket or pipe hold, so that every writer has to wait.
 _MUCH = b"0123456789abcdef" * 128 * 1024
 
 
 def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(_CERTIFICATES / "server.pem")
-    client = ssl.create_default_context(cafile=str(_CERTIFICATES / "ca.pem"))
-    return server, client
+    certificates = Certificates(pathlib.Path(os.environ["CERTIFICATES"]))
+    return certificates.server_context(), certificates.client_context()
 
 
 async def _upper(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

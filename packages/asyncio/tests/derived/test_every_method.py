@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
+    from asyncio_test_support.certificates import Certificates
+
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="the class is derived from the Unix loop"
 )
@@ -52,13 +54,16 @@ TAKES_ANY = {"_add_reader", "_add_writer"}
 class Running:
     """Runs the program; with the standard asyncio, once for each Python, and with this one."""
 
-    def __init__(self, python: Callable[..., Any], folder: Path) -> None:
+    def __init__(self, python: Callable[..., Any], folder: Path, certificates: Path) -> None:
         self.python = python
+        self.environment = {"CERTIFICATES": str(certificates)}
         self.table = str(folder / "table")
 
     def __call__(self, job: str, *options: str, implementation: str | None = None) -> Any:
         result = self.python(
-            *options, PROGRAM, "run", self.table, job, implementation=implementation
+            *(*options, PROGRAM, "run", self.table, job),
+            implementation=implementation,
+            environment=self.environment,
         )
         # The standard asyncio of older Pythons reports what its own streams do at the end.
         reported = "" if implementation is None else result.stderr
@@ -71,9 +76,11 @@ class Running:
 
 @pytest.fixture
 def run(
-    python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    python: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+    certificates: Certificates,
 ) -> Callable[..., Any]:
-    running = Running(python, tmp_path)
+    running = Running(python, tmp_path, certificates.folder)
     result = python(PROGRAM, "table", running.table, implementation="stdlib")
     assert (result.returncode, result.stderr) == (0, "")
     return running

@@ -16,13 +16,14 @@ import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 import tempfile
 import threading
 import types
 import warnings
 from pathlib import Path
+
+from asyncio_test_support.certificates import Certificates
 
 # fmt: off
 SUBMODULES = (
@@ -33,7 +34,7 @@ SUBMODULES = (
 )
 # fmt: on
 
-certificates = Path(sys.argv[1])
+certificates = Certificates(Path(sys.argv[1]))
 seen: set[str] = set()
 
 
@@ -184,9 +185,7 @@ async def echo(reader, writer):
 
 
 def contexts():
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificates / "server.pem")
-    return server, ssl.create_default_context(cafile=certificates / "ca.pem")
+    return certificates.server_context(), certificates.client_context()
 
 
 async def streams():

@@ -1,0 +1,11 @@
+"""What the tests of the asyncio distributions share. Private to them: names change whenever the tests do.
+
+The way in is `plugin`, which pytest loads by itself where this is installed; its fixtures hand out what the other
+modules hold: `certificates` (an authority, and contexts that trust it), `sockets` (pairs, and what is done to them),
+`descriptors` (which are open), `protocols` (that remember), `loops` and `running` (watched for errors), `waking`,
+`programs` (fresh interpreters).
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
