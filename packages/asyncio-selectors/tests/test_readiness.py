@@ -12,6 +12,7 @@ import pytest
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop
+from asyncio_test_support.programs import printed_by
 
 if TYPE_CHECKING:
     from asyncio_selectors.poller import Poller
@@ -180,6 +181,18 @@ def test_closing_a_loop_closes_its_own_descriptors(descriptors: Any) -> None:
     assert descriptors() > before
     made.close()
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    "use",
+    ["loop.call_later(1000, print)", "loop.run_until_complete(loop.run_in_executor(None, int))"],
+)
+def test_a_loop_that_is_never_closed_ends_with_the_interpreter_without_a_word(
+    use: str, debug: bool
+) -> None:
+    make = "from asyncio_selectors import SelectorEventLoop; loop = SelectorEventLoop()"
+    assert printed_by(f"{make}; loop.set_debug({debug}); {use}") == ""
 
 
 def test_a_loop_that_cannot_be_made_leaves_nothing_open(

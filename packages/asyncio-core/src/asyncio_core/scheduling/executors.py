@@ -8,6 +8,7 @@ and with them every `run_in_executor()` of the program.
 from __future__ import annotations
 
 import socket
+import sys
 
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.moments import check_moment
@@ -94,9 +95,12 @@ class _LookupThreads:
     """
 
     def __init__(self) -> None:
-        from queue import SimpleQueue
-        from threading import RLock
+        from queue import Empty, SimpleQueue
+        from threading import RLock, current_thread
 
+        # For close(): where a forgotten loop is closed by the interpreter's end, imports fail.
+        self._empty = Empty
+        self._current_thread = current_thread
         self._queue: SimpleQueue[_Lookup | None] = SimpleQueue()
         # Reentrant, since the collector may close a forgotten loop in a thread that holds it.
         self._lock = RLock()
@@ -172,20 +176,16 @@ class _LookupThreads:
 
     def close(self) -> None:
         """Let every thread end, those that wait for the resolver after that; wait for the others."""
-        import sys
-        from queue import Empty
-        from threading import current_thread
-
         with self._lock:
             self._closed = True
             try:
                 while True:
                     self._queue.get_nowait()
-            except Empty:
+            except self._empty:
                 pass
             for _ in self._threads:
                 self._queue.put(None)
-            idle = self._threads - self._asking.keys() - {current_thread()}
+            idle = self._threads - self._asking.keys() - {self._current_thread()}
         if sys.is_finalizing():
             return  # Daemons are stopped where they are.
         for thread in idle:

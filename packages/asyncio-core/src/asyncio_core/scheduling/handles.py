@@ -103,7 +103,8 @@ class Handle:
         if self._cancelled:
             return
         self._cancelled = True
-        if self._loop.get_debug():
+        # While the interpreter ends there are no more reports, and what shows a callback may not be importable.
+        if self._loop.get_debug() and not sys.is_finalizing():
             # Callback and arguments are dropped below; slow-callback reports still want them.
             self._repr = f"<{' '.join(self._repr_info())}>"
         self._callback = None
