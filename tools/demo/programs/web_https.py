@@ -24,7 +24,7 @@ VISITOR = AUTHORITY.issue_cert("client@example.org", common_name=CLIENT)
 
 def name_in(certificate: dict[str, Any]) -> str:
     """Return whom a certificate names."""
-    return next(value for ((key, value),) in certificate["subject"] if key == "commonName")
+    return next(str(value) for ((key, value),) in certificate["subject"] if key == "commonName")
 
 
 async def facts(request: web.Request) -> web.Response:
