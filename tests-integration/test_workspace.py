@@ -81,6 +81,14 @@ def test_every_package_has_its_papers() -> None:
         assert licence == (ROOT / "LICENSE").read_bytes()
 
 
+def test_no_private_key_lies_in_the_work_tree() -> None:
+    # Certificates are made when the tests run (tools/test_support).
+    folders = [ROOT / name for name in ("packages", "tools", "tests-integration")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if b" PRIVATE KEY-----\n" in path.read_bytes()] == []
+
+
 def test_top_level_is_the_agreed_one() -> None:
     shown = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     agreed = {"packages", "tools", "tests-integration", "findings", "pyproject.toml", "hatch.toml"}

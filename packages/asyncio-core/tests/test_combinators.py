@@ -13,15 +13,7 @@ from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.loops.parking import ParkingEventLoop
-
-
-async def fail(error, delay=0):
-    await sleep(delay)
-    raise error
-
-
-async def forever():
-    await get_running_loop().create_future()
+from asyncio_test_support.coroutines import fail, forever
 
 
 def test_gather_keeps_the_order_of_its_arguments(run):

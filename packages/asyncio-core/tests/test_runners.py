@@ -23,10 +23,7 @@ from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.loops.parking import ParkingEventLoop
 from asyncio_core.loops.runners import Runner, run
-
-
-async def forever():
-    await get_running_loop().create_future()
+from asyncio_test_support.coroutines import forever
 
 
 @pytest.fixture

@@ -15,15 +15,7 @@ from asyncio_core.awaiting.timeouts import timeout
 from asyncio_core.awaiting.waiting import sleep, wait
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
-
-
-async def fail(error, delay=0):
-    await sleep(delay)
-    raise error
-
-
-async def forever():
-    await get_running_loop().create_future()
+from asyncio_test_support.coroutines import fail, forever
 
 
 async def forever_noting(log, note):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_test_support.datagrams import address_of, close, endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,23 +42,6 @@ BAD = [
 ]
 # The system calls it by many names.
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "no such name")
-
-
-async def endpoint(loop: SelectorEventLoop, recorder: Any, **options: Any) -> Any:
-    if not options.keys() & {"remote_addr", "sock"}:
-        options.setdefault("local_addr", ("127.0.0.1", 0))
-    _, protocol = await loop.create_datagram_endpoint(recorder, **options)
-    return protocol
-
-
-async def close(*protocols: Any) -> None:
-    for protocol in protocols:
-        protocol.transport.close()
-        assert await asyncio_core.wait_for(protocol.lost, 20) is None
-
-
-def address_of(protocol: Any) -> Any:
-    return protocol.transport.get_extra_info("sockname")
 
 
 class Names:

@@ -9,28 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_test_support.datagrams import address_of, close, endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from asyncio_selectors import SelectorEventLoop
-
-
-async def endpoint(loop: SelectorEventLoop, recorder: Any, **options: Any) -> Any:
-    if not options.keys() & {"remote_addr", "sock"}:
-        options.setdefault("local_addr", ("127.0.0.1", 0))
-    _, protocol = await loop.create_datagram_endpoint(recorder, **options)
-    return protocol
-
-
-async def close(*protocols: Any) -> None:
-    for protocol in protocols:
-        protocol.transport.close()
-        assert await protocol.lost is None
-
-
-def address_of(protocol: Any) -> Any:
-    return protocol.transport.get_extra_info("sockname")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import asyncio_core
 from asyncio_test_support.sockets import reset
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Iterator
 
     from asyncio_selectors import SelectorEventLoop
@@ -175,19 +174,11 @@ def test_a_writing_task_ends_with_the_error_and_the_answer_is_there(
 def test_an_answer_within_tls_is_received_though_a_write_fails(
     loop: SelectorEventLoop,
     recorder: Any,
-    in_thread: Callable[..., Any],
     stream_pair: Any,
-    server_context: ssl.SSLContext,
-    client_context: ssl.SSLContext,
+    shake_hands: Callable[..., Any],
 ) -> None:
-    ours, theirs = stream_pair
-
     async def main() -> None:
-        shaken = in_thread(lambda: server_context.wrap_socket(theirs, server_side=True))
-        transport, protocol = await loop.create_connection(
-            recorder, sock=ours, ssl=client_context, server_hostname="localhost"
-        )
-        tls = await shaken
+        transport, protocol, tls = await shake_hands(recorder, *stream_pair)
         tls.sendall(ANSWER)
         reset(socket.socket(fileno=tls.detach()))
         transport.write(b"x" * MUCH)
@@ -286,18 +277,11 @@ def test_an_answer_within_tls_is_received_though_a_file_cannot_be_sent(
     recorder: Any,
     in_thread: Callable[..., Any],
     stream_pair: Any,
+    shake_hands: Callable[..., Any],
     file: Any,
-    server_context: ssl.SSLContext,
-    client_context: ssl.SSLContext,
 ) -> None:
-    ours, theirs = stream_pair
-
     async def main() -> None:
-        shaken = in_thread(lambda: server_context.wrap_socket(theirs, server_side=True))
-        transport, protocol = await loop.create_connection(
-            recorder, sock=ours, ssl=client_context, server_hostname="localhost"
-        )
-        tls = await shaken
+        transport, protocol, tls = await shake_hands(recorder, *stream_pair)
         sending = loop.create_task(loop.sendfile(transport, file))
         await in_thread(tls.recv, 1000)
         tls.sendall(ANSWER)

@@ -99,10 +99,10 @@ def test_no_more_is_thrown_away_than_is_said(
     monkeypatch: pytest.MonkeyPatch,
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
+    local_pair: Any,
 ) -> None:
     monkeypatch.setattr(constants, "SSL_SHUTDOWN_MOST_DISCARDED", 64 * 1024)
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    ours, theirs = local_pair
 
     def peer() -> None:
         with server_context.wrap_socket(theirs, server_side=True) as tls:
@@ -204,9 +204,9 @@ def test_a_protocol_can_ask_to_be_told_of_a_missing_close_notify(
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
     suppressed: bool | None,
+    local_pair: Any,
 ) -> None:
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    ours, theirs = local_pair
 
     class Told(recorder):  # type: ignore[misc]
         if suppressed is not None:
@@ -236,9 +236,9 @@ def test_an_end_in_good_order_is_none_to_be_told_of(
     in_thread: Callable[..., Any],
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
+    local_pair: Any,
 ) -> None:
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    ours, theirs = local_pair
 
     class Told(recorder):  # type: ignore[misc]
         suppress_ragged_eofs = False
@@ -274,9 +274,9 @@ def test_what_came_before_a_reset_is_there_when_reading_is_resumed(
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
     end: str,
+    local_pair: Any,
 ) -> None:
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    ours, theirs = local_pair
 
     def peer() -> None:
         tls = server_context.wrap_socket(theirs, server_side=True)
@@ -320,9 +320,9 @@ def test_writing_on_after_a_reset_ends_the_wait_for_the_reader(
     in_thread: Callable[..., Any],
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
+    local_pair: Any,
 ) -> None:
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    ours, theirs = local_pair
 
     def peer() -> None:
         tls = server_context.wrap_socket(theirs, server_side=True)
@@ -356,9 +356,9 @@ def test_a_write_after_the_peers_end_says_what_is_not_sent(
     caplog: pytest.LogCaptureFixture,
     client_context: ssl.SSLContext,
     server_context: ssl.SSLContext,
+    local_pair: Any,
 ) -> None:
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(20)
+    ours, theirs = local_pair
 
     def peer() -> None:
         # It minds data where it waits for an end.

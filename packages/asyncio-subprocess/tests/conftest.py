@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import asyncio_core
 from asyncio_test_support.descriptors import open_descriptors
 from asyncio_test_support.loops import collect_reports, run_a_round
 
@@ -33,7 +34,7 @@ UNIX_ONLY = (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -92,6 +93,32 @@ def end_children() -> None:
 def children() -> Callable[[], bool]:
     """Whether this process has children, be they running or dead."""
     return have_children
+
+
+@pytest.fixture
+def cancel_at_every_step() -> Callable[..., Coroutine[Any, Any, tuple[Any, int]]]:
+    """Start a child again and again, cancelled one turn later each time, until it comes to its end before that.
+
+    Each time nothing must be left behind. Returns what the last one gave, and how many were cancelled.
+    """
+
+    async def cancel(start: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, int]:
+        turns = 0
+        while True:
+            before = descriptors_now()
+            starting = asyncio_core.create_task(start())
+            for _ in range(turns):
+                await asyncio_core.sleep(0)
+            if starting.done():
+                return starting.result(), turns
+            starting.cancel()
+            with pytest.raises(asyncio_core.CancelledError):
+                await starting
+            assert descriptors_now() == before, turns
+            assert not have_children(), turns
+            turns += 1
+
+    return cancel
 
 
 class Loop(LoopWithChildren):

@@ -241,27 +241,14 @@ def test_processes_are_started_with_the_watcher_that_was_set(
 
 
 def test_starting_with_a_watcher_can_be_cancelled_at_every_step(
-    watcher, policy, run_plain, cat, descriptors, children
+    watcher, policy, run_plain, cat, cancel_at_every_step
 ):
     set_watcher(policy, watcher)
 
     async def main():
-        turns = 0
-        while True:
-            before = descriptors()
-            starting = asyncio_core.create_task(create_subprocess_exec(*cat, stdin=PIPE))
-            for _ in range(turns):
-                await asyncio_core.sleep(0)
-            if starting.done():
-                break
-            starting.cancel()
-            with pytest.raises(asyncio_core.CancelledError):
-                await starting
-            assert descriptors() == before, turns
-            assert not children(), turns
-            turns += 1
-        starting.result().stdin.close()
-        assert await starting.result().wait() == 0
+        process, _ = await cancel_at_every_step(lambda: create_subprocess_exec(*cat, stdin=PIPE))
+        process.stdin.close()
+        assert await process.wait() == 0
 
     run_plain(main())
 

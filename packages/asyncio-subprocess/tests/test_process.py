@@ -660,25 +660,11 @@ def test_a_shell_wants_a_command_line(run_plain):
 # Cancelling.
 
 
-def test_starting_can_be_cancelled_at_every_step(run, cat, descriptors, children):
+def test_starting_can_be_cancelled_at_every_step(run, cat, cancel_at_every_step):
     async def main():
-        turns = 0
-        while True:
-            before = descriptors()
-            starting = asyncio_core.create_task(
-                create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE, stderr=PIPE)
-            )
-            for _ in range(turns):
-                await asyncio_core.sleep(0)
-            if starting.done():
-                break
-            starting.cancel()
-            with pytest.raises(asyncio_core.CancelledError):
-                await starting
-            assert descriptors() == before, turns
-            assert not children(), turns
-            turns += 1
-        process = starting.result()
+        process, turns = await cancel_at_every_step(
+            lambda: create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        )
         assert await process.communicate(b"data") == (b"data", b"")
         return turns
 

@@ -72,6 +72,17 @@ def stream_pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 
 @pytest.fixture
+def local_pair() -> Iterator[Pair]:
+    """Like `stream_pair`, without TCP."""
+    from asyncio_test_support.sockets import LIMIT
+
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(LIMIT)
+    with ours, theirs:
+        yield ours, theirs
+
+
+@pytest.fixture
 def listening() -> Iterator[socket.socket]:
     """A socket that listens on the loopback address, and waits for 20 seconds."""
     from asyncio_test_support.sockets import LIMIT
@@ -141,6 +152,27 @@ def connect(loop: Any, recorder: type[Recorder], make_pair: Callable[[], Pair]) 
 def in_thread(loop: Any) -> Callable[..., Any]:
     """Run blocking code in a thread; give a future for its result."""
     return lambda function, *args: loop.run_in_executor(None, function, *args)
+
+
+@pytest.fixture
+def shake_hands(
+    loop: Any,
+    in_thread: Callable[..., Any],
+    server_context: ssl.SSLContext,
+    client_context: ssl.SSLContext,
+) -> Callable[..., Coroutine[Any, Any, tuple[Any, Any, ssl.SSLSocket]]]:
+    """`await shake_hands(factory, ours, theirs)` gives transport and protocol of a TLS client, and its peer's socket."""
+
+    async def shake_hands(
+        factory: Callable[[], Any], ours: socket.socket, theirs: socket.socket
+    ) -> tuple[Any, Any, ssl.SSLSocket]:
+        shaken = in_thread(lambda: server_context.wrap_socket(theirs, server_side=True))
+        transport, protocol = await loop.create_connection(
+            factory, sock=ours, ssl=client_context, server_hostname="localhost"
+        )
+        return transport, protocol, await shaken
+
+    return shake_hands
 
 
 @pytest.fixture
