@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import reprlib
 import sys
-from types import CodeType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
@@ -20,6 +20,42 @@ if TYPE_CHECKING:
 # Decorated callables point at what they wrap. An object that answers every attribute does so
 # for ever; nobody nests decorators this deep.
 _MAX_LAYERS = 64
+
+
+def _suggest_call(given: object) -> str:
+    """Return the end of a message about *given*, which cannot be awaited: where it is a function, to call it.
+
+    ``asyncio.run(main)`` is written for ``asyncio.run(main())`` by nearly everybody once.
+    """
+    kind, func = "the function", given
+    if isinstance(func, functools.partial):
+        kind, func = "a partial call of", func.func
+    elif isinstance(func, type):
+        if not hasattr(func, "__await__"):
+            return ""
+        kind = "the class"
+    elif not isinstance(func, (FunctionType, MethodType, BuiltinFunctionType)):
+        return ""
+    name = getattr(func, "__name__", None)
+    if not isinstance(name, str) or not name.isidentifier():
+        return ""
+    if given is not func:
+        return f" ({kind} {name}(), which has yet to be called)"
+    arguments = "()" if _can_be_called(given) else "(...)"
+    return f" ({kind} {name}; did you mean {name}{arguments}?)"
+
+
+def _can_be_called(func: Any) -> bool:
+    """Tell whether a call without arguments would do; True where that is not known."""
+    from inspect import signature
+
+    try:
+        signature(func).bind()
+    except TypeError:
+        return False
+    except ValueError:
+        pass
+    return True
 
 
 def _get_function_source(func: object) -> tuple[str, int] | None:

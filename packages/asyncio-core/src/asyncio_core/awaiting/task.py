@@ -75,8 +75,10 @@ class Task(Future[_T]):
         if self._loop is not None:
             raise RuntimeError(f"{self!r} is already initialized")
         if not iscoroutine(coro):
+            from asyncio_core.format_helpers import _suggest_call
+
             try:
-                raise TypeError(f"a coroutine was expected, got {coro!r}")
+                raise TypeError(f"a coroutine was expected, got {coro!r}{_suggest_call(coro)}")
             except TypeError as error:
                 drop_own_frame(error)
                 raise

@@ -123,8 +123,11 @@ def ensure_future(coro_or_future: Any, *, loop: AbstractEventLoop | None = None)
         )
     native = iscoroutine(coro_or_future)
     if not native and not isinstance(coro_or_future, collections.abc.Awaitable):
+        from asyncio_core.format_helpers import _suggest_call
+
         raise TypeError(
-            f"An asyncio.Future, a coroutine or an awaitable is required, got {coro_or_future!r}"
+            "An asyncio.Future, a coroutine or an awaitable is required, "
+            f"got {coro_or_future!r}{_suggest_call(coro_or_future)}"
         )
     home = _loop_in_charge() if loop is None else loop
     coro = coro_or_future if native else _await(coro_or_future)
@@ -188,7 +191,9 @@ def run_coroutine_threadsafe(
     Added in Python 3.5.1.
     """
     if not iscoroutine(coro):
-        raise TypeError(f"A coroutine object is required, got {coro!r}")
+        from asyncio_core.format_helpers import _suggest_call
+
+        raise TypeError(f"A coroutine object is required, got {coro!r}{_suggest_call(coro)}")
     from concurrent.futures import Future as ThreadFuture
 
     answer: ThreadFuture[T] = ThreadFuture()
@@ -323,7 +328,9 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
     lost between two tasks. Raises TypeError for what cannot be awaited.
     """
     if not isinstance(fut, collections.abc.Awaitable) and not iscoroutine(fut):
-        raise TypeError(f"{type(fut).__name__!r} object can't be awaited")
+        from asyncio_core.format_helpers import _suggest_call
+
+        raise TypeError(f"{type(fut).__name__!r} object can't be awaited{_suggest_call(fut)}")
     if _is_plain_generator(fut):
         fut = ensure_future(fut)  # `await` refuses it, a task on Python 3.11 does not.
     if timeout is None:

@@ -192,7 +192,10 @@ class Runner:
             raise
         if not iscoroutine(coro):
             if not isinstance(coro, collections.abc.Awaitable):
-                raise TypeError(f"an awaitable is required, not {type(coro).__name__!r}")
+                from asyncio_core.format_helpers import _suggest_call
+
+                kind = type(coro).__name__
+                raise TypeError(f"an awaitable is required, not {kind!r}{_suggest_call(coro)}")
             coro = _await(coro)
         where = self._context if context is None else context
         task: Task[T] = loop.create_task(coro, context=where)
