@@ -250,7 +250,15 @@ def __getattr__(name: str) -> object:
         policies = _load("choosing.policies")
         policies._warn_deprecated(name)
         return getattr(policies, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from asyncio_core.siblings import distribution_of
+
+    elsewhere = distribution_of(name)
+    if elsewhere is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(
+        f"module {__name__!r} has no attribute {name!r}: the distribution {elsewhere} has it, "
+        f"as {elsewhere.replace('-', '_')}.{name}"
+    )
 
 
 def __dir__() -> list[str]:

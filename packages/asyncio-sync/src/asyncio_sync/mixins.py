@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from asyncio_core.choosing.running_loop import _get_running_loop
+from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
 from asyncio_core.faces import extend_face
 from asyncio_core.lent_names import lend_names
 
@@ -28,7 +28,7 @@ class _LoopBoundMixin:
         """Return the running loop; raise RuntimeError when it is not this object's own."""
         running = _get_running_loop()
         if running is None:
-            raise RuntimeError("no running event loop")
+            running = get_running_loop()  # which says that there is none
         if self._loop is not running:
             self._bind(running)
         return running

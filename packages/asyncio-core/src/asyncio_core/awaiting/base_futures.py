@@ -6,6 +6,7 @@ import functools
 import reprlib
 from _thread import get_ident
 
+from asyncio_core.choosing.running_loop import _loop_of_the_standard
 from asyncio_core.faces import make_face
 from asyncio_core.format_helpers import _format_callback_source
 from asyncio_core.lent_names import lend_names
@@ -96,7 +97,15 @@ def _nested_repr(show: Callable[[Any], str]) -> Callable[[Any], str]:
 @_nested_repr
 def _future_repr(future: Future[Any]) -> str:
     """Return ``<Class state …>``."""
-    return f"<{type(future).__name__} {' '.join(_future_repr_info(future))}>"
+    return f"<{_class_shown(future)} {' '.join(_future_repr_info(future))}>"
+
+
+def _class_shown(future: Future[Any]) -> str:
+    """Return the name of a future's class; with whose it is, where a task of the standard asyncio shows it."""
+    name = type(future).__name__
+    if _loop_of_the_standard() is None:
+        return name
+    return f"asyncio_core.{name} (none of the standard asyncio)"
 
 
 make_face(__name__, ("awaiting.base_tasks", "awaiting.futures"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio_core.awaiting.base_futures import _future_repr_info, _nested_repr
+from asyncio_core.awaiting.base_futures import _class_shown, _future_repr_info, _nested_repr
 from asyncio_core.awaiting.coroutines import _attribute_of, _format_coroutine
 from asyncio_core.lent_names import lend_names
 
@@ -30,7 +30,7 @@ def _task_repr_info(task: Task[Any]) -> list[str]:
 @_nested_repr
 def _task_repr(task: Task[Any]) -> str:
     """Return ``<Task state …>``."""
-    return f"<{type(task).__name__} {' '.join(_task_repr_info(task))}>"
+    return f"<{_class_shown(task)} {' '.join(_task_repr_info(task))}>"
 
 
 def _task_get_stack(task: Task[Any], limit: int | None) -> list[FrameType]:

@@ -19,7 +19,12 @@ from asyncio_core.awaiting.base_futures import (
     _future_repr,
     isfuture,
 )
-from asyncio_core.choosing.running_loop import _get_running_loop, _runs_here
+from asyncio_core.choosing.running_loop import (
+    _get_running_loop,
+    _loop_of_the_standard,
+    _runs_here,
+    get_running_loop,
+)
 from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
@@ -339,6 +344,8 @@ def _loop_in_charge() -> AbstractEventLoop:
     running = _get_running_loop()
     if running is not None:
         return running
+    if _loop_of_the_standard() is not None:
+        return get_running_loop()  # which says that there is none of ours
     # Not above: most futures are made while a loop runs.
     from asyncio_core.choosing import policies
 

@@ -25,7 +25,7 @@ from asyncio_core.awaiting.cancelling import cancel_along, cancels_in_steps
 from asyncio_core.awaiting.coroutines import iscoroutine
 from asyncio_core.awaiting.futures import _T, Future, _get_loop, _loop_in_charge
 from asyncio_core.awaiting.task_registry import _current_tasks, _references, _swap_current_task
-from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
+from asyncio_core.choosing.running_loop import _get_running_loop, _standard_events, get_running_loop
 from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
 
 TYPE_CHECKING = False
@@ -312,6 +312,10 @@ class Task(Future[_T]):
             self._conclude_cancelled(error)
         except BaseException as error:
             drop_own_frame(error)
+            if isinstance(error, (AttributeError, RuntimeError)) and _standard_events() is not None:
+                from asyncio_core.choosing.mixing import explained
+
+                error = explained(error, loop)
             Future.set_exception(self, error)
             _references.pop(id(self), None)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -383,6 +387,10 @@ class Task(Future[_T]):
             return
         elif _get_loop(waiter) is not loop:
             mistake = f"got Future {waiter!r} attached to a different loop"
+            if _standard_events() is not None:
+                from asyncio_core.choosing.mixing import whose
+
+                mistake += whose(waiter)
         else:
             waiter._asyncio_future_blocking = False
             waiter.add_done_callback(self._wakeup, context=self._context)

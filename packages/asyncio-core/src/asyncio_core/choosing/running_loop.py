@@ -9,12 +9,15 @@ the process id on every read would cost a system call for an event that almost n
 from __future__ import annotations
 
 import os
+import sys
 import threading
 
 from asyncio_core.exceptions import drop_own_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
 __all__ = ("_get_running_loop", "_set_running_loop", "get_running_loop")
@@ -36,7 +39,7 @@ def get_running_loop() -> AbstractEventLoop:
     loop = _slot.loop
     if loop is None:
         try:
-            raise RuntimeError("no running event loop")
+            raise RuntimeError(_why_no_loop())
         except RuntimeError as error:
             drop_own_frame(error)
             raise
@@ -66,6 +69,30 @@ def _runs_here(loop: AbstractEventLoop) -> bool:
     The functions above may be replaced by ones that name a loop in every thread.
     """
     return _slot.loop is loop
+
+
+def _standard_events() -> Any:
+    """Return the `asyncio.events` of the standard asyncio where this process has that too, else None."""
+    package = sys.modules.get("asyncio")
+    if package is None or "__implementation__" in vars(package):
+        return None
+    return sys.modules.get("asyncio.events")
+
+
+def _loop_of_the_standard() -> Any:
+    """Return the loop that runs in this thread for the standard asyncio, or None."""
+    tell = getattr(_standard_events(), "_get_running_loop", None)
+    return None if tell is None else tell()
+
+
+def _why_no_loop() -> str:
+    other = _loop_of_the_standard()
+    if other is None:
+        return "no running event loop"
+    return (
+        f"no running event loop of asyncio_core: {other!r}, which runs here, is one of the standard "
+        "asyncio, and what waits for the one cannot wait for the other"
+    )
 
 
 def _forget_after_fork() -> None:
