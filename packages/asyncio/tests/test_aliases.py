@@ -28,6 +28,14 @@ def test_a_submodule_is_the_module_of_the_piece(name: str) -> None:
     assert alias is sys.modules[f"asyncio.{name}"]
 
 
+@pytest.mark.parametrize("name", sorted(ATTRIBUTES))
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_submodule_has_every_name_that_it_lists(name: str) -> None:
+    module = importlib.import_module(f"asyncio.{name}")
+
+    assert [listed for listed in dir(module) if not hasattr(module, listed)] == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [

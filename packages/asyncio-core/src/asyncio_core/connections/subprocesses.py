@@ -121,12 +121,10 @@ class SubprocessPart(IOPart):
 
     def _log_subprocess(self, msg: str, stdin: Any, stdout: Any, stderr: Any) -> None:
         """Write down that a child is started, and where its streams go."""
-        names = {_PIPE: "<pipe>", _STDOUT: "<stdout>"}
         parts = [msg]
         for name, stream in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
             if stream is not None:
-                shown = names.get(stream, stream) if isinstance(stream, int) else stream
-                parts.append(f"{name}={shown}")
+                parts.append(f"{name}={_format_pipe(stream)}")
         log.logger.debug(" ".join(parts))
 
     async def _make_subprocess_transport(
@@ -156,6 +154,13 @@ class SubprocessPart(IOPart):
             self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=extra, **kwargs
         )
         return transport
+
+
+def _format_pipe(stream: Any) -> str:
+    """Return what is written down for a child's stream, as it was given."""
+    if isinstance(stream, int):
+        return {_PIPE: "<pipe>", _STDOUT: "<stdout>"}.get(stream, repr(stream))
+    return repr(stream)
 
 
 # The Popen options that make pipes anything but unbuffered bytes, and the one value that each
