@@ -15,16 +15,23 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 from types import GenericAlias
-from typing import Any, Generic, TypeVar
 
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.lent_names import lend_names
 from asyncio_sync.mixins import _LoopBoundMixin
 from asyncio_sync.waiting import WaitLine
 
-__all__ = ("Queue", "PriorityQueue", "LifoQueue", "QueueFull", "QueueEmpty", "QueueShutDown")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Generic, TypeVar
 
-_T = TypeVar("_T")
+    _T = TypeVar("_T")
+else:
+    # As in `asyncio_core.awaiting.futures`: ``Generic[_T]`` is ``object``, and `typing` is not loaded.
+    _T = None
+    Generic = {_T: object}
+
+__all__ = ("Queue", "PriorityQueue", "LifoQueue", "QueueFull", "QueueEmpty", "QueueShutDown")
 
 
 class QueueEmpty(Exception):
