@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+import typing
 from importlib.metadata import entry_points, version
 
 import pytest
@@ -29,6 +31,16 @@ def test_every_name_offered_is_there() -> None:
     for name in asyncio_iocp.__all__:
         assert getattr(asyncio_iocp, name).__name__
     assert set(asyncio_iocp.__all__) <= set(dir(asyncio_iocp))
+
+
+def test_hints_can_be_asked_for() -> None:
+    for value in (getattr(asyncio_iocp, name) for name in asyncio_iocp.__all__):
+        for thing in (
+            value,
+            *(method for _, method in inspect.getmembers(value, inspect.isfunction)),
+        ):
+            typing.get_type_hints(thing)
+            inspect.get_annotations(thing, eval_str=True)
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

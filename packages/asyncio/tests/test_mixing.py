@@ -374,14 +374,22 @@ def test_core_tells_which_distribution_has_a_name():
     import asyncio_subprocess
     import asyncio_sync
 
-    for package in (asyncio_iocp, asyncio_selectors, asyncio_streams, asyncio_subprocess, asyncio_sync):
+    for package in (
+        asyncio_iocp,
+        asyncio_selectors,
+        asyncio_streams,
+        asyncio_subprocess,
+        asyncio_sync,
+    ):
         distribution = package.__name__.replace("_", "-")
         for name in package.__all__:
             if name == "EventLoop" and sys.platform == "win32":
                 continue  # two of them have it
             with pytest.raises(AttributeError) as caught:
                 getattr(asyncio_core, name)
-            assert str(caught.value).endswith(f"{distribution} has it, as {package.__name__}.{name}")
+            assert str(caught.value).endswith(
+                f"{distribution} has it, as {package.__name__}.{name}"
+            )
     with pytest.raises(AttributeError, match=r"has no attribute 'spam'$"):
         asyncio_core.spam
     assert not hasattr(asyncio_core, "Queue")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 
+from asyncio_core.annotations import leave_to_checkers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -99,3 +101,6 @@ def drop_own_frame(error: BaseException) -> None:
     entry = error.__traceback__
     if entry is not None:
         error.__traceback__ = entry.tb_next
+
+
+leave_to_checkers(__name__)

@@ -7,6 +7,7 @@ import reprlib
 import sys
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
 
@@ -144,3 +145,5 @@ lend_names(
     "inspect",
     "traceback",
 )
+
+leave_to_checkers(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
 
 TYPE_CHECKING = False
@@ -50,3 +51,6 @@ class IocpEventLoopPolicy(BaseDefaultEventLoopPolicy):
         from asyncio_iocp.windows_events import ProactorEventLoop
 
         return ProactorEventLoop()
+
+
+leave_to_checkers(__name__)

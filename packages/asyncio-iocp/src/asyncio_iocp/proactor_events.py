@@ -16,6 +16,7 @@ import weakref
 from contextlib import suppress
 
 from asyncio_core import log
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_core.lent_names import lend_names
@@ -368,3 +369,5 @@ lend_names(
     "trsock=asyncio_core.connections.trsock",
     "warnings",
 )
+
+leave_to_checkers(__name__)

@@ -14,6 +14,7 @@ if sys.platform != "win32":
 import _winapi
 import time
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_iocp import _overlapped
 from asyncio_iocp.pipe_serving import NamedPipes, PipeServer
@@ -145,3 +146,5 @@ def __getattr__(name: str) -> Any:
 
 
 make_face(__name__, ("completion_port", "pipe_serving", "proactor"))
+
+leave_to_checkers(__name__)

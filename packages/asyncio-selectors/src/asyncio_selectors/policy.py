@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_selectors.child_watching import ChildWatcherPolicy
 
 TYPE_CHECKING = False
@@ -30,3 +31,6 @@ class SelectorEventLoopPolicy(ChildWatcherPolicy):
             from asyncio_selectors.unix_events import SelectorEventLoop as loop_class
         loop: AbstractEventLoop = loop_class()
         return loop
+
+
+leave_to_checkers(__name__)

@@ -21,6 +21,8 @@ import sys
 from itertools import repeat
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 
+from asyncio_core.annotations import leave_to_checkers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
@@ -358,3 +360,6 @@ def key_of(selector: BaseSelector, fd: int) -> SelectorKey | None:
 def _check_events(events: int) -> None:
     if not events or events & ~(EVENT_READ | EVENT_WRITE):
         raise ValueError(f"Invalid events: {events!r}")
+
+
+leave_to_checkers(__name__)

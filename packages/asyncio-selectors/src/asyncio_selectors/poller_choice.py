@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from asyncio_core.annotations import leave_to_checkers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio_selectors.poller import Poller
@@ -49,3 +51,6 @@ def _raise_unless_missing(exc: OSError) -> None:
 
     if exc.errno not in (ENOSYS, EPERM):
         raise exc
+
+
+leave_to_checkers(__name__)

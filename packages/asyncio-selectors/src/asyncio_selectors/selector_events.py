@@ -13,6 +13,7 @@ import weakref
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from asyncio_core import log
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.faces import make_face, one_class
 from asyncio_core.lent_names import lend_names
 from asyncio_core.loops.base_events import BaseEventLoop
@@ -488,3 +489,5 @@ lend_names(
     "trsock=asyncio_core.connections.trsock",
     "warnings",
 )
+
+leave_to_checkers(__name__)

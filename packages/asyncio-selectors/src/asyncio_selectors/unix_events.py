@@ -14,6 +14,7 @@ import stat  # noqa: F401
 import sys
 
 from asyncio_core import log
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_core.lent_names import lend_names
 from asyncio_selectors.child_watching import (
@@ -221,3 +222,5 @@ lend_names(
     "warnings",
     known=_known_names,
 )
+
+leave_to_checkers(__name__)

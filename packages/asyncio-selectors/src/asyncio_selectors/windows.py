@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
 from asyncio_core.windows.signals import SignalHandlers
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
@@ -32,3 +33,5 @@ class WindowsSelectorEventLoopPolicy(BaseDefaultEventLoopPolicy):
 
 # The name since Python 3.14, where policies are on their way out.
 _WindowsSelectorEventLoopPolicy = WindowsSelectorEventLoopPolicy
+
+leave_to_checkers(__name__)

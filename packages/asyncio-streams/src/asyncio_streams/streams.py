@@ -11,6 +11,7 @@ import warnings
 import weakref
 
 from asyncio_core import exceptions, format_helpers
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting import coroutines
 from asyncio_core.awaiting.tasks import sleep
 from asyncio_core.faces import make_face
@@ -39,3 +40,5 @@ if hasattr(socket, "AF_UNIX"):
 
 
 make_face(__name__, ("flow", "opening", "protocol", "reader", "writer"))
+
+leave_to_checkers(__name__)

@@ -18,6 +18,7 @@ import warnings
 from contextvars import copy_context
 
 from asyncio_core import log
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.interfaces import protocols, transports
 from asyncio_core.lent_names import lend_names
@@ -460,3 +461,5 @@ lend_names(
     "signal",
     "sys",
 )
+
+leave_to_checkers(__name__)

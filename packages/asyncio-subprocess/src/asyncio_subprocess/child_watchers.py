@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from functools import partial
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.faces import extend_face, make_face
 from asyncio_subprocess.abstract_watcher import AbstractChildWatcher, unknown_status
@@ -173,3 +174,5 @@ make_face(__name__, ("exits",))
 
 
 extend_face("asyncio_core.scheduling.events", __name__)
+
+leave_to_checkers(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from asyncio_core import log
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.combinators import gather
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import drop_own_frame
@@ -299,3 +300,5 @@ lend_names(
     "streams=asyncio_streams.streams",
     "tasks=asyncio_core.awaiting.tasks",
 )
+
+leave_to_checkers(__name__)

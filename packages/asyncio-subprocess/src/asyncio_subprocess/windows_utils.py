@@ -16,6 +16,7 @@ import os
 import subprocess
 from contextlib import ExitStack
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.windows.pipes import BUFSIZE, PipeHandle, pipe
 
 TYPE_CHECKING = False
@@ -89,3 +90,6 @@ def _pipe_for(fd: int) -> tuple[PipeHandle, int]:
     except BaseException:
         end.close()
         raise
+
+
+leave_to_checkers(__name__)

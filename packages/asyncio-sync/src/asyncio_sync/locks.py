@@ -7,6 +7,7 @@ the line of waiting tasks of a Lock and a Semaphore is only made when it is need
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
@@ -339,3 +340,5 @@ lend_names(
     "exceptions=asyncio_core.exceptions",
     "mixins=asyncio_sync.mixins",
 )
+
+leave_to_checkers(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
 from asyncio_core.faces import extend_face
 from asyncio_core.lent_names import lend_names
@@ -49,3 +50,5 @@ lend_names(
     __name__,
     "events=asyncio_core.scheduling.events",
 )
+
+leave_to_checkers(__name__)

@@ -16,6 +16,7 @@ from collections import deque
 from heapq import heappop, heappush
 from types import GenericAlias
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.lent_names import lend_names
 from asyncio_sync.mixins import _LoopBoundMixin
@@ -338,3 +339,5 @@ lend_names(
     "locks=asyncio_sync.locks",
     "mixins=asyncio_sync.mixins",
 )
+
+leave_to_checkers(__name__)

@@ -5,6 +5,7 @@ Programs for every platform import that module to ask one thing, whether their l
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.loops.base_events import BaseEventLoop
 
 TYPE_CHECKING = False
@@ -28,3 +29,6 @@ class BaseProactorEventLoop(BaseEventLoop):
     async def sock_recv(self, sock: socket, n: int) -> bytes:
         # No loop is here to be asked.
         raise NotImplementedError
+
+
+leave_to_checkers(__name__)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from enum import Enum
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
@@ -314,3 +315,5 @@ lend_names(
     "defaultdict=collections:defaultdict",
     "namedtuple=collections:namedtuple",
 )
+
+leave_to_checkers(__name__)

@@ -6,6 +6,7 @@ import functools
 import reprlib
 from _thread import get_ident
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.running_loop import _loop_of_the_standard
 from asyncio_core.faces import make_face
 from asyncio_core.format_helpers import _format_callback_source
@@ -115,3 +116,5 @@ lend_names(
     __name__,
     "format_helpers=asyncio_core.format_helpers",
 )
+
+leave_to_checkers(__name__)

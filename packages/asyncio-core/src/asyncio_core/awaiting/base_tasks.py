@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.base_futures import _class_shown, _future_repr_info, _nested_repr
 from asyncio_core.awaiting.coroutines import _attribute_of, _format_coroutine
 from asyncio_core.lent_names import lend_names
@@ -87,3 +88,5 @@ lend_names(
     "reprlib",
     "traceback",
 )
+
+leave_to_checkers(__name__)

@@ -6,6 +6,7 @@ import collections.abc
 import sys
 import types
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.base_futures import isfuture
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
@@ -168,3 +169,5 @@ lend_names(
     "os",
     "traceback",
 )
+
+leave_to_checkers(__name__)

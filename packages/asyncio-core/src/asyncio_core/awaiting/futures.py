@@ -12,6 +12,7 @@ import sys
 from contextvars import copy_context
 from types import GenericAlias
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.base_futures import (
     _CANCELLED,
     _FINISHED,
@@ -531,3 +532,5 @@ lend_names(
     "format_helpers=asyncio_core.format_helpers",
     "logging",
 )
+
+leave_to_checkers(__name__)

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from types import GeneratorType
+from types import FrameType, GeneratorType
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.base_futures import isfuture
+from asyncio_core.awaiting.futures import Future
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import _get_running_loop
 from asyncio_core.lent_names import lend_names
@@ -22,10 +24,12 @@ from asyncio_core.lent_names import lend_names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import FrameType
     from typing import Any, TextIO, overload
 
-    from asyncio_core.awaiting.futures import Future
+    AnyFuture = Future[Any]
+else:
+    # Evaluated where a data class is looked into. `typing` is not loaded for it.
+    AnyFuture = Future
 
 __all__ = (
     "FrameCallGraphEntry",
@@ -70,7 +74,7 @@ class FutureCallGraph:
     Added in Python 3.14.
     """
 
-    future: Future[Any]
+    future: AnyFuture
     call_stack: tuple[FrameCallGraphEntry, ...]
     awaited_by: tuple[FutureCallGraph, ...] = field(hash=False)
 
@@ -305,3 +309,5 @@ lend_names(
     "tasks=asyncio_core.awaiting.tasks",
     "types",
 )
+
+leave_to_checkers(__name__)

@@ -6,6 +6,7 @@ succeeds first cancels the others itself, in the same step, so that no two of th
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.waiting import wait
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
@@ -141,3 +142,5 @@ lend_names(
     "locks=asyncio_sync.locks",
     "tasks=asyncio_core.awaiting.tasks",
 )
+
+leave_to_checkers(__name__)

@@ -477,6 +477,7 @@ def create_eager_task_factory(
         """Make a task that runs at once, up to where it first has to wait."""
         return custom_task_constructor(coro, loop=loop, eager_start=eager_start, **kwargs)
 
+    del factory.__annotations__  # as `leave_to_checkers()` does
     return factory
 
 

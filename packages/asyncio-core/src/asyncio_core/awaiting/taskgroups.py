@@ -8,6 +8,7 @@ cancellation that came from elsewhere is thereby told from the group's own and g
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.futures import future_add_to_awaited_by, future_discard_from_awaited_by
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import get_running_loop
@@ -306,3 +307,5 @@ lend_names(
     "exceptions=asyncio_core.exceptions",
     "tasks=asyncio_core.awaiting.tasks",
 )
+
+leave_to_checkers(__name__)

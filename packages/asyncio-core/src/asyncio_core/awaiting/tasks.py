@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.combinators import (
     ALL_COMPLETED as ALL_COMPLETED,
 )
@@ -214,3 +215,5 @@ lend_names(
     "warnings",
     "weakref",
 )
+
+leave_to_checkers(__name__)

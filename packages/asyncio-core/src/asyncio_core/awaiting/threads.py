@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 from functools import partial
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.lent_names import lend_names
 
@@ -35,3 +36,5 @@ lend_names(
     "events=asyncio_core.scheduling.events",
     "functools",
 )
+
+leave_to_checkers(__name__)

@@ -8,6 +8,9 @@ and when more are open than on entry, the cancellation goes on outward.
 
 from __future__ import annotations
 
+# Not for checkers only: annotations stay here, as `asyncio_core.annotations` tells.
+from types import TracebackType  # noqa: TC003
+
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError, drop_own_frame
@@ -16,8 +19,7 @@ from asyncio_core.moments import check_moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any, Self, final
+    from typing import Any, final
 
     from asyncio_core.awaiting.task import Task
     from asyncio_core.interfaces.loop import Cancellable
@@ -104,7 +106,7 @@ class Timeout:
             detail = f" when={when if when is None else round(when, 3)}"
         return f"<Timeout [{self._state}]{detail}>"
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> Timeout:
         """Start the clock. Raises RuntimeError outside of a task and on a second entry."""
         if self._state is not _CREATED:
             raise RuntimeError("Timeout has already been entered")

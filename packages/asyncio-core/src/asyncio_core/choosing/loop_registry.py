@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import sys
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.base_policies import BaseDefaultEventLoopPolicy
 from asyncio_core.choosing.entry_points import (
     Entry,
@@ -255,3 +256,6 @@ def _registered_loops() -> list[Entry]:
         if (known.distribution, known.name) not in listed and is_there(known):
             entries.append(known)
     return entries
+
+
+leave_to_checkers(__name__)

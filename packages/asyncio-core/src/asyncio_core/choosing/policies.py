@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing import running_loop
 from asyncio_core.choosing.base_policies import (
     AbstractEventLoopPolicy,
@@ -189,3 +190,6 @@ def _warn_deprecated(name: str, *, stacklevel: int = 3) -> None:
         DeprecationWarning,
         stacklevel=stacklevel,
     )
+
+
+leave_to_checkers(__name__)

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.exceptions import drop_own_frame
 
 TYPE_CHECKING = False
@@ -101,3 +102,5 @@ def _forget_after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_after_fork)
+
+leave_to_checkers(__name__)

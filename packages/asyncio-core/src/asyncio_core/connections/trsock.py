@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
@@ -144,3 +145,5 @@ lend_names(
     __name__,
     "socket",
 )
+
+leave_to_checkers(__name__)

@@ -16,6 +16,8 @@ always in that order.
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -179,3 +181,6 @@ def _feed_data_to_buffered_proto(
         target[: len(piece)] = piece
         proto.buffer_updated(len(piece))
         rest = rest[room:]
+
+
+leave_to_checkers(__name__)

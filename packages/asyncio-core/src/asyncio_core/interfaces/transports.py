@@ -7,6 +7,8 @@ operating system raises :exc:`NotImplementedError` until a loop's own class over
 
 from __future__ import annotations
 
+from asyncio_core.annotations import leave_to_checkers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -298,3 +300,6 @@ def _water_marks(
     if not 0 <= low <= high:
         raise ValueError(f"high ({high!r}) must be >= low ({low!r}), and low >= 0")
     return high, low
+
+
+leave_to_checkers(__name__)

@@ -20,6 +20,7 @@ from collections import deque
 from heapq import heappop
 from threading import get_ident
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting import coroutines, futures
 from asyncio_core.awaiting.base_futures import isfuture
 from asyncio_core.choosing import running_loop
@@ -467,3 +468,5 @@ lend_names(
     "transports=asyncio_core.interfaces.transports",
     "trsock=asyncio_core.connections.trsock",
 )
+
+leave_to_checkers(__name__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from threading import Lock
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.policies import BaseDefaultEventLoopPolicy
 from asyncio_core.loops.base_events import BaseEventLoop
 
@@ -60,3 +61,6 @@ class ParkingEventLoopPolicy(BaseDefaultEventLoopPolicy):
     """The policy that makes parking loops."""
 
     _loop_factory = ParkingEventLoop
+
+
+leave_to_checkers(__name__)

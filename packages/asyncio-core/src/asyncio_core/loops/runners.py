@@ -12,6 +12,7 @@ import sys
 import threading
 
 from asyncio_core import constants
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.combinators import gather
 from asyncio_core.awaiting.coroutines import iscoroutine
 from asyncio_core.awaiting.task_registry import all_tasks
@@ -316,3 +317,5 @@ lend_names(
     "signal",
     "tasks=asyncio_core.awaiting.tasks",
 )
+
+leave_to_checkers(__name__)

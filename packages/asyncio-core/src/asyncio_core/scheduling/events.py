@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading as threading
 
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing import policies
 from asyncio_core.choosing.policies import _get_event_loop_policy as _get_event_loop_policy
 from asyncio_core.choosing.policies import _lock as _lock
@@ -112,3 +113,5 @@ lend_names(
     "subprocess",
     known=lambda: ("_event_loop_policy",),
 )
+
+leave_to_checkers(__name__)

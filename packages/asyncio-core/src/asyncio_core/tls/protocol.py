@@ -12,6 +12,7 @@ import contextvars
 import enum
 
 from asyncio_core import constants, log
+from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.connections.socket_options import unacknowledged
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import make_face
@@ -561,3 +562,5 @@ lend_names(
     "transports=asyncio_core.interfaces.transports",
     "warnings",
 )
+
+leave_to_checkers(__name__)

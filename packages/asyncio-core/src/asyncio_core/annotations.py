@@ -1,0 +1,61 @@
+"""Types are for checkers, which read the source: at run time public functions and classes tell none.
+
+The standard asyncio annotates next to nothing, and what looks at annotations while a program runs acts on
+what it finds. `pydantic.validate_call()` refuses ``wait_for(fut: Awaitable[T], …)``, which it can't check;
+beartype refuses the 0 of ``sleep(0)`` where ``float`` is written; containers that fill in parameters by their
+types try to make a loop. Besides, most names in annotations here are imported for checkers only, below ``if
+TYPE_CHECKING:``, so that a start loads neither `typing` nor modules that it does not use: whoever evaluated
+such an annotation would get a NameError.
+
+So each module that public names are taken from drops the annotations of what it offers, at its end. Not so
+`timeouts`, whose standard namesake is annotated, and the fields of data classes: they name what is there.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FunctionType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_done: set[type] = set()
+
+
+def leave_to_checkers(module: str) -> None:
+    """Drop the annotations of the functions and classes that the module named `module` defines or shows."""
+    for value in vars(sys.modules[module]).values():
+        if isinstance(value, type):
+            for cls in value.__mro__:
+                if cls not in _done and _is_ours(cls):
+                    _done.add(cls)
+                    _drop_from_class(cls)
+        elif type(value) is FunctionType and _is_ours(value):
+            del value.__annotations__
+
+
+def _is_ours(value: Any) -> bool:
+    # All distributions' names start so, and that of whoever shows them.
+    return bool(value.__module__.startswith("asyncio"))
+
+
+def _drop_from_class(cls: type) -> None:
+    for member in vars(cls).values():
+        if type(member) is FunctionType:
+            del member.__annotations__
+        elif isinstance(member, (property, staticmethod, classmethod)):
+            _drop_below(member)
+    # Those of a data class are what it is made from.
+    if "__annotations__" in vars(cls) and "__dataclass_fields__" not in vars(cls):
+        del cls.__annotations__
+
+
+def _drop_below(descriptor: Any) -> None:
+    """Drop the annotations of the functions that a descriptor calls."""
+    for name in ("fget", "fset", "fdel", "__func__"):
+        function = getattr(descriptor, name, None)
+        if type(function) is FunctionType:
+            del function.__annotations__
+    # A static or class method has a copy of them.
+    getattr(descriptor, "__dict__", {}).pop("__annotations__", None)
