@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import pickle
 import sys
-from asyncio._names import ATTRIBUTES, ELSEWHERE, MODULES
+from asyncio._modules import ATTRIBUTES, ELSEWHERE, MODULES
 from typing import TYPE_CHECKING
 from unittest import mock
 

@@ -231,10 +231,10 @@ def test_child_watchers_are_offered_where_the_running_python_has_them() -> None:
 def test_the_names_of_windows_have_their_homes_there(check: Check) -> None:
     program = (
         "import sys; sys.platform = 'win32'\n"
-        "from asyncio import _names\n"
+        "from asyncio import _modules, _names\n"
         "for name in ('EventLoop', 'IocpProactor', 'ProactorEventLoop', 'SelectorEventLoop'):\n"
         "    print(_names.HOMES[name])\n"
-        "print('unix_events' in _names.ATTRIBUTES, 'open_unix_connection' in _names.HOMES)"
+        "print('unix_events' in _modules.ATTRIBUTES, 'open_unix_connection' in _names.HOMES)"
     )
 
     iocp, selectors = "asyncio_iocp.windows_events", "asyncio_selectors.windows"

@@ -21,14 +21,13 @@ Loops that do input and output are distributions of their own, found through ent
 none of its siblings. Names are loaded when they are first used (PEP 562).
 """
 
-from __future__ import annotations
-
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from asyncio_core.awaiting.coroutines import coroutine as coroutine
     from asyncio_core.awaiting.coroutines import iscoroutine as iscoroutine
     from asyncio_core.awaiting.coroutines import iscoroutinefunction as iscoroutinefunction
     from asyncio_core.awaiting.futures import Future as Future
@@ -119,39 +118,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Public names by the module that holds them.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "loops.base_events": (
-        "BaseEventLoop",
-        "Server",
-    ),
-    "awaiting.coroutines": (
-        "iscoroutine",
-        "iscoroutinefunction",
-    ),
-    "scheduling.events": (
-        "AbstractEventLoop",
-        "AbstractServer",
-        "Handle",
-        "TimerHandle",
-        "_get_running_loop",
-        "_set_running_loop",
-        "get_event_loop",
-        "get_event_loop_policy",
-        "get_running_loop",
-        "new_event_loop",
-        "set_event_loop",
-        "set_event_loop_policy",
-    ),
-    "exceptions": (
-        "BrokenBarrierError",
-        "CancelledError",
-        "IncompleteReadError",
-        "InvalidStateError",
-        "LimitOverrunError",
-        "SendfileNotAvailableError",
-        "TimeoutError",
-    ),
+# What asyncio offers, up to Python 3.15, by the module that holds it; the umbrella has its table from here.
+NAMES: dict[str, tuple[str, ...]] = {
+    "awaiting.coroutines": ("coroutine", "iscoroutine", "iscoroutinefunction"),
     "awaiting.futures": (
         "Future",
         "future_add_to_awaited_by",
@@ -166,28 +135,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "format_call_graph",
         "print_call_graph",
     ),
-    "choosing.loop_registry": (
-        "LoopAmbiguousError",
-        "LoopLoadError",
-        "LoopNotFoundError",
-        "LoopSelectionError",
-    ),
-    "loops.parking": (
-        "ParkingEventLoop",
-        "ParkingEventLoopPolicy",
-    ),
-    "interfaces.protocols": (
-        "BaseProtocol",
-        "BufferedProtocol",
-        "DatagramProtocol",
-        "Protocol",
-        "SubprocessProtocol",
-    ),
-    "loops.runners": (
-        "Runner",
-        "run",
-    ),
-    "awaiting.staggered": ("staggered_race",),
     "awaiting.taskgroups": ("TaskGroup",),
     "awaiting.tasks": (
         "ALL_COMPLETED",
@@ -213,10 +160,25 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "wait_for",
     ),
     "awaiting.threads": ("to_thread",),
-    "awaiting.timeouts": (
-        "Timeout",
-        "timeout",
-        "timeout_at",
+    "awaiting.timeouts": ("Timeout", "timeout", "timeout_at"),
+    # Small, and there wherever a loop runs: what watches a program's calls asks for it at any moment, in the
+    # middle of an import for instance.
+    "choosing.running_loop": ("_get_running_loop", "_set_running_loop", "get_running_loop"),
+    "exceptions": (
+        "BrokenBarrierError",
+        "CancelledError",
+        "IncompleteReadError",
+        "InvalidStateError",
+        "LimitOverrunError",
+        "SendfileNotAvailableError",
+        "TimeoutError",
+    ),
+    "interfaces.protocols": (
+        "BaseProtocol",
+        "BufferedProtocol",
+        "DatagramProtocol",
+        "Protocol",
+        "SubprocessProtocol",
     ),
     "interfaces.transports": (
         "BaseTransport",
@@ -226,16 +188,44 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "Transport",
         "WriteTransport",
     ),
+    "loops.base_events": ("BaseEventLoop", "Server"),
+    "loops.runners": ("Runner", "run"),
+    "scheduling.events": (
+        "AbstractEventLoop",
+        "AbstractServer",
+        "Handle",
+        "TimerHandle",
+        "get_event_loop",
+        "get_event_loop_policy",
+        "new_event_loop",
+        "set_event_loop",
+        "set_event_loop_policy",
+    ),
+}
+if sys.version_info < (3, 14):
+    NAMES["scheduling.events"] += ("get_child_watcher", "set_child_watcher")
+
+# And what only core has.
+_OWN: dict[str, tuple[str, ...]] = {
+    "awaiting.staggered": ("staggered_race",),
+    "choosing.loop_registry": (
+        "LoopAmbiguousError",
+        "LoopLoadError",
+        "LoopNotFoundError",
+        "LoopSelectionError",
+    ),
+    "loops.parking": ("ParkingEventLoop", "ParkingEventLoopPolicy"),
 }
 
 # Policies are deprecated from Python 3.14 on and warn on each use; before, they are names like others.
 _POLICIES: tuple[str, ...] = ("AbstractEventLoopPolicy", "DefaultEventLoopPolicy")
 
 if sys.version_info < (3, 14):
-    _NAMES["choosing.policies"] = (*_POLICIES, "get_child_watcher", "set_child_watcher")
+    _OWN["choosing.policies"] = _POLICIES
     _POLICIES = ()
 
-_HOMES = {name: module for module, names in _NAMES.items() for name in names}
+_BY_MODULE = NAMES | _OWN
+_HOMES = {name: module for module, names in _BY_MODULE.items() for name in names}
 
 __all__ = tuple(sorted(_HOMES))
 
@@ -244,7 +234,7 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         home = _load(_HOMES[name])
         # Bound for good, and with the other names of the module, which cost nothing any more.
-        for bound in _NAMES[_HOMES[name]]:
+        for bound in _BY_MODULE[_HOMES[name]]:
             globals().setdefault(bound, getattr(home, bound))
         return globals()[name]
     if name in _POLICIES:
@@ -266,7 +256,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES, *_POLICIES})
 
 
-def _load(module: str) -> ModuleType:
+def _load(module: str) -> "ModuleType":
     name = f"{__name__}.{module}"
     __import__(name)
     return sys.modules[name]

@@ -9,7 +9,7 @@ This package is a facade. What it offers lives in distributions that also work w
     asyncio-streams     StreamReader, StreamWriter and what makes them
     asyncio-subprocess  processes and their pipes
 
-Start in `_names.py`, the table of what is where. `_aliases.py` makes `asyncio.tasks` and
+Start in `_modules.py` and `_names.py`, the tables of what is where. `_aliases.py` makes `asyncio.tasks` and
 `asyncio_core.awaiting.tasks` one module. `_asyncio_precedence.py`, one folder up, is why `import asyncio` finds
 this package and not the standard library's. `__main__.py` is the command line.
 
@@ -20,36 +20,49 @@ asyncio has loaded is in `sys.modules` all the same (`_lazy.py`), and when a loo
 
 import os
 import sys
-from asyncio._aliases import enter_all, is_in_place, load_home
-from asyncio._names import ATTRIBUTES, DEPRECATED, HOMES, UNLISTED
+from asyncio._aliases import ABOUT_THE_RUNNING_LOOP, RUNNING_LOOP, enter_all, is_in_place, load_home
+from asyncio._modules import ATTRIBUTES
 
 __version__ = "0.1.0"
 
 # Which asyncio this is. The standard library's has no such name.
 __implementation__ = "independent"
 
-__all__ = tuple(sorted(HOMES.keys() - UNLISTED))
-
 
 def __getattr__(name: str) -> object:
-    if name in HOMES:
-        value = getattr(load_home(HOMES[name], name), name)
-        # The module's other names were bound with it; this one is bound too unless the program
-        # took it off `asyncio` before.
-        return globals().get(name, value)
     if name in ATTRIBUTES:
         __import__(f"asyncio.{name}")
         return sys.modules[f"asyncio.{name}"]
-    if name in DEPRECATED:
-        return _deprecated(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in ABOUT_THE_RUNNING_LOOP:
+        # Before the tables are asked for, which may be what is being imported just now.
+        home = RUNNING_LOOP
+    elif name[:2] != "__" or name == "__all__":
+        # Not `from asyncio import _names`, which would ask here for that.
+        from asyncio._names import DEPRECATED, HOMES, UNLISTED
+
+        if name == "__all__":
+            return globals().setdefault(name, tuple(sorted(HOMES.keys() - UNLISTED)))
+        if name in DEPRECATED:
+            return _deprecated(name, *DEPRECATED[name])
+        home = HOMES.get(name, "")
+    else:
+        # Asked of every module by who goes through them.
+        home = ""
+    if not home:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(load_home(home, name), name)
+    # The module's other names were bound with it; this one is bound too unless the program
+    # took it off `asyncio` before.
+    return globals().get(name, value)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *HOMES, *ATTRIBUTES} - _HIDDEN)
+    from asyncio._names import HOMES
+
+    return sorted({*globals(), "__all__", *HOMES, *ATTRIBUTES} - _HIDDEN)
 
 
-def _deprecated(name: str) -> object:
+def _deprecated(name: str, home: str, inner_name: str) -> object:
     """A name of the event loop policies: each use warns, so none is kept."""
     import warnings
 
@@ -58,18 +71,16 @@ def _deprecated(name: str) -> object:
         DeprecationWarning,
         stacklevel=3,
     )
-    home, inner_name = DEPRECATED[name]
     return getattr(load_home(home, name), inner_name)
 
 
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
-    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_names", "os"}
+    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_modules", "_names", "os"}
     | {
+        "ABOUT_THE_RUNNING_LOOP",
         "ATTRIBUTES",
-        "DEPRECATED",
-        "HOMES",
-        "UNLISTED",
+        "RUNNING_LOOP",
         "_hand_over",
         "enter_all",
         "is_in_place",

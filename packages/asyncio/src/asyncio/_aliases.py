@@ -10,7 +10,7 @@ import os
 import sys
 from _imp import extension_suffixes
 from asyncio._lazy import enter, search, waiting, withdraw
-from asyncio._names import ATTRIBUTES, BROUGHT_ALONG, ELSEWHERE, MODULES, NAMES, STAND_INS
+from asyncio._modules import ATTRIBUTES, BROUGHT_ALONG, ELSEWHERE, MODULES, STAND_INS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,8 +145,14 @@ def bind_names(home: str, module: "ModuleType") -> None:
     At once, and not each at its first use: a later patch of `asyncio.tasks.sleep` must not reach
     `asyncio.sleep`, and a name that the program has set on `asyncio` stays as it was set.
     """
+    if home == RUNNING_LOOP:
+        names: tuple[str, ...] = ABOUT_THE_RUNNING_LOOP
+    else:
+        from asyncio._names import NAMES
+
+        names = NAMES.get(home, ())
     facade = vars(sys.modules["asyncio"])
-    for name in NAMES.get(home, ()):
+    for name in names:
         if name not in facade and hasattr(module, name):
             facade[name] = getattr(module, name)
 
@@ -199,6 +205,7 @@ class _NoLoopYet:
 
 
 RUNNING_LOOP = "asyncio_core.choosing.running_loop"
+ABOUT_THE_RUNNING_LOOP = tuple(name for name in vars(_NoLoopYet) if name[:2] != "__")
 _loading: set[str] = set()
 
 

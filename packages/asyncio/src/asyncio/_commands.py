@@ -95,7 +95,7 @@ def _version(name: str, rest: Sequence[str]) -> None:
 
 def _pieces() -> list[str]:
     """The distributions that the facade puts together."""
-    from asyncio._names import MODULES
+    from asyncio._modules import MODULES
 
     packages = {target.partition(".")[0] for target in MODULES.values()}
     packages.discard("asyncio")

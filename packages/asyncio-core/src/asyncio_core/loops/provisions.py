@@ -93,9 +93,8 @@ def _subprocesses() -> None:
 
     if not subprocess_support.has_subprocess_support():
         return
+    # Not the child watchers of earlier Pythons: starting a child needs none, and next to no program asks for one.
     subprocess_support.subprocess_support()
-    if sys.version_info < (3, 14):
-        subprocess_support.child_watchers()
 
 
 lay_in(_logger, _subprocesses)
