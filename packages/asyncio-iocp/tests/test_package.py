@@ -75,7 +75,7 @@ class TestElsewhere:
         with pytest.raises(AttributeError, match="exists on Windows only"):
             getattr(asyncio_iocp, name)
 
-    @pytest.mark.parametrize("module", ["windows_events", "pipe_serving"])
+    @pytest.mark.parametrize("module", ["completion_loop", "windows_events", "pipe_serving"])
     def test_modules_of_windows_say_so(self, module: str) -> None:
         with pytest.raises(ImportError, match=r"needs? Windows"):
             __import__(f"asyncio_iocp.{module}")
@@ -99,6 +99,14 @@ class TestOnWindows:
         assert windows_events.WindowsProactorEventLoopPolicy is IocpEventLoopPolicy
         assert windows_events.DefaultEventLoopPolicy is IocpEventLoopPolicy
         assert IocpEventLoopPolicy._loop_factory is asyncio_iocp.ProactorEventLoop
+
+    def test_a_replaced_loop_is_the_one_that_policies_make(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from asyncio_iocp import windows_events
+
+        monkeypatch.setattr(windows_events, "ProactorEventLoop", object)
+        assert type(IocpEventLoopPolicy().new_event_loop()) is object
 
     @pytest.mark.parametrize(
         "name",

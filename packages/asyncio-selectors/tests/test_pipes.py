@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -14,6 +15,7 @@ if sys.platform == "win32":
     pytest.skip("needs Unix pipes", allow_module_level=True)
 
 import asyncio_core
+from asyncio_selectors import unix_events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,6 +172,23 @@ def test_aborting_drops_what_is_buffered(loop: SelectorEventLoop, recorder: Any,
         assert await protocol.lost is None
 
     loop.run_until_complete(main())
+
+
+def test_a_program_that_writes_on_is_told_by_the_logger_that_it_replaces(
+    loop: SelectorEventLoop, recorder: Any, pipe: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        transport, protocol = await loop.connect_write_pipe(recorder, pipe[1])
+        transport.abort()
+        for _ in range(10):
+            transport.write(b"data")
+        await protocol.lost
+
+    with mock.patch.object(unix_events, "logger") as replaced:
+        loop.run_until_complete(main())
+    message = "pipe closed by peer or os.write(pipe, data) raised exception."
+    replaced.warning.assert_called_with(message)
+    assert not caplog.records
 
 
 def test_closing_a_writer_flushes_first(

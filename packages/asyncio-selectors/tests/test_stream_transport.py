@@ -9,6 +9,7 @@ import socket
 import sys
 import warnings
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -534,6 +535,24 @@ def test_writing_to_a_peer_that_is_gone_does_not_raise(
     loop.run_until_complete(main())
     # A program that goes on writing is told so.
     assert "socket.send() raised exception." in caplog.text
+
+
+def test_a_program_that_writes_on_is_told_by_the_logger_that_it_replaces(
+    loop: SelectorEventLoop, tcp: Any, recorder: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        protocol, _ = await tcp(recorder)
+        protocol.transport.abort()
+        for _ in range(10):
+            protocol.transport.write(b"data")
+        await protocol.lost
+
+    with mock.patch.object(selector_events, "logger") as replaced:
+        loop.run_until_complete(main())
+    replaced.warning.assert_called_with("socket.send() raised exception.")
+    assert not caplog.records
+    loop.run_until_complete(main())
+    assert caplog.records
 
 
 def test_a_reset_with_data_in_the_buffer_ends_the_connection_once(

@@ -48,7 +48,7 @@ class IocpEventLoopPolicy(BaseDefaultEventLoopPolicy):
 
     def new_event_loop(self) -> AbstractEventLoop:
         """Make a new loop over a completion port."""
-        from asyncio_iocp.windows_events import ProactorEventLoop
+        from asyncio_iocp.completion_loop import ProactorEventLoop
 
         return ProactorEventLoop()
 

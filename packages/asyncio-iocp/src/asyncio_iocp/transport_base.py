@@ -11,7 +11,7 @@ import socket
 import warnings
 from contextvars import copy_context
 
-from asyncio_core import constants
+from asyncio_core import constants, log
 from asyncio_core.connections.failures import (
     end_failed_beginning,
     is_everyday,
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_ProactorBasePipeTransport",)
+
+# What somebody put in the place of `asyncio.proactor_events.logger`, by which programs silence it; see `asyncio_core.faces`.
+logger: Any = None
 
 
 class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
@@ -208,10 +211,7 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
     def _lost_write(self, call: str) -> None:
         """Count a write after the end; a program that goes on writing is told, once in a while."""
         if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
-            # By this name, which is the one that programs silence.
-            from asyncio_iocp import proactor_events
-
-            proactor_events.logger.warning(f"{call} raised exception.")
+            (logger or log.logger).warning(f"{call} raised exception.")
         self._conn_lost += 1
 
 

@@ -1,7 +1,6 @@
-"""The loop of Windows: completion ports, named pipes, signals, and a clock that is fine enough.
+"""The names under which programs know the loop of Windows, its policy, and what they are made of.
 
-The concerns stand in modules of their own; this one puts them together and has the names under which
-programs know them.
+What is replaced here is replaced in the modules that have it, as if they were one.
 """
 
 from __future__ import annotations
@@ -12,19 +11,18 @@ if sys.platform != "win32":
     raise ImportError("the event loop over completion ports needs Windows")
 
 import _winapi
-import time
 
 from asyncio_core.annotations import leave_to_checkers
-from asyncio_core.faces import extend_face, make_face, one_class
+from asyncio_core.faces import extend_face, make_face
 from asyncio_iocp import _overlapped
-from asyncio_iocp.pipe_serving import NamedPipes, PipeServer
+from asyncio_iocp.completion_loop import ProactorEventLoop
+from asyncio_iocp.pipe_serving import PipeServer
 from asyncio_iocp.policy import IocpEventLoopPolicy
 from asyncio_iocp.proactor import (
     CONNECT_PIPE_INIT_DELAY,
     CONNECT_PIPE_MAX_DELAY,
     IocpProactor,
 )
-from asyncio_iocp.proactor_events import BaseProactorEventLoop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,58 +32,18 @@ if TYPE_CHECKING:
     __all__: tuple[str, ...]
 
 # Re-exported: the standard module of this name has them.
-_FACE = (CONNECT_PIPE_INIT_DELAY, CONNECT_PIPE_MAX_DELAY, PipeServer, _overlapped)
+_FACE = (CONNECT_PIPE_INIT_DELAY, CONNECT_PIPE_MAX_DELAY, IocpProactor, PipeServer, _overlapped)
 
 NULL = _winapi.NULL
 INFINITE = _winapi.INFINITE
 ERROR_CONNECTION_REFUSED = 1225
 ERROR_CONNECTION_ABORTED = 1236
 
-
-# Before Python 3.13 the monotonic clock of Windows moves in steps of some 16 milliseconds. There is a
-# finer one, and this is what to add to it for the time of the other.
-_CLOCK_IS_COARSE = time.get_clock_info("monotonic").resolution > 0.001
-_CLOCK_OFFSET = time.monotonic() - time.perf_counter()
-
-
-@one_class(BaseProactorEventLoop)
-class ProactorEventLoop(NamedPipes):
-    """The event loop of Windows: sockets, pipes, files and processes over a completion port.
-
-    `proactor` is an `IocpProactor`, by default a new one; the loop owns it. Added in Python 3.4, the
-    default on Windows since 3.8.
-    """
-
-    def __init__(self, proactor: IocpProactor | None = None) -> None:
-        super().__init__(IocpProactor() if proactor is None else proactor)
-        if _CLOCK_IS_COARSE:
-            self._clock_resolution = time.get_clock_info("perf_counter").resolution
-
-    if _CLOCK_IS_COARSE:
-
-        def time(self) -> float:
-            """Return the loop's clock in seconds: that of `time.monotonic()`, in finer steps."""
-            return time.perf_counter() + _CLOCK_OFFSET
-
-    def _write_to_self(self) -> None:
-        # A packet to the port costs one system call; a byte through the pair of sockets, three and a
-        # completion. That one is for signals.
-        proactor = self._proactor
-        if proactor is None:
-            return
-        try:
-            proactor.wake()
-        except OSError:
-            # No memory for the packet, say.
-            super()._write_to_self()
-
-
 # Since Python 3.13 the name for the platform's loop.
 EventLoop = ProactorEventLoop
 
-
 # The class that the entry point names, so that a program which asks for the type of the policy that it
-# got by default finds this one. It imports this module with its first loop only.
+# got by default finds this one. It imports the loop's module with its first loop only.
 WindowsProactorEventLoopPolicy = IocpEventLoopPolicy
 IocpEventLoopPolicy._loop_factory = ProactorEventLoop
 DefaultEventLoopPolicy = WindowsProactorEventLoopPolicy
@@ -145,6 +103,6 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-make_face(__name__, ("completion_port", "pipe_serving", "proactor"))
+make_face(__name__, ("completion_loop", "completion_port", "pipe_serving", "proactor"))
 
 leave_to_checkers(__name__)

@@ -8,11 +8,12 @@ import logging
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 import asyncio_core
-from asyncio_iocp import writing
+from asyncio_iocp import proactor_events, writing
 from asyncio_test_support.sockets import read_all, reset
 
 if TYPE_CHECKING:
@@ -388,7 +389,13 @@ def test_writing_on_after_the_end_is_told_once_in_a_while(
         await protocol.lost
 
     loop.run_until_complete(main())
-    assert [record.getMessage() for record in caplog.records] == ["socket.send() raised exception."]
+    told = ["socket.send() raised exception."]
+    assert [record.getMessage() for record in caplog.records] == told
+    caplog.clear()
+    with mock.patch.object(proactor_events, "logger") as replaced:
+        loop.run_until_complete(main())
+    assert [call.args for call in replaced.warning.mock_calls] == [tuple(told)]
+    assert not caplog.records
 
 
 # The end.

@@ -6,6 +6,7 @@ asyncio-subprocess; this is the policies' side: keep one, and tell it of the mai
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
-__all__ = ("ChildWatcherPolicy", "subprocess_support", "watcher_module")
+__all__ = ("ChildWatcherPolicy", "can_use_pidfd", "subprocess_support", "watcher_module")
 
 # What `unix_events` shows of that distribution. The names without an underscore went with Python 3.14.
 WATCHER_NAMES = {"_PidfdChildWatcher", "_ThreadedChildWatcher", "waitstatus_to_exitcode"}
@@ -57,6 +58,18 @@ def subprocess_support() -> Any:
     return support
 
 
+def can_use_pidfd() -> bool:
+    """Return whether the exit of a child can be waited for through a descriptor of it (Linux 5.3)."""
+    if not hasattr(os, "pidfd_open"):
+        return False
+    try:
+        os.close(os.pidfd_open(os.getpid(), 0))
+    except OSError:
+        # An older kernel, or a sandbox that does not let us.
+        return False
+    return True
+
+
 if sys.version_info >= (3, 14):
     ChildWatcherPolicy = BaseDefaultEventLoopPolicy
 else:
@@ -70,13 +83,11 @@ else:
             """Return the watcher that was set, or the one that fits this system."""
             _warn_of_watchers("get_child_watcher")
             if self._watcher is None:
-                from asyncio_selectors import unix_events
-
                 watchers = watcher_module()
                 with warnings.catch_warnings():
                     # Making one warns as well; asking for it has been warned of already.
                     warnings.simplefilter("ignore", DeprecationWarning)
-                    if sys.version_info >= (3, 12) and unix_events.can_use_pidfd():
+                    if sys.version_info >= (3, 12) and can_use_pidfd():
                         self._watcher = watchers.PidfdChildWatcher()
                     else:
                         self._watcher = watchers.ThreadedChildWatcher()

@@ -15,7 +15,8 @@ import select
 import time
 from selectors import EVENT_READ, EVENT_WRITE
 
-from asyncio_selectors.poller import GONE, Poller
+from asyncio_selectors.descriptors import GONE
+from asyncio_selectors.poller import Poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,6 @@ call per event lie between the system's answer and the queue.
 
 The data registered with a descriptor is a pair `(reader, writer)` of handles, either of them None.
 Programs that use a poller as a plain selector may register anything; they call `select()` then.
-
-A number says nothing about the file behind it. Programs close descriptors that are watched, and the
-next file gets their number; so whoever changes a registration has the system told, also where the
-events stay the same, and learns that the file is gone.
 """
 
 from __future__ import annotations
@@ -22,6 +18,7 @@ from itertools import repeat
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_selectors.descriptors import GONE, descriptor_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,30 +33,10 @@ if TYPE_CHECKING:
 else:
     _KeyMapping = dict
 
-__all__ = ("GONE", "Poller", "descriptor_of", "key_of")
-
-# What the system says of a registration whose file was closed: its number is free, or another's.
-GONE = frozenset({errno.ENOENT, errno.EBADF})
+__all__ = ("Poller", "key_of")
 
 # Turns of a loop until it is first looked at whether they are too quick.
 _FIRST_TURNS = 4096
-
-
-def descriptor_of(fileobj: Any) -> int:
-    """Return the descriptor number of `fileobj`: an int, or anything with a `fileno()` method.
-
-    Raises ValueError where it has none, or where it is closed.
-    """
-    if isinstance(fileobj, int):
-        fd = fileobj
-    else:
-        try:
-            fd = int(fileobj.fileno())
-        except (AttributeError, TypeError, ValueError):
-            raise ValueError(f"Invalid file object: {fileobj!r}") from None
-    if fd < 0:
-        raise ValueError(f"Invalid file descriptor: {fd}")
-    return fd
 
 
 class KeyMap(_KeyMapping):

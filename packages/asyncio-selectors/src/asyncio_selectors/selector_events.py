@@ -22,7 +22,8 @@ from asyncio_core.scheduling.handles import Handle
 from asyncio_core.scheduling.loop_part import is_replaced, takes_context
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
-from asyncio_selectors.poller import GONE, Poller, descriptor_of, key_of
+from asyncio_selectors.descriptors import GONE, descriptor_of
+from asyncio_selectors.poller import Poller, key_of
 from asyncio_selectors.poller_choice import best_poller
 from asyncio_selectors.sockets import SocketCalls
 from asyncio_selectors.stream_transport import _HAS_SENDMSG, _SelectorSocketTransport

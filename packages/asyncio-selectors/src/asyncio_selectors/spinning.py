@@ -24,7 +24,7 @@ from fcntl import ioctl
 from itertools import repeat
 from termios import FIONREAD, TIOCOUTQ
 
-from asyncio_selectors.poller import GONE
+from asyncio_selectors.descriptors import GONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import warnings
 from collections import deque
 from contextvars import copy_context
 
-from asyncio_core import constants
+from asyncio_core import constants, log
 from asyncio_core.connections.failures import (
     end_failed_beginning,
     is_everyday,
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ("_SelectorTransport", "watch_reading", "watch_writing")
 
 _NOT_WATCHED = "Fatal error on transport: the system refuses to watch it"
+
+# What somebody put in the place of `asyncio.selector_events.logger`, by which programs silence it; see `asyncio_core.faces`.
+logger: Any = None
 
 
 def watch_reading(
@@ -262,8 +265,5 @@ class _SelectorTransport(_FlowControlMixin):
     def _lost_write(self) -> None:
         """Count a write after the end; a program that goes on writing is told, once in a while."""
         if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
-            # By this name, which is the one that programs silence.
-            from asyncio_selectors import selector_events
-
-            selector_events.logger.warning("socket.send() raised exception.")
+            (logger or log.logger).warning("socket.send() raised exception.")
         self._conn_lost += 1

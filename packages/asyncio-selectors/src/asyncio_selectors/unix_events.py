@@ -7,7 +7,7 @@ in those modules too, as if they were one.
 
 from __future__ import annotations
 
-import os
+import os  # noqa: F401
 import signal  # noqa: F401
 import socket  # noqa: F401
 import stat  # noqa: F401
@@ -21,6 +21,7 @@ from asyncio_selectors.child_watching import (
     PUBLIC_WATCHERS,
     WATCHER_NAMES,
     ChildWatcherPolicy,
+    can_use_pidfd,
     subprocess_support,
     watcher_module,
 )
@@ -129,18 +130,6 @@ DefaultEventLoopPolicy = _UnixDefaultEventLoopPolicy
 _DefaultEventLoopPolicy = _UnixDefaultEventLoopPolicy
 
 
-def can_use_pidfd() -> bool:
-    """Return whether the exit of a child can be waited for through a descriptor of it (Linux 5.3)."""
-    if not hasattr(os, "pidfd_open"):
-        return False
-    try:
-        os.close(os.pidfd_open(os.getpid(), 0))
-    except OSError:
-        # An older kernel, or a sandbox that does not let us.
-        return False
-    return True
-
-
 def _watchers() -> ModuleType:
     """Return the module that watches child processes; see `watcher_module()`."""
     module = watcher_module()
@@ -193,7 +182,7 @@ def _known_names() -> tuple[str, ...]:
     return ("__all__", "logger", "_UnixSubprocessTransport", *WATCHER_NAMES)
 
 
-make_face(__name__, ("sending_files", "signals", "unix_pipes", "unix_sockets"))
+make_face(__name__, ("child_watching", "sending_files", "signals", "unix_pipes", "unix_sockets"))
 
 
 lend_names(

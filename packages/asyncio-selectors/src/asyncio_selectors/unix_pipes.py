@@ -8,7 +8,7 @@ import stat
 import warnings
 from contextvars import copy_context
 
-from asyncio_core import constants
+from asyncio_core import constants, log
 from asyncio_core.connections.failures import end_failed_beginning, tell_failure, tell_waiter
 from asyncio_core.interfaces.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.interfaces.transports import ReadTransport, WriteTransport, _FlowControlMixin
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from asyncio_core.scheduling.handles import Handle
 
 __all__ = ("_UnixReadPipeTransport", "_UnixWritePipeTransport")
+
+# What somebody put in the place of `asyncio.unix_events.logger`, by which programs silence it; see `asyncio_core.faces`.
+logger: Any = None
 
 
 class _PipeEnd:
@@ -293,10 +296,7 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
             return
         if self._conn_lost or self._closing:
             if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
-                # By this name, which is the one that programs silence.
-                from asyncio_selectors import unix_events
-
-                unix_events.logger.warning(
+                (logger or log.logger).warning(
                     "pipe closed by peer or os.write(pipe, data) raised exception."
                 )
             self._conn_lost += 1

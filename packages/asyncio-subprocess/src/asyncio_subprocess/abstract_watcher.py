@@ -7,7 +7,7 @@ import sys
 import warnings
 
 from asyncio_core import log
-from asyncio_subprocess import exits
+from asyncio_subprocess import reaping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def poll(pid: int) -> int | None:
         ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return unknown_status(pid)
-    return exits.waitstatus_to_exitcode(status) if ended else None
+    return reaping.waitstatus_to_exitcode(status) if ended else None
 
 
 def unknown_status(pid: int) -> int:
@@ -103,9 +103,9 @@ def unknown_status(pid: int) -> int:
     log.logger.warning(
         "child %d is unknown or was reaped elsewhere: its return code is taken for %d",
         pid,
-        exits.UNKNOWN_STATUS,
+        reaping.UNKNOWN_STATUS,
     )
-    return exits.UNKNOWN_STATUS
+    return reaping.UNKNOWN_STATUS
 
 
 def report(watcher: AbstractChildWatcher, loop: Any, exc: BaseException) -> None:

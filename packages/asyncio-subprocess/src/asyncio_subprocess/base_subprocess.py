@@ -22,7 +22,7 @@ from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.interfaces import protocols, transports
 from asyncio_core.lent_names import lend_names
-from asyncio_subprocess.exits import UNKNOWN_STATUS, reap
+from asyncio_subprocess.reaping import UNKNOWN_STATUS, reap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from asyncio_subprocess.abstract_watcher import AbstractChildWatcher, unknown_st
 from asyncio_subprocess.exit_pidfd import _PidfdChildWatcher
 from asyncio_subprocess.exit_pidfd import usable as can_use_pidfd
 from asyncio_subprocess.exit_thread import _ThreadedChildWatcher
-from asyncio_subprocess.exits import exit_watcher, reap, waitstatus_to_exitcode
+from asyncio_subprocess.exits import exit_watcher
+from asyncio_subprocess.reaping import reap, waitstatus_to_exitcode
 from asyncio_subprocess.signal_watchers import (
     BaseChildWatcher,
     FastChildWatcher,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from typing import Any, Self, TypeVarTuple, Unpack
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
-    from asyncio_subprocess.exits import ExitWatcher
+    from asyncio_subprocess.reaping import ExitWatcher
 
     _Ts = TypeVarTuple("_Ts")
 
@@ -170,7 +171,7 @@ class PidfdChildWatcher(_LoopsOwnWatcher):
 
 
 # Suites replace `waitstatus_to_exitcode` where the standard library has it, beside the watchers.
-make_face(__name__, ("exits",))
+make_face(__name__, ("reaping",))
 
 
 extend_face("asyncio_core.scheduling.events", __name__)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
-    from asyncio_subprocess.exits import Exited
+    from asyncio_subprocess.reaping import Exited
 
 # Type checkers know the names in it on the systems that have them, and nowhere else.
 select: Any = _select

@@ -15,7 +15,7 @@ import struct
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio_core.interfaces.loop import AbstractEventLoop
-    from asyncio_subprocess.exits import Exited
+    from asyncio_subprocess.reaping import Exited
 
 # The ioctl PIDFD_GET_INFO with struct pidfd_info as they first were, see <linux/pidfd.h>: the first field says
 # what is asked for and told, the last one is the status of a process that has been reaped.

@@ -6,13 +6,14 @@ import itertools
 import os
 
 from asyncio_core.scheduling.background import background_thread
+from asyncio_subprocess.reaping import reap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
-    from asyncio_subprocess.exits import Exited
+    from asyncio_subprocess.reaping import Exited
 
 _numbers = itertools.count()
 
@@ -42,8 +43,6 @@ class _ThreadedChildWatcher:
             raise
 
     def _wait(self, pid: int, exited: Exited) -> None:
-        from asyncio_subprocess.exits import reap
-
         code: int | None = None
         if hasattr(os, "waitid"):
             try:

@@ -1,4 +1,4 @@
-"""How a loop learns that a child has ended, and the reaping of it.
+"""How a loop learns that a child has ended: the choice among the ways that the system has.
 
 The ways to learn of it have one shape: ``watch(pid, exited)`` calls ``exited(code)`` once, in the loop's
 thread, and ``close()`` lets go of all. `code` is None where the child is not reaped yet, which is the
@@ -10,29 +10,17 @@ Each loop has a watcher of its own, so that children can be started from the loo
 
 from __future__ import annotations
 
-import os
-
 from asyncio_subprocess import exit_kqueue, exit_pidfd
 from asyncio_subprocess.exit_thread import _ThreadedChildWatcher
+from asyncio_subprocess.reaping import reap as reap
+from asyncio_subprocess.reaping import waitstatus_to_exitcode as waitstatus_to_exitcode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Protocol, TypeAlias
+    from typing import Any
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
-
-    Exited: TypeAlias = Callable[[int | None], object]
-
-    class ExitWatcher(Protocol):
-        """The shape of the watchers."""
-
-        def watch(self, pid: int, exited: Exited) -> None: ...
-        def close(self) -> None: ...
-
-
-# The return code that is told of a child which somebody else has reaped.
-UNKNOWN_STATUS = 255
+    from asyncio_subprocess.reaping import Exited, ExitWatcher
 
 
 def exit_watcher(loop: Any) -> ExitWatcher:
@@ -63,20 +51,3 @@ def watch(loop: Any, pid: int, exited: Exited) -> None:
     except OSError:
         # No descriptors left, most likely. The child runs already and has to be waited for.
         _ThreadedChildWatcher(loop).watch(pid, exited)
-
-
-def waitstatus_to_exitcode(status: int) -> int:
-    """Turn what waitpid() gives into a return code; keep what is neither an exit nor a signal."""
-    try:
-        return os.waitstatus_to_exitcode(status)
-    except ValueError:
-        return status
-
-
-def reap(pid: int) -> int | None:
-    """Take the return code of child `pid`, which has ended; None if somebody else has taken it."""
-    try:
-        _, status = os.waitpid(pid, 0)
-    except ChildProcessError:
-        return None
-    return waitstatus_to_exitcode(status)

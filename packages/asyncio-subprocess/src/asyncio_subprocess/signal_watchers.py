@@ -16,7 +16,7 @@ from asyncio_core import log
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.faces import extend_face
 from asyncio_core.interfaces.loop import AbstractEventLoop
-from asyncio_subprocess import exits
+from asyncio_subprocess import reaping
 from asyncio_subprocess.abstract_watcher import AbstractChildWatcher, poll, report, warn_of_watcher
 
 TYPE_CHECKING = False
@@ -237,7 +237,7 @@ class FastChildWatcher(BaseChildWatcher):
                     return  # There is no child.
                 if not pid:
                     return
-                code = exits.waitstatus_to_exitcode(status)
+                code = reaping.waitstatus_to_exitcode(status)
                 handler = self._callbacks.pop(pid, None)
                 if handler is None and self._starting:
                     self._zombies[pid] = code
