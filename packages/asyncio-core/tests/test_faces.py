@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 from unittest import mock
@@ -9,7 +10,7 @@ import pytest
 from asyncio_core.awaiting import tasks
 from asyncio_core.choosing import running_loop
 from asyncio_core.connections import connecting
-from asyncio_core.faces import extend_face
+from asyncio_core.faces import extend_face, one_class
 from asyncio_core.loops import base_events
 from asyncio_core.scheduling import events, executors
 from asyncio_core.scheduling import reports as error_reporting
@@ -85,3 +86,27 @@ def test_a_replaced_name_with_two_underscores_is_used_where_its_function_is(run,
         run(main())
     run(main())
     assert turns == [None]
+
+
+def test_methods_of_other_distributions_parts_are_copied_by_their_names():
+    class Above:
+        def step(self):
+            raise NotImplementedError
+
+    class Part(Above):
+        def step(self, spam: int = 1, *, eggs=2):
+            """Do one."""
+            return spam, eggs
+
+        def other(self):
+            pass
+
+    Part.__module__ = "elsewhere"
+    ours, theirs = (one_class(Above, "step")(type(name, (Part,), {})) for name in ("A", "B"))
+    assert ours().step() == (1, 2) == theirs().step(1, eggs=2)
+    assert inspect.signature(ours.step) == inspect.signature(Part.step)
+    assert ours.step.__doc__ == "Do one."
+    assert (ours.step.__qualname__, ours.step.__module__) == ("A.step", __name__)
+    assert theirs.step.__qualname__ == "B.step"
+    assert Part.step.__qualname__.endswith("Part.step")
+    assert ours.other is Part.other

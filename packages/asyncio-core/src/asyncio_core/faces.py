@@ -70,12 +70,13 @@ def extend_face(name: str, part: str) -> None:
         vars(module)["_face_parts"] += (part,)
 
 
-def one_class(above: type) -> Callable[[_ClassT], _ClassT]:
+def one_class(above: type, *taken: str) -> Callable[[_ClassT], _ClassT]:
     """Decorate a class that is composed of parts, which derive from `above`, to look like one.
 
     The parts' methods give the class's name and module as theirs. Warnings about coroutines that were
     never awaited, tracebacks in debug mode and handles show these names, and filters know them:
-    ``BaseEventLoop.shutdown_asyncgens``. Parts of other distributions keep their names.
+    ``BaseEventLoop.shutdown_asyncgens``. Parts of other distributions keep their names, as other
+    classes are composed of them too; of their methods that are in `taken` the class gets copies.
     """
 
     def name_methods(cls: _ClassT) -> _ClassT:
@@ -90,6 +91,25 @@ def one_class(above: type) -> Callable[[_ClassT], _ClassT]:
                 if type(value) is FunctionType:
                     value.__qualname__ = f"{name}.{attribute}"
                     value.__module__ = module
+        for attribute in taken:
+            copy = _copy(getattr(cls, attribute))
+            copy.__qualname__ = f"{name}.{attribute}"
+            copy.__module__ = module
+            setattr(cls, attribute, copy)
         return cls
 
     return name_methods
+
+
+def _copy(function: FunctionType) -> FunctionType:
+    copy = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__annotations__ = function.__annotations__
+    copy.__dict__.update(function.__dict__)
+    return copy

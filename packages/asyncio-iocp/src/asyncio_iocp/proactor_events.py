@@ -21,6 +21,7 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_core.lent_names import lend_names
 from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.tls.part import TLSTransportPart
 from asyncio_core.windows.signals import SignalHandlers
 from asyncio_iocp.accepting import AcceptLoop
 from asyncio_iocp.datagram_transport import _ProactorDatagramTransport
@@ -35,14 +36,12 @@ from asyncio_iocp.writing import _ProactorBaseWritePipeTransport, _ProactorWrite
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    import ssl
     from contextvars import Context
     from typing import Any
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.serving import Server
     from asyncio_core.interfaces.protocols import BaseProtocol
-    from asyncio_core.interfaces.transports import Transport
     from asyncio_core.scheduling.handles import TimerHandle
 
     logger: logging.Logger
@@ -60,8 +59,10 @@ _LOOK_DELAY = 0.02
 _LOOKS = 50
 
 
-@one_class(BaseEventLoop)
-class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, SignalHandlers):
+@one_class(BaseEventLoop, "_make_ssl_transport")
+class BaseProactorEventLoop(
+    SocketCalls, TLSTransportPart, AcceptLoop, FileSending, Readiness, SignalHandlers
+):
     """A loop over `proactor`, an object like `IocpProactor`, which it owns and closes.
 
     See PEP 3156.
@@ -255,39 +256,16 @@ class BaseProactorEventLoop(SocketCalls, AcceptLoop, FileSending, Readiness, Sig
         self._free_number(sock)
         return _ProactorSocketTransport(self, sock, protocol, waiter, extra, server, context)
 
-    def _make_ssl_transport(
+    def _make_transport_below(
         self,
-        rawsock: socket.socket,
-        protocol: BaseProtocol,
-        sslcontext: ssl.SSLContext | bool | None,
-        waiter: Future[Any] | None = None,
-        *,
-        server: Server | None = None,
-        server_side: bool = False,
-        server_hostname: str | None = None,
-        extra: dict[str, Any] | None = None,
-        call_connection_made: bool = True,
-        ssl_handshake_timeout: float | None = None,
-        ssl_shutdown_timeout: float | None = None,
-        context: Context | None = None,
-    ) -> Transport:
-        from asyncio_core.tls.protocol import SSLProtocol
-
-        self._free_number(rawsock)
-        layer = SSLProtocol(
-            self,
-            protocol,
-            sslcontext,
-            waiter,
-            server_side,
-            server_hostname,
-            call_connection_made=call_connection_made,
-            ssl_handshake_timeout=ssl_handshake_timeout,
-            ssl_shutdown_timeout=ssl_shutdown_timeout,
-        )
-        _ProactorSocketTransport(self, rawsock, layer, None, extra, server, context)
-        transport: Transport = layer._app_transport
-        return transport
+        sock: socket.socket,
+        tls: BaseProtocol,
+        extra: dict[str, Any] | None,
+        server: Server | None,
+        context: Context | None,
+    ) -> None:
+        self._free_number(sock)
+        _ProactorSocketTransport(self, sock, tls, None, extra, server, context)
 
     def _make_datagram_transport(
         self,

@@ -20,6 +20,7 @@ from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_core.loops.provisions import lay_in
 from asyncio_core.scheduling.handles import Handle
 from asyncio_core.scheduling.loop_part import is_replaced, takes_context
+from asyncio_core.tls.part import TLSTransportPart
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
 from asyncio_selectors.descriptors import GONE, descriptor_of
@@ -34,7 +35,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     import selectors
-    import ssl
     from collections.abc import Callable, MutableMapping
     from contextvars import Context
     from selectors import SelectorKey
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.serving import Server
     from asyncio_core.interfaces.protocols import BaseProtocol
-    from asyncio_core.interfaces.transports import Transport
 
     _Ts = TypeVarTuple("_Ts")
 
@@ -58,8 +57,8 @@ _FACE = (_HAS_SENDMSG, _SelectorTransport)
 lay_in("asyncio_selectors.spinning")
 
 
-@one_class(BaseEventLoop)
-class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
+@one_class(BaseEventLoop, "_make_ssl_transport")
+class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp):
     """A loop over a poller: by default the best that the system has, or any `selectors.BaseSelector`.
 
     The loop owns the poller and closes it. See PEP 3156.
@@ -390,39 +389,16 @@ class BaseSelectorEventLoop(SocketCalls, AcceptLoop, WakingUp):
         self._ensure_fd_no_transport(sock)
         return _SelectorSocketTransport(self, sock, protocol, waiter, extra, server, context)
 
-    def _make_ssl_transport(
+    def _make_transport_below(
         self,
-        rawsock: socket.socket,
-        protocol: BaseProtocol,
-        sslcontext: ssl.SSLContext | bool | None,
-        waiter: Future[Any] | None = None,
-        *,
-        server: Server | None = None,
-        server_side: bool = False,
-        server_hostname: str | None = None,
-        extra: dict[str, Any] | None = None,
-        call_connection_made: bool = True,
-        ssl_handshake_timeout: float | None = None,
-        ssl_shutdown_timeout: float | None = None,
-        context: Context | None = None,
-    ) -> Transport:
-        from asyncio_core.tls.protocol import SSLProtocol
-
-        self._ensure_fd_no_transport(rawsock)
-        tls = SSLProtocol(
-            self,
-            protocol,
-            sslcontext,
-            waiter,
-            server_side,
-            server_hostname,
-            call_connection_made=call_connection_made,
-            ssl_handshake_timeout=ssl_handshake_timeout,
-            ssl_shutdown_timeout=ssl_shutdown_timeout,
-        )
-        _SelectorSocketTransport(self, rawsock, tls, None, extra, server, context)
-        transport: Transport = tls._app_transport
-        return transport
+        sock: socket.socket,
+        tls: BaseProtocol,
+        extra: dict[str, Any] | None,
+        server: Server | None,
+        context: Context | None,
+    ) -> None:
+        self._ensure_fd_no_transport(sock)
+        _SelectorSocketTransport(self, sock, tls, None, extra, server, context)
 
     def _make_datagram_transport(
         self,

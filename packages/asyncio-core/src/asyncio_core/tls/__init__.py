@@ -7,5 +7,5 @@ Read `protocol`: a connection's life, from handshake to close_notify.
     state       what TLS says at which moment: the machine around ``ssl.SSLObject``
     flow        how much is held on the way
     upgrade     TLS put into a connection that is up
-    part        the loop's start_tls()
+    part        the loop's start_tls(), and what makes connections that begin with TLS
 """

@@ -1,4 +1,4 @@
-"""The part of a loop that puts TLS into a connection."""
+"""The parts of a loop that put TLS into a connection that is up, and into one that is being made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from asyncio_core.null_characters import refuse_null
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl as ssl_module
+    from contextvars import Context
+    from socket import socket
+    from typing import Any
 
+    from asyncio_core.awaiting.futures import Future
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.loop import SSLArgument
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import Transport, WriteTransport
 
@@ -67,3 +73,54 @@ class TLSPart(IOPart):
             transport.abort()
             raise
         return None if layer_is_over(encrypted) else encrypted
+
+
+class TLSTransportPart(IOPart):
+    """Connections with TLS, for loops that have sockets."""
+
+    def _make_ssl_transport(
+        self,
+        rawsock: socket,
+        protocol: BaseProtocol,
+        sslcontext: SSLArgument,
+        waiter: Future[Any] | None = None,
+        *,
+        server: Server | None = None,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: dict[str, Any] | None = None,
+        call_connection_made: bool = True,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        context: Context | None = None,
+    ) -> Transport:
+        from asyncio_core.tls.protocol import SSLProtocol
+
+        tls = SSLProtocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            call_connection_made=call_connection_made,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        self._make_transport_below(rawsock, tls, extra, server, context)
+        transport: Transport = tls._app_transport
+        return transport
+
+    def _make_transport_below(
+        self,
+        sock: socket,
+        tls: BaseProtocol,
+        extra: dict[str, Any] | None,
+        server: Server | None,
+        context: Context | None,
+    ) -> None:
+        """Make the transport of encrypted bytes over `sock`, whose protocol is `tls`.
+
+        Not by the hook for plain connections: who overrides that one is not asked about these.
+        """
+        raise NotImplementedError
