@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from asyncio_core.connections.datagram_addresses import Destinations, as_system_reads_it
+from asyncio_core.connections.datagram_addresses import Destinations, as_system_reads_it, look_up
 from asyncio_core.connections.trsock import socket_facts
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.interfaces.transports import DatagramTransport
@@ -143,7 +143,7 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
             if addr != self._checked[0]:
                 settled = self._destinations.settled(addr)
                 if settled is None:
-                    self._look_up(data, addr)
+                    look_up(self, data, addr)
                     return
                 self._destinations.check(settled)
                 self._checked = addr, as_system_reads_it(self._sock.family, settled)
@@ -157,31 +157,6 @@ class _ProactorDatagramTransport(_ProactorBasePipeTransport, DatagramTransport):
         if self._write_fut is None:
             self._loop_writing()
         self._maybe_pause_protocol()
-
-    def _look_up(self, data: bytes, addr: Any) -> None:
-        if self._names is None:
-            from asyncio_core.connections.datagram_lookups import PendingNames
-
-            self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
-        self._buffer_size += self._header_size + len(data)
-        self._names.add(data, addr)
-        self._maybe_pause_protocol()
-
-    def _looked_up(self, datagrams: list[bytes], addr: Any, failure: Exception | None) -> None:
-        if self._conn_lost:
-            return
-        try:
-            for data in datagrams:
-                self._buffer_size -= len(data) + self._header_size
-            if failure is not None:
-                self._protocol.error_received(failure)
-            elif addr is not None:
-                for data in datagrams:
-                    if not self._conn_lost:
-                        self._transmit(data, addr)
-        finally:
-            self._maybe_resume_protocol()
-            self._end_if_sent()
 
     def _end_if_sent(self) -> None:
         """End a transport that is closed when nothing waits any more."""

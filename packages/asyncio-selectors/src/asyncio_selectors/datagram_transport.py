@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from asyncio_core.connections.datagram_addresses import Destinations
+from asyncio_core.connections.datagram_addresses import Destinations, look_up
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.transports import DatagramTransport
 from asyncio_selectors.error_queue import receives_no_more, take_errors
@@ -189,7 +189,7 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             if type(host) is not str or host != known.numeric_host:
                 settled = known.settled(addr)
                 if settled is None:
-                    self._look_up(bytes(data), addr)
+                    look_up(self, bytes(data), addr)
                     return
                 addr = settled
             if self._chunks:
@@ -232,33 +232,6 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             drop_own_frame(error)
             raise
         return True
-
-    # Names.
-
-    def _look_up(self, data: bytes, addr: Any) -> None:
-        if self._names is None:
-            from asyncio_core.connections.datagram_lookups import PendingNames
-
-            self._names = PendingNames(self._loop, self._sock, self._context, self._looked_up)
-        self._buffer_size += len(data) + self._header_size
-        self._names.add(data, addr)
-        self._maybe_pause_protocol()
-
-    def _looked_up(self, datagrams: list[bytes], addr: Any, failure: Exception | None) -> None:
-        if self._conn_lost:
-            return
-        try:
-            for data in datagrams:
-                self._buffer_size -= len(data) + self._header_size
-            if failure is not None:
-                self._protocol.error_received(failure)
-            elif addr is not None:
-                for data in datagrams:
-                    if not self._conn_lost:
-                        self._transmit(data, addr)
-        finally:
-            self._maybe_resume_protocol()
-            self._end_if_sent()
 
     def _end_if_sent(self) -> None:
         """End a transport that is closed when nothing waits any more."""

@@ -125,3 +125,13 @@ def as_system_reads_it(family: int, address: Any) -> Any:
     elif host == "<broadcast>":
         host = "255.255.255.255"
     return host, *rest
+
+
+def look_up(transport: Any, datagram: bytes, address: tuple[Any, ...]) -> None:
+    """Have *transport* send *datagram* when the name of the host in *address* is looked up."""
+    if transport._names is None:
+        # Most datagrams go to numbers.
+        from asyncio_core.connections.datagram_lookups import PendingNames
+
+        transport._names = PendingNames(transport)
+    transport._names.add(datagram, address)

@@ -6,13 +6,7 @@ from asyncio_core.exceptions import CancelledError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
-    from contextvars import Context
     from typing import Any
-
-    # Called with the datagrams, their address (None: it is not known), and why it is not.
-    Deliver = Callable[[list[bytes], Any, "Exception | None"], object]
 
 
 class _Waiting:
@@ -26,18 +20,21 @@ class _Waiting:
 
 
 class PendingNames:
-    """Looks up where datagrams go, once for all that wait for the same address.
+    """Looks up where a transport's datagrams go, once for all that wait for the same address.
 
-    True while any wait. `deliver` is called soon, in `context`, when a look-up is over.
+    True while any wait. What waits counts in the transport's buffer. When a look-up is over, it is
+    transmitted, or the protocol is told why that cannot be; soon, in the transport's context.
     """
 
-    __slots__ = ("_context", "_deliver", "_kind", "_loop", "_waiting")
+    __slots__ = ("_context", "_kind", "_loop", "_transport", "_waiting")
 
-    def __init__(self, loop: Any, sock: socket.socket, context: Context, deliver: Deliver) -> None:
-        self._loop = loop
+    def __init__(self, transport: Any) -> None:
+        sock = transport._sock
         self._kind = {"family": sock.family, "type": sock.type, "proto": sock.proto}
-        self._context = context
-        self._deliver = deliver
+        # Known when the transport is at its end, too.
+        self._loop = transport._loop
+        self._context = transport._context
+        self._transport = transport
         self._waiting: dict[Any, _Waiting] = {}
 
     def __bool__(self) -> bool:
@@ -45,6 +42,12 @@ class PendingNames:
 
     def add(self, datagram: bytes, address: tuple[Any, ...]) -> None:
         """Let *datagram* wait for the address of a host with a name."""
+        transport = self._transport
+        transport._buffer_size += len(datagram) + transport._header_size
+        self._wait(datagram, address)
+        transport._maybe_pause_protocol()
+
+    def _wait(self, datagram: bytes, address: tuple[Any, ...]) -> None:
         if isinstance(address[0], bytearray):
             address = bytes(address[0]), *address[1:]
         waiting = self._waiting.get(address)
@@ -82,6 +85,24 @@ class PendingNames:
                 self._loop.call_soon(
                     self._deliver, waiting.datagrams, resolved, failure, context=self._context
                 )
+
+    def _deliver(self, datagrams: list[bytes], address: Any, failure: Exception | None) -> None:
+        """Send what has waited to `address`; None where that is not known, because of `failure`."""
+        transport = self._transport
+        if transport._conn_lost:
+            return
+        try:
+            for datagram in datagrams:
+                transport._buffer_size -= len(datagram) + transport._header_size
+            if failure is not None:
+                transport._protocol.error_received(failure)
+            elif address is not None:
+                for datagram in datagrams:
+                    if not transport._conn_lost:
+                        transport._transmit(datagram, address)
+        finally:
+            transport._maybe_resume_protocol()
+            transport._end_if_sent()
 
     def cancel(self) -> None:
         """Drop what waits."""
