@@ -9,7 +9,7 @@ What each module holds:
 ``exit_handle``
 ``exits``             the choice among them, by what the system can do; reaping
 ``base_subprocess``   the transport of a child and its pipes, without how it starts
-``spawning``,         how it starts on Unix and on Windows; what the loop finds by entry
+``starting``,         how it starts: on Unix and on Windows alike, and what is of each; what
 ``windows_spawning``  point
 ``windows_utils``     on Windows, a Popen with pipes for overlapped calls
 ``subprocess``        the high-level Process, create_subprocess_exec and _shell

@@ -7,81 +7,29 @@ import sys
 from contextlib import nullcontext
 
 from asyncio_core import log
-from asyncio_core.exceptions import drop_own_frame
-from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
 from asyncio_subprocess.exits import watch
+from asyncio_subprocess.starting import PopenTransport, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from typing import Any
 
 __all__ = ("_UnixSubprocessTransport", "make_subprocess_transport")
 
 
-class _UnixSubprocessTransport(BaseSubprocessTransport):
-    """A child started by `subprocess.Popen`, with unbuffered pipes."""
+class _UnixSubprocessTransport(PopenTransport):
+    """A child started by `subprocess.Popen`."""
 
-    def _start(
-        self,
-        args: Any,
-        shell: bool,
-        stdin: Any,
-        stdout: Any,
-        stderr: Any,
-        bufsize: int,
-        **kwargs: Any,
-    ) -> None:
-        self._proc = subprocess.Popen(
-            args,
-            shell=shell,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            universal_newlines=False,
-            bufsize=bufsize,
-            **kwargs,
-        )
+    def _popen(self) -> Any:
+        return subprocess.Popen
 
 
-async def make_subprocess_transport(
-    loop: Any,
-    protocol: Any,
-    args: Any,
-    shell: bool,
-    stdin: Any,
-    stdout: Any,
-    stderr: Any,
-    bufsize: int,
-    extra: dict[str, Any] | None = None,
-    **kwargs: Any,
-) -> _UnixSubprocessTransport:
-    """Start a child for `loop`; return its transport once the pipes are connected.
-
-    The arguments are those of `loop.subprocess_exec()`; `kwargs` are Popen's. Raises what Popen
-    raises. When this is cancelled or the pipes can not be connected, the child is killed and waited
-    for, and its pipes are closed, before that goes on to the caller.
-    """
-    try:
-        with _chosen_watcher() as watcher:
-            connected = loop.create_future()
-            transport = _UnixSubprocessTransport(
-                loop,
-                protocol,
-                args,
-                shell,
-                stdin,
-                stdout,
-                stderr,
-                bufsize,
-                waiter=connected,
-                extra=extra,
-                **kwargs,
-            )
-            await transport._come_up(connected, lambda: _watch(transport, watcher))
-            return transport
-    except BaseException as error:
-        drop_own_frame(error)
-        raise
+def make_subprocess_transport(
+    loop: Any, *terms: Any, **options: Any
+) -> Coroutine[Any, Any, _UnixSubprocessTransport]:
+    """Start a child for `loop`; await the result for its transport. The arguments are those of `start()`."""
+    return start(_UnixSubprocessTransport, _chosen_watcher(), _watch, loop, *terms, **options)
 
 
 # The class of the transports, for the loop's module, which shows it under this name.

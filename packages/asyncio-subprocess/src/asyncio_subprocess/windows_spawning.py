@@ -7,38 +7,24 @@ import sys
 if sys.platform != "win32":
     raise ImportError("starting children in this way needs Windows")
 
+from contextlib import nullcontext
+
 from asyncio_subprocess import exit_handle, windows_utils
-from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
+from asyncio_subprocess.starting import PopenTransport, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from typing import Any
 
 __all__ = ("_WindowsSubprocessTransport", "make_subprocess_transport")
 
 
-class _WindowsSubprocessTransport(BaseSubprocessTransport):
+class _WindowsSubprocessTransport(PopenTransport):
     """A child whose pipes are for overlapped calls, waited for through its handle."""
 
-    def _start(
-        self,
-        args: Any,
-        shell: bool,
-        stdin: Any,
-        stdout: Any,
-        stderr: Any,
-        bufsize: int,
-        **kwargs: Any,
-    ) -> None:
-        self._proc = windows_utils.Popen(
-            args,
-            shell=shell,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            bufsize=bufsize,
-            **kwargs,
-        )
+    def _popen(self) -> Any:
+        return windows_utils.Popen
 
     # Windows has no signals between processes: Popen knows what there is in their place.
 
@@ -61,43 +47,17 @@ class _WindowsSubprocessTransport(BaseSubprocessTransport):
         self.terminate()
 
 
-async def make_subprocess_transport(
-    loop: Any,
-    protocol: Any,
-    args: Any,
-    shell: bool,
-    stdin: Any,
-    stdout: Any,
-    stderr: Any,
-    bufsize: int,
-    extra: dict[str, Any] | None = None,
-    **kwargs: Any,
-) -> _WindowsSubprocessTransport:
-    """Start a child for `loop`; return its transport once the pipes are connected.
-
-    The arguments are those of `loop.subprocess_exec()`; `kwargs` are Popen's. Raises what Popen
-    raises. When this is cancelled or the pipes can not be connected, the child is ended and waited
-    for, and its pipes are closed, before that goes on to the caller.
-    """
-    connected = loop.create_future()
-    transport = _WindowsSubprocessTransport(
-        loop,
-        protocol,
-        args,
-        shell,
-        stdin,
-        stdout,
-        stderr,
-        bufsize,
-        waiter=connected,
-        extra=extra,
-        **kwargs,
-    )
-    await transport._come_up(
-        connected, lambda: exit_handle.watch(loop, transport._proc, transport._process_exited)
-    )
-    return transport
+def make_subprocess_transport(
+    loop: Any, *terms: Any, **options: Any
+) -> Coroutine[Any, Any, _WindowsSubprocessTransport]:
+    """Start a child for `loop`; await the result for its transport. The arguments are those of `start()`."""
+    return start(_WindowsSubprocessTransport, nullcontext(), _watch, loop, *terms, **options)
 
 
 # The class of the transports, for the loop's module, which shows it under this name.
 make_subprocess_transport.__dict__["transport_class"] = _WindowsSubprocessTransport
+
+
+def _watch(transport: _WindowsSubprocessTransport, _: None) -> None:
+    """See to it that the transport learns of the child's end."""
+    exit_handle.watch(transport._loop, transport._proc, transport._process_exited)
