@@ -10,14 +10,10 @@ and is served again afterwards.
 from __future__ import annotations
 
 from contextvars import copy_context
+from functools import partial
 
 from asyncio_core import constants, log
-from asyncio_core.connections.accepted import (
-    AcceptedPart,
-    concerns_one_connection,
-    concerns_resources,
-)
-from asyncio_core.connections.trsock import TransportSocket
+from asyncio_core.connections.accepted import AcceptedPart, concerns_one_connection
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.loops.base_events import BaseEventLoop
 
@@ -30,9 +26,13 @@ if TYPE_CHECKING:
 
     from asyncio_core.connections.serving import Server
     from asyncio_core.interfaces.protocols import BaseProtocol
-    from asyncio_core.scheduling.handles import TimerHandle
 
 __all__ = ("AcceptLoop",)
+
+_REPORTS = (
+    "accepting is out of system resources",
+    "accepting failed, the socket is served no more",
+)
 
 
 class _Listener:
@@ -116,29 +116,15 @@ class _Listener:
         if concerns_one_connection(exc):
             loop.call_soon(self, context=self._context)
             return
-        rest = concerns_resources(exc)
-        if rest:
-            # Before the report: whatever comes of that, the socket will be served again.
-            loop._resting[fd] = loop.call_later(
-                constants.ACCEPT_RETRY_DELAY, self._end_rest, fd, context=self._context
-            )
-        report = {
-            "message": "accepting is out of system resources"
-            if rest
-            else "accepting failed, the socket is served no more",
-            "exception": exc,
-            "socket": TransportSocket(sock),
-        }
-        try:
-            loop.call_exception_handler(report)
-        finally:
-            server = self._terms[1]
-            if rest:
-                pass
-            elif server is None:
-                sock.close()
-            else:
-                server._lose_listener(sock, exc)
+        again = partial(self._end_rest, fd)
+        loop._accept_failed(exc, sock, again, self._give_up, _REPORTS, self._context)
+
+    def _give_up(self, exc: OSError) -> None:
+        server = self._terms[1]
+        if server is None:
+            self._sock.close()
+        else:
+            server._lose_listener(self._sock, exc)
 
     def _end_rest(self, fd: int) -> None:
         self._loop._resting.pop(fd, None)
@@ -149,9 +135,8 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     """What a `Server` asks of the loop: `_start_serving()` and `_stop_serving()`."""
 
     _proactor: Any
-    # By descriptor: the accept that is under way, or the timer that will end a rest.
+    # By descriptor: the accept that is under way.
     _accept_futures: dict[int, Any]
-    _resting: dict[int, TimerHandle]
 
     def _start_serving(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from contextvars import copy_context
+from functools import partial
 
 from asyncio_core import constants
 from asyncio_core.connections.accepted import (
@@ -18,7 +19,6 @@ from asyncio_core.connections.accepted import (
     concerns_one_connection,
     concerns_resources,
 )
-from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_core.scheduling.loop_part import context_for_hook, takes_context
@@ -34,9 +34,14 @@ if TYPE_CHECKING:
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.serving import Server
     from asyncio_core.interfaces.protocols import BaseProtocol
-    from asyncio_core.scheduling.handles import Handle, TimerHandle
+    from asyncio_core.scheduling.handles import Handle
 
 __all__ = ("AcceptLoop",)
+
+_REPORTS = (
+    "socket.accept() out of system resource",
+    "socket.accept() failed, the socket is served no more",
+)
 
 
 class AcceptLoop(AcceptedPart, BaseEventLoop):
@@ -46,9 +51,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     and it is had from the server that they do take.
     """
 
-    # Listening sockets at rest, by descriptor, with the timers that will wake them.
-    _resting: dict[int, TimerHandle]
-    # All of them, by descriptor.
+    # Listening sockets, those at rest too, by descriptor.
     _listening: set[int]
     _spare: int | None = None
 
@@ -225,31 +228,18 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         server: Server | None,
         *more: Any,
     ) -> None:
-        """Rest where the system ran out of something; give the socket up where it is broken."""
-        fd = sock.fileno()
-        self._remove_reader(fd)
-        rest = concerns_resources(exc)
-        if rest:
-            # Before the report: whatever comes of that, the socket will be served again.
-            self._resting[fd] = self.call_later(
-                *(constants.ACCEPT_RETRY_DELAY, self._end_rest),
-                *(protocol_factory, sock, sslcontext, server, *more),
-            )
+        def give_up(exc: OSError) -> None:
+            if server is not None:
+                server._lose_listener(sock, exc)
+
+        self._remove_reader(sock.fileno())
+        again = partial(self._end_rest, protocol_factory, sock, sslcontext, server, *more)
+        # For the report.
         self._give_spare()
         try:
-            self.call_exception_handler(
-                {
-                    "message": "socket.accept() out of system resource"
-                    if rest
-                    else "socket.accept() failed, the socket is served no more",
-                    "exception": exc,
-                    "socket": TransportSocket(sock),
-                }
-            )
+            self._accept_failed(exc, sock, again, give_up, _REPORTS)
         finally:
             self._keep_spare()
-            if not rest and server is not None:
-                server._lose_listener(sock, exc)
 
     def _end_rest(
         self, protocol_factory: Callable[[], BaseProtocol], sock: socket.socket, *terms: Any

@@ -1,4 +1,4 @@
-"""The part of a loop that makes a connection of what it has accepted, however it accepts.
+"""The part of a loop that makes a connection of what it has accepted, or failed to, however it accepts.
 
 The loops that accept differ, by readiness here and by completions there; what comes after is the same.
 What one connection does, or its factory, costs that connection and is reported once. Plain
@@ -13,17 +13,20 @@ from functools import partial
 
 from asyncio_core import constants
 from asyncio_core.connections.hooks import IOPart
+from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.scheduling.loop_part import context_for_hook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from contextvars import Context
     from typing import Any
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.serving import Server
     from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.scheduling.handles import TimerHandle
 
 # Numbers of Windows itself that it has no errno for: no system resources; too few quota.
 _OUT_OF_RESOURCES_WINDOWS = frozenset({1450, 1453, 1816})
@@ -57,7 +60,41 @@ def concerns_resources(exc: OSError) -> bool:
 
 
 class AcceptedPart(IOPart):
-    """Protocols and transports for accepted sockets."""
+    """Protocols and transports for accepted sockets, and what becomes of one that accepts no more."""
+
+    # Listening sockets at rest, by descriptor, with the timers that will wake them.
+    _resting: dict[int, TimerHandle]
+
+    def _accept_failed(
+        self,
+        exc: OSError,
+        sock: socket.socket,
+        again: Callable[[], object],
+        give_up: Callable[[OSError], object],
+        reports: tuple[str, str],
+        context: Context | None = None,
+    ) -> None:
+        """Rest where the system ran out of something; give the socket up where it is broken.
+
+        `again` ends the rest, in `context`. `reports` are the messages for the one and the other.
+        """
+        rests = concerns_resources(exc)
+        if rests:
+            # Before the report: whatever comes of that, the socket will be served again.
+            self._resting[sock.fileno()] = self.call_later(
+                constants.ACCEPT_RETRY_DELAY, again, context=context
+            )
+        try:
+            self.call_exception_handler(
+                {
+                    "message": reports[not rests],
+                    "exception": exc,
+                    "socket": TransportSocket(sock),
+                }
+            )
+        finally:
+            if not rests:
+                give_up(exc)
 
     def _serve_accepted(
         self,
