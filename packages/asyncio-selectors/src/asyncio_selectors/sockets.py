@@ -20,9 +20,11 @@ from asyncio_selectors.hangups import why_dead
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
 
     from asyncio_core.scheduling.handles import Handle
+
+    _T = TypeVar("_T")
 
 __all__ = ("SocketCalls",)
 
@@ -99,14 +101,51 @@ class SocketCalls(BaseEventLoop):
         if self._debug and sock.gettimeout() != 0:
             raise ValueError(f"the socket must be non-blocking, not {sock!r}")
 
-    async def _readable(self, sock: socket.socket, attempt: int) -> int:
-        """Wait until there is something to read, as it seems; return the number of the next attempt."""
+    async def _when_ready(
+        self,
+        sock: socket.socket,
+        add: Callable[..., Handle],
+        remove: Callable[[int], bool],
+        call: Callable[..., _T],
+        *args: Any,
+    ) -> _T:
+        """Return what `call(*args)` does, a call of `sock` that would have blocked, when it does not."""
+        attempt = 0
+        while True:
+            attempt = await self._until_ready(sock, add, remove, attempt)
+            try:
+                return call(*args)
+            except (BlockingIOError, InterruptedError):
+                pass
+
+    async def _until_ready(
+        self,
+        sock: socket.socket,
+        add: Callable[..., Handle],
+        remove: Callable[[int], bool],
+        attempt: int = 0,
+    ) -> int:
+        """Wait until a socket is ready, as it seems; return the number of the next attempt.
+
+        `add` and `remove` are the loop's methods for what is waited for, reading or writing.
+        """
         fd = sock.fileno()
         self._ensure_fd_no_transport(fd)
         if attempt >= _FUTILE and not attempt % _FUTILE_STEP:
             await self._rest_from(sock, fd, attempt)
-        await self._ready_once(_Readiness(self, fd, self._add_reader, self._remove_reader))
+        readiness = _Readiness(self, fd, add, remove)
+        try:
+            await readiness
+        finally:
+            readiness.release()
         return attempt + 1
+
+    async def _writable_fd(self, fd: int) -> None:
+        readiness = _Readiness(self, fd, self._add_writer, self._remove_writer)
+        try:
+            await readiness
+        finally:
+            readiness.release()
 
     async def _rest_from(self, sock: socket.socket, fd: int, attempt: int) -> None:
         """Leave a socket alone for a while that is said to be ready again and again, and is not.
@@ -129,34 +168,14 @@ class SocketCalls(BaseEventLoop):
                 )
         await sleep(_FUTILE_REST)
 
-    async def _writable(self, sock: socket.socket, attempt: int = 0) -> int:
-        """Wait until there is room, as it seems; return the number of the next attempt."""
-        fd = sock.fileno()
-        self._ensure_fd_no_transport(fd)
-        if attempt >= _FUTILE and not attempt % _FUTILE_STEP:
-            await self._rest_from(sock, fd, attempt)
-        await self._writable_fd(fd)
-        return attempt + 1
-
-    async def _writable_fd(self, fd: int) -> None:
-        await self._ready_once(_Readiness(self, fd, self._add_writer, self._remove_writer))
-
-    async def _ready_once(self, readiness: _Readiness) -> None:
-        try:
-            await readiness
-        finally:
-            readiness.release()
-
     async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
         self._check_socket(sock)
-        attempt = 0
-        while True:
-            try:
-                return sock.recv(n)
-            except (BlockingIOError, InterruptedError):
-                pass
-            attempt = await self._readable(sock, attempt)
+        try:
+            return sock.recv(n)
+        except (BlockingIOError, InterruptedError):
+            pass
+        return await self._when_ready(sock, self._add_reader, self._remove_reader, sock.recv, n)
 
     async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
         """Receive into the writable buffer `buf` and return the number of bytes.
@@ -164,13 +183,13 @@ class SocketCalls(BaseEventLoop):
         Added in Python 3.7.
         """
         self._check_socket(sock)
-        attempt = 0
-        while True:
-            try:
-                return sock.recv_into(buf)
-            except (BlockingIOError, InterruptedError):
-                pass
-            attempt = await self._readable(sock, attempt)
+        try:
+            return sock.recv_into(buf)
+        except (BlockingIOError, InterruptedError):
+            pass
+        return await self._when_ready(
+            sock, self._add_reader, self._remove_reader, sock.recv_into, buf
+        )
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
         """Receive a datagram of up to `bufsize` bytes; return it with its sender's address.
@@ -178,13 +197,13 @@ class SocketCalls(BaseEventLoop):
         Added in Python 3.11.
         """
         self._check_socket(sock)
-        attempt = 0
-        while True:
-            try:
-                return sock.recvfrom(bufsize)
-            except (BlockingIOError, InterruptedError):
-                pass
-            attempt = await self._readable(sock, attempt)
+        try:
+            return sock.recvfrom(bufsize)
+        except (BlockingIOError, InterruptedError):
+            pass
+        return await self._when_ready(
+            sock, self._add_reader, self._remove_reader, sock.recvfrom, bufsize
+        )
 
     async def sock_recvfrom_into(
         self, sock: socket.socket, buf: Any, nbytes: int = 0
@@ -195,13 +214,13 @@ class SocketCalls(BaseEventLoop):
         more than the buffer holds. Added in Python 3.11.
         """
         self._check_socket(sock)
-        attempt = 0
-        while True:
-            try:
-                return sock.recvfrom_into(buf, nbytes)
-            except (BlockingIOError, InterruptedError):
-                pass
-            attempt = await self._readable(sock, attempt)
+        try:
+            return sock.recvfrom_into(buf, nbytes)
+        except (BlockingIOError, InterruptedError):
+            pass
+        return await self._when_ready(
+            sock, self._add_reader, self._remove_reader, sock.recvfrom_into, buf, nbytes
+        )
 
     async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
         """Send all of the bytes-like `data`.
@@ -219,7 +238,9 @@ class SocketCalls(BaseEventLoop):
             total = len(view)
             attempt = 0
             while sent < total:
-                attempt = await self._writable(sock, attempt)
+                attempt = await self._until_ready(
+                    sock, self._add_writer, self._remove_writer, attempt
+                )
                 try:
                     sent += sock.send(view[sent:])
                 except (BlockingIOError, InterruptedError):
@@ -236,13 +257,13 @@ class SocketCalls(BaseEventLoop):
         self._check_socket(sock)
         if needs_lookup(sock.family, address):
             address = await self._address_for(sock, address)
-        attempt = 0
-        while True:
-            try:
-                return sock.sendto(data, address)
-            except (BlockingIOError, InterruptedError):
-                pass
-            attempt = await self._writable(sock, attempt)
+        try:
+            return sock.sendto(data, address)
+        except (BlockingIOError, InterruptedError):
+            pass
+        return await self._when_ready(
+            sock, self._add_writer, self._remove_writer, sock.sendto, data, address
+        )
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
         """Accept one connection; return its socket, which does not block, and the peer's address.
@@ -261,7 +282,7 @@ class SocketCalls(BaseEventLoop):
             else:
                 connection.setblocking(False)
                 return connection, address
-            attempt = await self._readable(sock, attempt)
+            attempt = await self._until_ready(sock, self._add_reader, self._remove_reader, attempt)
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect to `address`; a host name is looked up first.
@@ -285,7 +306,7 @@ class SocketCalls(BaseEventLoop):
 
             await sleep(delay)
             delay = min(2 * delay, longest)
-        await self._writable(sock)
+        await self._until_ready(sock, self._add_writer, self._remove_writer)
         failure = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failure:
             # OSError itself picks the subclass that fits the number.
