@@ -189,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     command("types", _script("types", "check"), "mypy --strict over packages and tools")
     command("lint", _script("lint", "check"), "check format and lint")
     command("format", _script("lint", "format"), "mend format and lint")
+    command("rooms", _script("lint", "rooms"), "draw who imports whom into README.md")
     command("build", build, "build wheels and source distributions into dist/")
     text = "run the interpreter's own suite on this one (tools/conformance/README.md)"
     made = command("conformance", conformance_command, text, "many")
@@ -217,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
 
 #: Commands that hand what they do not know to what they run.
 _PASSING_ON = (
-    *("demo", "test", "types", "lint", "format", "build", "conformance", "windows"),
+    *("demo", "test", "types", "lint", "format", "rooms", "build", "conformance", "windows"),
     *("stubs", "bench"),
 )
 
