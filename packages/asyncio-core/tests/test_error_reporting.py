@@ -45,7 +45,7 @@ def test_the_default_handler_tells_where_the_object_was_made(loop, caplog):
     loop.set_debug(True)
     handle = Handle(print, (), loop)
     loop.default_exception_handler({"message": "m", "source_traceback": handle._source_traceback})
-    assert "\nObject created at (most recent call last):\n" in caplog.text
+    assert "\nsource_traceback: Object created at (most recent call last):\n" in caplog.text
     assert "test_the_default_handler_tells_where_the_object_was_made" in caplog.text
 
 
@@ -54,7 +54,7 @@ def test_the_default_handler_tells_where_the_running_handle_was_made(loop, caplo
     loop.call_soon(loop.call_exception_handler, {"message": "m"})
     loop.stop()
     loop.run_forever()
-    assert "\nHandle created at (most recent call last):\n" in caplog.text
+    assert "\nhandle_traceback: Handle created at (most recent call last):\n" in caplog.text
 
 
 def test_a_handler_gets_the_loop_and_the_context(loop, caplog):

@@ -468,11 +468,11 @@ def test_debug_mode_says_what_happens(run, loop, python, blocked, caplog):
         transport, protocol = await spawn(python("sys.exit(3)"))
         await protocol.lost
         transport.close()
-        assert f"has pid {transport.get_pid()}" in caplog.text
-        assert "ended with return code 3" in caplog.text
+        assert f"created: pid {transport.get_pid()}" in caplog.text
+        assert "exited with return code 3" in caplog.text
         transport, protocol = await spawn(blocked)
         transport.close()
-        assert "killing a child that still runs" in caplog.text
+        assert "Close running child process: kill" in caplog.text
         await protocol.lost
 
     run(main())

@@ -77,6 +77,7 @@ class BaseProactorEventLoop(
 
     def __init__(self, proactor: Any) -> None:
         super().__init__()
+        log.logger.debug("Using proactor: %s", type(proactor).__name__)
         self._proactor = self._selector = proactor
         # The transport that owns a descriptor, if one does: nobody else may watch it.
         self._transports = weakref.WeakValueDictionary()

@@ -68,6 +68,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         super().__init__()
         if selector is None:
             selector = best_poller()
+        log.logger.debug("Using selector: %s", type(selector).__name__)
         self._selector = selector
         if isinstance(selector, Poller):
             selector.guard(self)

@@ -102,6 +102,8 @@ class _SelectorSocketTransport(_SelectorTransport):
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
     # What a write failed with, while the connection is still read to its end.
     _write_error: BaseException | None = None
+    # Writes since then, that nobody will get.
+    _writes_in_vain = 0
 
     def __init__(
         self,
@@ -214,6 +216,8 @@ class _SelectorSocketTransport(_SelectorTransport):
 
     def _read_eof(self) -> None:
         """The peer sends no more; whether this side goes on is up to the protocol."""
+        if self._loop.get_debug():
+            log.logger.debug("%r received EOF", self)
         broken = self._write_error
         if isinstance(broken, ConnectionResetError):
             # The write was told of the reset, which now looks like an end in good order.
@@ -361,6 +365,9 @@ class _SelectorSocketTransport(_SelectorTransport):
         """
         self._discard_buffer()
         if self._write_error is not None:
+            self._writes_in_vain += 1
+            if self._writes_in_vain >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+                self._warn_of_lost_write()
             if self._paused:
                 # Who reads nothing and goes on writing is to learn what happened.
                 self._fatal_error(self._write_error, _WRITE_FAILED)
@@ -376,6 +383,8 @@ class _SelectorSocketTransport(_SelectorTransport):
             self._fatal_error(exc, _WRITE_FAILED)
             return
         self._write_error = exc
+        if self._loop.get_debug():
+            log.logger.debug("%r: %s", self, _WRITE_FAILED, exc_info=exc)
         if self._paused:
             # Reading may be for the one to resume who waits here.
             self._maybe_resume_protocol()

@@ -265,5 +265,8 @@ class _SelectorTransport(_FlowControlMixin):
     def _lost_write(self) -> None:
         """Count a write after the end; a program that goes on writing is told, once in a while."""
         if self._conn_lost >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
-            (logger or log.logger).warning("socket.send() raised exception.")
+            self._warn_of_lost_write()
         self._conn_lost += 1
+
+    def _warn_of_lost_write(self) -> None:
+        (logger or log.logger).warning("socket.send() raised exception.")

@@ -200,11 +200,14 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
         if self.is_reading():
             self._paused = True
             self._unwatch()
+            if self._loop.get_debug():
+                log.logger.debug("%r pauses reading", self)
 
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
             self._paused = False
-            self._watch_or_end(self._watch)
+            if self._watch_or_end(self._watch) and self._loop.get_debug():
+                log.logger.debug("%r resumes reading", self)
 
     def _read_ready(self) -> None:
         try:
@@ -215,6 +218,8 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
             self._fatal_error(exc, "Fatal read error on pipe transport")
             return
         if not data:
+            if self._loop.get_debug():
+                log.logger.info("%r was closed by peer", self)
             self._closing = True
             self._unwatch()
             self._loop.call_soon(self._protocol.eof_received, context=self._context)
@@ -285,6 +290,8 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
             # It would be told again and again. A later end is found by the next write.
             self._loop._remove_reader(self._fileno)
             return
+        if self._loop.get_debug():
+            log.logger.info("%r was closed by peer", self)
         self._close(BrokenPipeError() if self._buffer else None)
 
     def write(self, data: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio_core import log
 from asyncio_core.interfaces.protocols import Protocol
 from asyncio_core.scheduling import events
 
@@ -30,11 +31,15 @@ class FlowControlMixin(Protocol):
         """Let writers wait from now on."""
         assert not self._paused
         self._paused = True
+        if self._loop.get_debug():
+            log.logger.debug("%r pauses writing", self)
 
     def resume_writing(self) -> None:
         """Let all writers that wait go on."""
         assert self._paused
         self._paused = False
+        if self._loop.get_debug():
+            log.logger.debug("%r resumes writing", self)
         for waiter in self._drain_waiters:
             if not waiter.done():
                 waiter.set_result(None)

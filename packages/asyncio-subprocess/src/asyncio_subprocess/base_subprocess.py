@@ -97,7 +97,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         extra["subprocess"] = self._proc
         if loop.get_debug():
             program = args if isinstance(args, (bytes, str)) else args[0]
-            log.logger.debug("process %r has pid %s", program, self._pid)
+            log.logger.debug("process %r created: pid %s", program, self._pid)
         self._connecting = loop.create_task(self._connect_pipes(waiter))
         self._connecting.add_done_callback(lambda task: self._connected(task, waiter))
 
@@ -229,7 +229,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if proc is None or self._returncode is not None or proc.poll() is not None:
             return False
         if self._loop.get_debug():
-            log.logger.warning("killing a child that still runs: %r", self)
+            log.logger.warning("Close running child process: kill %r", self)
         try:
             proc.kill()
         except (ProcessLookupError, PermissionError):
@@ -325,7 +325,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if self._returncode is not None:
             return
         if self._loop.get_debug():
-            log.logger.info("%r ended with return code %r", self, returncode)
+            log.logger.info("%r exited with return code %r", self, returncode)
         if self._proc.returncode is None:
             self._proc.returncode = returncode  # or Popen takes it for running
         elif returncode == UNKNOWN_STATUS:

@@ -203,6 +203,8 @@ class Process:
             return
         if self._input is None:
             self._input = memoryview(data or b"").cast("B")
+            if data is not None:
+                self._say("feed stdin (%s bytes)", len(self._input))
         try:
             while self._sent < len(self._input):
                 piece = self._input[self._sent : self._sent + _PIECE]
@@ -210,20 +212,28 @@ class Process:
                 self._sent += len(piece)
                 await stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as exc:
-            if self._loop.get_debug():
-                log.logger.debug("%r stopped reading its input: %r", self, exc)
+            self._say("stdin got %r", exc)
+        self._say("close stdin")
         stdin.close()
 
     async def _receive(self, fd: int, stream: StreamReader | None) -> None:
         if stream is None:
             return
+        name = "stdout" if fd == 1 else "stderr"
+        self._say("read %s", name)
         pieces = self._received.setdefault(stream, [])
         # Piece by piece, not read(-1), so that the pipe is paused when the child is faster than us.
         while piece := await stream.read(stream._limit):
             pieces.append(piece)
         transport = self._transport.get_pipe_transport(fd)
+        self._say("close %s", name)
         if transport is not None:
             transport.close()
+
+    def _say(self, what: str, *args: object) -> None:
+        """Log a step of communicate() in debug mode."""
+        if self._loop.get_debug():
+            log.logger.debug(f"%r communicate: {what}", self, *args)
 
     def _take(self, stream: StreamReader | None) -> bytes | None:
         return None if stream is None else b"".join(self._received.pop(stream, ()))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 from functools import partial
 
-from asyncio_core import constants
+from asyncio_core import constants, log
 from asyncio_core.connections.hooks import IOPart
 from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.scheduling.loop_part import context_for_hook
@@ -107,6 +107,10 @@ class AcceptedPart(IOPart):
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
     ) -> None:
         """Make protocol and transport for one accepted connection, in the context of that."""
+        if self._debug:
+            log.logger.debug(
+                "%r got a new connection from %r: %r", server, extra.get("peername"), connection
+            )
         protocol: BaseProtocol | None = None
         transport: Any = None
         try:

@@ -124,7 +124,7 @@ class ConnectingPart(ResolvingPart):
         if self._debug:
             actual = transport.get_extra_info("socket")
             log.logger.debug(
-                "connected %r to %r:%r (%r, %r)", actual, host, port, transport, protocol
+                "%r connected to %s:%r: (%r, %r)", actual, host, port, transport, protocol
             )
         return transport, protocol
 
@@ -301,7 +301,7 @@ class ConnectingPart(ResolvingPart):
             sock, protocol_factory, ssl, "", server_side=True, **timeouts
         )
         if self._debug:
-            log.logger.debug("took over %r: (%r, %r)", pair[0].get_extra_info("socket"), *pair)
+            log.logger.debug("%r handled: (%r, %r)", pair[0].get_extra_info("socket"), *pair)
         return pair
 
 

@@ -101,13 +101,12 @@ class DatagramPart(ResolvingPart):
             sock.close()
             raise
         if self._debug:
-            log.logger.info(
-                "datagram endpoint local_addr=%r remote_addr=%r created: (%r, %r)",
-                local_addr,
-                remote_addr,
-                transport,
-                protocol,
-            )
+            where = f"remote_addr={remote_addr!r}"
+            told = log.logger.debug
+            if local_addr is not None:
+                where = f"local_addr={local_addr!r} {where}"
+                told = log.logger.info
+            told("Datagram endpoint %s created: (%r, %r)", where, transport, protocol)
         try:
             await waiter
         except BaseException:

@@ -56,6 +56,7 @@ class PipePart(IOPart):
         except BaseException:
             _close_quietly(pipe)
             raise
+        number = pipe.fileno() if self._debug else None
         up = self.create_future()
         transport = make_transport(pipe, protocol, up)
         try:
@@ -68,7 +69,9 @@ class PipePart(IOPart):
                 transport.close()
             raise
         if self._debug:
-            log.logger.debug("%r is connected to pipe %r for %r", transport, pipe, protocol)
+            made: object = transport
+            end = "Write" if isinstance(made, WriteTransport) else "Read"
+            log.logger.debug("%s pipe %r connected: (%r, %r)", end, number, transport, protocol)
         return transport, protocol
 
 

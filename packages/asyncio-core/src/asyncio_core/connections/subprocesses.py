@@ -104,8 +104,9 @@ class SubprocessPart(IOPart):
             protocol = protocol_factory()
             described = None
             if self._debug:
-                described = f"{'shell command' if shell else 'program'} {command!r}"
-                self._log_subprocess(f"starting {described}", *streams)
+                program = command if shell else command[0]
+                described = f"{'run shell command' if shell else 'execute program'} {program!r}"
+                self._log_subprocess(described, *streams)
             from asyncio_core.seen_as.asyncio import base_events as known
 
             starting = self._make_subprocess_transport(
@@ -113,7 +114,7 @@ class SubprocessPart(IOPart):
             )
             transport = await (known.subprocess_shell if shell else known.subprocess_exec)(starting)
             if described is not None:
-                log.logger.info("started %s: %r", described, transport)
+                log.logger.info("%s: %r", described, transport)
             return transport, protocol
         except BaseException as error:
             drop_own_frame(error)

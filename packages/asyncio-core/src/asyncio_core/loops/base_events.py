@@ -20,6 +20,7 @@ from collections import deque
 from heapq import heappop
 from threading import get_ident
 
+from asyncio_core import log
 from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting import coroutines, futures
 from asyncio_core.awaiting.base_futures import isfuture
@@ -252,6 +253,8 @@ class BaseEventLoop(
                 raise
         if self._closed:
             return
+        if self._debug:
+            log.logger.debug("Close %r", self)
         self._closed = True
         self._ready.clear()
         self._timer_heap.clear()

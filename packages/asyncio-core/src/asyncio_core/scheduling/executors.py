@@ -343,13 +343,13 @@ class ExecutorPart(LoopPart):
         """
         refuse_null(host, "host")
         refuse_null(port, "port")
+        func = self._getaddrinfo_debug if self._debug else socket.getaddrinfo
         if _looks_numeric(host):
             try:
-                return [*socket.getaddrinfo(host, port, family, type, proto, flags | _NUMERIC)]
+                return [*func(host, port, family, type, proto, flags | _NUMERIC)]
             except (OSError, UnicodeError):
                 # A name after all, or a port by name, or a mistake whose error the full call tells.
                 pass
-        func = self._getaddrinfo_debug if self._debug else socket.getaddrinfo
         try:
             found: list[AddressInfo]
             found = await self._look_up(func, host, port, family, type, proto, flags)
@@ -397,20 +397,22 @@ class ExecutorPart(LoopPart):
     def _getaddrinfo_debug(
         self, host: Any, port: Any, family: int, type: int, proto: int, flags: int
     ) -> list[AddressInfo]:
-        """Look a name up, in a thread, and log what is slow."""
-        begun = self.time()
-        try:
-            return [*socket.getaddrinfo(host, port, family, type, proto, flags)]
-        finally:
-            seconds = self.time() - begun
-            if seconds >= self.slow_callback_duration:
-                from asyncio_core.log import logger
+        """Look a name up, in a thread, and log how long it took."""
+        from asyncio_core.log import logger
 
-                logger.info(
-                    "getaddrinfo%r took %.3f seconds",
-                    (host, port, family, type, proto, flags),
-                    seconds,
-                )
+        asked = f"{host}:{port!r}"
+        options = {"family": family, "type": type, "proto": proto}
+        # Not the flags that spare the resolver the asking.
+        options["flags"] = flags & ~_NUMERIC
+        asked += "".join(f", {name}={value!r}" for name, value in options.items() if value)
+        logger.debug("Get address info %s", asked)
+        begun = self.time()
+        found: list[AddressInfo]
+        found = [*socket.getaddrinfo(host, port, family, type, proto, flags)]
+        seconds = self.time() - begun
+        told = logger.info if seconds >= self.slow_callback_duration else logger.debug
+        told("Getting address info %s took %.3fms: %r", asked, seconds * 1e3, found)
+        return found
 
 
 async def _joined(joined: Future[None], joiner: Thread) -> None:

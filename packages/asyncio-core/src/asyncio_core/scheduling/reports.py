@@ -68,7 +68,7 @@ class ErrorReportingPart(LoopPart):
             if key in _STACKS:
                 from traceback import format_list
 
-                lines.append(f"{_STACKS[key]} created at (most recent call last):")
+                lines.append(f"{key}: {_STACKS[key]} created at (most recent call last):")
                 lines.append("".join(format_list(value)).rstrip())
             else:
                 lines.append(f"{key}: {value!r}")

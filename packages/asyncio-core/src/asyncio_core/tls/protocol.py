@@ -321,6 +321,8 @@ class SSLProtocol(TLSFlow):
         self._give_room_back()
         if self._machine is None:
             return None
+        if self._loop.get_debug():
+            log.logger.debug("%r received EOF", self)
         # This layer closes the transport when all is said, except that one which is TLS itself
         # closes of its own accord.
         keep_open = not isinstance(self._transport, _SSLProtocolTransport)
