@@ -148,7 +148,7 @@ async def processes():
     step("writing to a slow process")
     process = await asyncio.create_subprocess_exec("cat", stdin=pipe, stdout=pipe)
     process.stdin.write(b"x" * 200_000)
-    await process.communicate()
+    await process.communicate(b"")
     step("a transport that is closed while its process runs")
     process = await asyncio.create_subprocess_exec("sleep", "60", stdout=pipe)
     process._transport.close()
