@@ -325,6 +325,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if self._returncode is not None:
             return
         if self._loop.get_debug():
+            log.logger.debug("process %s exited with returncode %s", self._pid, returncode)
             log.logger.info("%r exited with return code %r", self, returncode)
         if self._proc.returncode is None:
             self._proc.returncode = returncode  # or Popen takes it for running
