@@ -11,6 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 # Linux has socket names that no file stands for; a null character in front tells them apart.
@@ -36,7 +37,7 @@ def refuse_null_in_socket_path(path: object) -> None:
     refuse_null(path, "path")
 
 
-def refuse_null_in_command(command: Any, options: dict[str, Any]) -> None:
+def refuse_null_in_command(command: Any, options: Mapping[str, Any]) -> None:
     """Do the same for what starts a child: a command line, or a sequence of program and arguments.
 
     *options* are those of :class:`subprocess.Popen`. The values of variables are left out of the message:

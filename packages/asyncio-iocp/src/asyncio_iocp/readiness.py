@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVarTuple, Unpack
 
+    from _typeshed import FileDescriptorLike
+
     _Ts = TypeVarTuple("_Ts")
 
 __all__ = ("Readiness",)
@@ -150,7 +152,10 @@ class Readiness(BaseEventLoop):
         self._watches.clear()
 
     def add_reader(
-        self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
     ) -> None:
         """Call `callback(*args)` whenever the socket `fd`, an object or its number, can be read.
 
@@ -160,7 +165,7 @@ class Readiness(BaseEventLoop):
         """
         self._watch(fd, EVENT_READ, callback, args)
 
-    def remove_reader(self, fd: Any) -> bool:
+    def remove_reader(self, fd: FileDescriptorLike) -> bool:
         """Stop watching `fd` for reading; return whether it was watched.
 
         An object that was closed meanwhile is known by itself. Raises ValueError where it is not
@@ -169,11 +174,14 @@ class Readiness(BaseEventLoop):
         return self._unwatch(fd, EVENT_READ)
 
     def add_writer(
-        self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
     ) -> None:
         """Call `callback(*args)` whenever `fd` can be written to; else as `add_reader()`."""
         self._watch(fd, EVENT_WRITE, callback, args)
 
-    def remove_writer(self, fd: Any) -> bool:
+    def remove_writer(self, fd: FileDescriptorLike) -> bool:
         """Stop watching `fd` for writing, as `remove_reader()`; return whether it was watched."""
         return self._unwatch(fd, EVENT_WRITE)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import weakref
     from typing import Any
 
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from asyncio_core.interfaces.loop_types import Address
+
 __all__ = ("SocketCalls",)
 
 
@@ -43,7 +47,7 @@ class SocketCalls(BaseEventLoop):
         answer: bytes = await self._proactor.recv(sock, n)
         return answer
 
-    async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
+    async def sock_recv_into(self, sock: socket.socket, buf: WriteableBuffer) -> int:
         """Receive into the writable buffer `buf` and return the number of bytes.
 
         Added in Python 3.7.
@@ -62,7 +66,7 @@ class SocketCalls(BaseEventLoop):
         return answer
 
     async def sock_recvfrom_into(
-        self, sock: socket.socket, buf: Any, nbytes: int = 0
+        self, sock: socket.socket, buf: WriteableBuffer, nbytes: int = 0
     ) -> tuple[int, Any]:
         """Receive a datagram into `buf`, at most `nbytes` bytes of it (0: what the buffer holds).
 
@@ -79,7 +83,7 @@ class SocketCalls(BaseEventLoop):
         answer: tuple[int, Any] = await self._proactor.recvfrom_into(sock, room)
         return answer
 
-    async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
+    async def sock_sendall(self, sock: socket.socket, data: ReadableBuffer) -> None:
         """Send all of the bytes-like `data`.
 
         After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
@@ -91,7 +95,7 @@ class SocketCalls(BaseEventLoop):
             rest = rest[MOST_AT_ONCE:]
         await self._proactor.send(sock, rest)
 
-    async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
+    async def sock_sendto(self, sock: socket.socket, data: ReadableBuffer, address: Address) -> int:
         """Send one datagram to `address` and return the number of bytes sent.
 
         A host name is looked up first. Raises ValueError where the address has a null character.
@@ -120,7 +124,7 @@ class SocketCalls(BaseEventLoop):
         connection.setblocking(False)
         return connection, address
 
-    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+    async def sock_connect(self, sock: socket.socket, address: Address) -> None:
         """Connect to `address`; a host name is looked up first.
 
         Raises OSError where the peer cannot be reached, ValueError where the address has a null

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from selectors import SelectorKey
     from typing import Any, TypeVarTuple, Unpack
 
+    from _typeshed import FileDescriptorLike
+
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.serving import Server
     from asyncio_core.interfaces.protocols import BaseProtocol
@@ -338,7 +340,10 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         return True
 
     def add_reader(
-        self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
     ) -> None:
         """Call `callback(*args)` whenever `fd`, a number or an object with one, can be read.
 
@@ -348,7 +353,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         self._ensure_fd_no_transport(fd)
         self._add_reader(fd, callback, *args)
 
-    def remove_reader(self, fd: Any) -> bool:
+    def remove_reader(self, fd: FileDescriptorLike) -> bool:
         """Stop watching `fd` for reading; return whether it was watched.
 
         An object that was closed meanwhile is known by itself. Raises ValueError where it is not
@@ -358,7 +363,10 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         return self._remove_reader(fd)
 
     def add_writer(
-        self, fd: Any, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts]
+        self,
+        fd: FileDescriptorLike,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: Unpack[_Ts],
     ) -> None:
         """Call `callback(*args)` whenever `fd` can be written to; else as `add_reader()`.
 
@@ -367,7 +375,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         self._ensure_fd_no_transport(fd)
         self._add_writer(fd, callback, *args)
 
-    def remove_writer(self, fd: Any) -> bool:
+    def remove_writer(self, fd: FileDescriptorLike) -> bool:
         """Stop watching `fd` for writing, as `remove_reader()`; return whether it was watched.
 
         Source: PEP 3156.

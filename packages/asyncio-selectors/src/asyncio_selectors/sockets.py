@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from asyncio_core.interfaces.loop_types import Address
     from asyncio_core.scheduling.handles import Handle
 
     _T = TypeVar("_T")
@@ -177,7 +180,7 @@ class SocketCalls(BaseEventLoop):
             pass
         return await self._when_ready(sock, self._add_reader, self._remove_reader, sock.recv, n)
 
-    async def sock_recv_into(self, sock: socket.socket, buf: Any) -> int:
+    async def sock_recv_into(self, sock: socket.socket, buf: WriteableBuffer) -> int:
         """Receive into the writable buffer `buf` and return the number of bytes.
 
         Added in Python 3.7.
@@ -206,7 +209,7 @@ class SocketCalls(BaseEventLoop):
         )
 
     async def sock_recvfrom_into(
-        self, sock: socket.socket, buf: Any, nbytes: int = 0
+        self, sock: socket.socket, buf: WriteableBuffer, nbytes: int = 0
     ) -> tuple[int, Any]:
         """Receive a datagram into `buf`, at most `nbytes` bytes of it (0: what the buffer holds).
 
@@ -222,7 +225,7 @@ class SocketCalls(BaseEventLoop):
             sock, self._add_reader, self._remove_reader, sock.recvfrom_into, buf, nbytes
         )
 
-    async def sock_sendall(self, sock: socket.socket, data: Any) -> None:
+    async def sock_sendall(self, sock: socket.socket, data: ReadableBuffer) -> None:
         """Send all of the bytes-like `data`.
 
         After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
@@ -248,7 +251,7 @@ class SocketCalls(BaseEventLoop):
                 else:
                     attempt = 0
 
-    async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
+    async def sock_sendto(self, sock: socket.socket, data: ReadableBuffer, address: Address) -> int:
         """Send one datagram to `address` and return the number of bytes sent.
 
         A host name is looked up first. Raises ValueError where the address has a null character.
@@ -284,7 +287,7 @@ class SocketCalls(BaseEventLoop):
                 return connection, address
             attempt = await self._until_ready(sock, self._add_reader, self._remove_reader, attempt)
 
-    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+    async def sock_connect(self, sock: socket.socket, address: Address) -> None:
         """Connect to `address`; a host name is looked up first.
 
         Raises OSError where the peer cannot be reached, ValueError where the address has a null

@@ -16,12 +16,16 @@ from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
 
-    from asyncio_core.interfaces.loop import SSLArgument
+    from _typeshed import StrPath
+
+    from asyncio_core.interfaces.loop_types import SSLArgument
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import Transport
     from asyncio_selectors.selector_events import BaseSelectorEventLoop as _Base
+
+    _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
 else:
     _Base = object
 
@@ -63,15 +67,15 @@ class UnixSockets(_Base):
 
     async def create_unix_connection(
         self,
-        protocol_factory: Callable[[], Any],
-        path: Any = None,
+        protocol_factory: Callable[[], _ProtocolT],
+        path: StrPath | None = None,
         *,
         ssl: SSLArgument = None,
         sock: socket.socket | None = None,
         server_hostname: str | None = None,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
-    ) -> tuple[Transport, Any]:
+    ) -> tuple[Transport, _ProtocolT]:
         """Connect to the Unix stream socket at `path` and return transport and protocol.
 
         `path` is a str, bytes or path object; a first character NUL makes it an abstract name
@@ -120,7 +124,7 @@ class UnixSockets(_Base):
     async def create_unix_server(
         self,
         protocol_factory: Callable[[], BaseProtocol],
-        path: Any = None,
+        path: StrPath | None = None,
         *,
         sock: socket.socket | None = None,
         backlog: int = 100,

@@ -13,9 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
-    from typing import Any
+    from typing import Any, Unpack
 
     from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.loop_types import (
+        OpenOptions,
+        OpenUnixOptions,
+        StartServerOptions,
+        StartUnixServerOptions,
+    )
     from asyncio_streams.protocol import ClientConnectedCallback
 
 
@@ -64,7 +70,7 @@ async def open_connection(
     port: int | str | None = None,
     *,
     limit: int = _DEFAULT_LIMIT,
-    **kwds: Any,
+    **kwds: Unpack[OpenOptions],
 ) -> tuple[StreamReader, StreamWriter]:
     """Connect to `host` and `port` over TCP; return a StreamReader and a StreamWriter.
 
@@ -81,7 +87,7 @@ async def start_server(
     port: int | str | None = None,
     *,
     limit: int = _DEFAULT_LIMIT,
-    **kwds: Any,
+    **kwds: Unpack[StartServerOptions],
 ) -> Server:
     """Listen on `host` and `port` over TCP; return the Server, as `loop.create_server()` does.
 
@@ -94,7 +100,10 @@ async def start_server(
 
 
 async def open_unix_connection(
-    path: str | PathLike[str] | None = None, *, limit: int = _DEFAULT_LIMIT, **kwds: Any
+    path: str | PathLike[str] | None = None,
+    *,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: Unpack[OpenUnixOptions],
 ) -> tuple[StreamReader, StreamWriter]:
     """Connect to the Unix socket at `path`; return a StreamReader and a StreamWriter.
 
@@ -108,7 +117,7 @@ async def start_unix_server(
     path: str | PathLike[str] | None = None,
     *,
     limit: int = _DEFAULT_LIMIT,
-    **kwds: Any,
+    **kwds: Unpack[StartUnixServerOptions],
 ) -> Server:
     """Listen on the Unix socket at `path`; return the Server.
 

@@ -19,12 +19,19 @@ from asyncio_core.scheduling import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Sequence, Sized
     from traceback import StackSummary
-    from typing import Any, Self
+    from typing import Any, Protocol, Self
+
+    from _typeshed import ReadableBuffer
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.transports import BaseTransport
+
+    class Separator(ReadableBuffer, Sized, Protocol):
+        """Bytes, or what is like them."""
+
 
 _DEFAULT_LIMIT = 2**16  # 64 KiB
 
@@ -52,7 +59,7 @@ class StreamReader:
         self._loop = events.get_event_loop() if loop is None else loop
         self._buffer = bytearray()
         self._eof = False
-        self._exception: BaseException | None = None
+        self._exception: Exception | None = None
         # The exception is the connection's end, and stands behind what was received before it.
         self._data_first = False
         self._transport: Any = None
@@ -83,11 +90,11 @@ class StreamReader:
 
     # The side of the protocol.
 
-    def exception(self) -> BaseException | None:
+    def exception(self) -> Exception | None:
         """Return the exception that ended the stream, or None."""
         return self._exception
 
-    def set_exception(self, exc: BaseException) -> None:
+    def set_exception(self, exc: Exception) -> None:
         """End the stream with `exc`: it is raised by the read that waits and all later ones.
 
         When it is the connection that ended, later reads first give what was received, as far as
@@ -100,7 +107,7 @@ class StreamReader:
             if not waiter.cancelled():
                 waiter.set_exception(exc)
 
-    def set_transport(self, transport: Any) -> None:
+    def set_transport(self, transport: BaseTransport) -> None:
         """Name the transport to pause and resume. It can be set once."""
         assert self._transport is None, "the transport is already set"
         self._transport = transport
@@ -194,7 +201,7 @@ class StreamReader:
             self._take(error.consumed + 1)
             raise ValueError(error.args[0]) from None
 
-    async def readuntil(self, separator: Any = b"\n") -> bytes:
+    async def readuntil(self, separator: Separator | tuple[Separator, ...] = b"\n") -> bytes:
         """Read up to and with `separator`, or the one of several that ends first.
 
         `separator` is a bytes-like object or, since Python 3.13, a tuple of them. An empty one or

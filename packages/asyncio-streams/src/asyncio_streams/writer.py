@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.protocols import BaseProtocol
+    from asyncio_core.interfaces.transports import WriteTransport
     from asyncio_streams.reader import StreamReader
 
 
@@ -29,10 +31,15 @@ class StreamWriter:
     """
 
     def __init__(
-        self, transport: Any, protocol: Any, reader: StreamReader | None, loop: AbstractEventLoop
+        self,
+        transport: WriteTransport,
+        protocol: BaseProtocol,
+        reader: StreamReader | None,
+        loop: AbstractEventLoop,
     ) -> None:
         self._transport = transport
-        self._protocol = protocol
+        # One that counts as a FlowControlMixin does, of whatever class.
+        self._protocol: Any = protocol
         self._reader = reader
         self._loop = loop
 
@@ -41,8 +48,8 @@ class StreamWriter:
         return f"<{type(self).__name__} transport={self._transport!r}{reader}>"
 
     @property
-    def transport(self) -> Any:
-        """The transport beneath, a WriteTransport; another one after `start_tls()`."""
+    def transport(self) -> WriteTransport:
+        """The transport beneath; another one after `start_tls()`."""
         return self._transport
 
     def write(self, data: bytes | bytearray | memoryview) -> None:

@@ -18,10 +18,14 @@ from asyncio_streams.writer import StreamWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import IO, Any, Unpack
+
+    from _typeshed import StrOrBytesPath
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop_types import ExecOptions, ShellOptions
+    from asyncio_core.interfaces.transports import BaseTransport
 
 __all__ = ("create_subprocess_exec", "create_subprocess_shell")
 
@@ -79,9 +83,10 @@ class SubprocessStreamProtocol(FlowControlMixin, protocols.SubprocessProtocol):
     def _reader_of(self, fd: int) -> StreamReader | None:
         return self.stdout if fd == 1 else self.stderr if fd == 2 else None
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         """Hand `data` to the reader of descriptor `fd`."""
-        reader = self._reader_of(fd)
+        # Any: `data` is never str, though the standard's signature has that, for who derives from it.
+        reader: Any = self._reader_of(fd)
         if reader is not None:
             reader.feed_data(data)
 
@@ -135,14 +140,27 @@ class Process:
     None for the others. `pid` is the process id; with a shell, that of the shell.
     """
 
-    def __init__(self, transport: Any, protocol: Any, loop: AbstractEventLoop) -> None:
+    stdin: StreamWriter | None
+    stdout: StreamReader | None
+    stderr: StreamReader | None
+    pid: int
+    # A SubprocessTransport and a SubprocessStreamProtocol, or what is like them.
+    _transport: Any
+    _protocol: Any
+
+    def __init__(
+        self,
+        transport: BaseTransport,
+        protocol: protocols.BaseProtocol,
+        loop: AbstractEventLoop,
+    ) -> None:
         self._transport = transport
         self._protocol = protocol
         self._loop = loop
-        self.stdin: StreamWriter | None = protocol.stdin
-        self.stdout: StreamReader | None = protocol.stdout
-        self.stderr: StreamReader | None = protocol.stderr
-        self.pid: int = transport.get_pid()
+        self.stdin = self._protocol.stdin
+        self.stdout = self._protocol.stdout
+        self.stderr = self._protocol.stderr
+        self.pid = self._transport.get_pid()
         # How far communicate() has come: one that was cancelled can be called again.
         self._input: memoryview | None = None
         self._sent = 0
@@ -183,7 +201,7 @@ class Process:
 
     async def communicate(
         self, input: bytes | bytearray | memoryview | None = None
-    ) -> tuple[bytes | None, bytes | None]:
+    ) -> tuple[bytes, bytes]:
         """Send `input`, close stdin, read stdout and stderr to their ends and wait for the child.
 
         Returns what was read from stdout and stderr, None for what is no PIPE. That the child
@@ -235,17 +253,18 @@ class Process:
         if self._loop.get_debug():
             log.logger.debug(f"%r communicate: {what}", self, *args)
 
-    def _take(self, stream: StreamReader | None) -> bytes | None:
+    def _take(self, stream: StreamReader | None) -> Any:
+        # None has no part in the type of what communicate() returns, as programs know what they piped.
         return None if stream is None else b"".join(self._received.pop(stream, ()))
 
 
 async def create_subprocess_shell(
     cmd: bytes | str,
-    stdin: Any = None,
-    stdout: Any = None,
-    stderr: Any = None,
+    stdin: int | IO[Any] | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
     limit: int = _DEFAULT_LIMIT,
-    **kwds: Any,
+    **kwds: Unpack[ShellOptions],
 ) -> Process:
     """Run the command line `cmd` in a shell; return the Process.
 
@@ -257,13 +276,13 @@ async def create_subprocess_shell(
 
 
 async def create_subprocess_exec(
-    program: Any,
-    *args: Any,
-    stdin: Any = None,
-    stdout: Any = None,
-    stderr: Any = None,
+    program: StrOrBytesPath,
+    *args: StrOrBytesPath,
+    stdin: int | IO[Any] | None = None,
+    stdout: int | IO[Any] | None = None,
+    stderr: int | IO[Any] | None = None,
     limit: int = _DEFAULT_LIMIT,
-    **kwds: Any,
+    **kwds: Unpack[ExecOptions],
 ) -> Process:
     """Run `program` with the arguments `args`, each str, bytes or a path; return the Process.
 
@@ -279,7 +298,7 @@ async def _start(
     stdout: Any,
     stderr: Any,
     limit: int,
-    kwds: dict[str, Any],
+    kwds: ShellOptions | ExecOptions,
 ) -> Process:
     try:
         loop = get_running_loop()

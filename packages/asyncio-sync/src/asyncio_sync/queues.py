@@ -26,10 +26,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Generic, TypeVar
 
+    from _typeshed import SupportsRichComparison
+
     _T = TypeVar("_T")
+    _OrderedT = TypeVar("_OrderedT", bound=SupportsRichComparison)
 else:
     # As in `asyncio_core.awaiting.futures`: ``Generic[_T]`` is ``object``, and `typing` is not loaded.
-    _T = None
+    _T = _OrderedT = None
     Generic = {_T: object}
 
 __all__ = ("Queue", "PriorityQueue", "LifoQueue", "QueueFull", "QueueEmpty", "QueueShutDown")
@@ -299,24 +302,20 @@ class _Finished:
         return True
 
 
-class PriorityQueue(Queue[_T]):
+class PriorityQueue(Queue[_OrderedT]):
     """A queue that gives the smallest item first; commonly ``(priority, data)`` tuples.
 
     Added in Python 3.4.
     """
 
     def _init(self, maxsize: int) -> None:
-        self._queue: list[_T] = []
+        self._queue: list[_OrderedT] = []
 
-    def _put(self, item: _T) -> None:
-        # What cannot be compared raises TypeError.
-        heap: Any = self._queue
-        heappush(heap, item)
+    def _put(self, item: _OrderedT) -> None:
+        heappush(self._queue, item)
 
-    def _get(self) -> _T:
-        heap: Any = self._queue
-        item: _T = heappop(heap)
-        return item
+    def _get(self) -> _OrderedT:
+        return heappop(self._queue)
 
 
 class LifoQueue(Queue[_T]):

@@ -16,7 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextvars import Context
-    from typing import Any, TypeGuard
+    from typing import Any
+
+    from typing_extensions import TypeIs
 
     from asyncio_core.awaiting.futures import Future
 
@@ -29,7 +31,7 @@ _CANCELLED = "CANCELLED"
 _FINISHED = "FINISHED"
 
 
-def isfuture(obj: object) -> TypeGuard[Future[Any]]:
+def isfuture(obj: object) -> TypeIs[Future[Any]]:
     """Tell whether *obj* is a future, by protocol rather than by class.
 
     A future's class has an attribute ``_asyncio_future_blocking``, and the instance's value of

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     T2 = TypeVar("T2")
     T3 = TypeVar("T3")
     T4 = TypeVar("T4")
+    T5 = TypeVar("T5")
+    T6 = TypeVar("T6")
 
 __all__ = (
     "ALL_COMPLETED",
@@ -183,6 +185,14 @@ if TYPE_CHECKING:
     @overload
     def gather(  # type: ignore[overload-overlap]
         first: Awaitable[T1],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> Future[tuple[T1]]: ...
+
+    @overload
+    def gather(  # type: ignore[overload-overlap]
+        first: Awaitable[T1],
         second: Awaitable[T2],
         /,
         *,
@@ -211,9 +221,116 @@ if TYPE_CHECKING:
     ) -> Future[tuple[T1, T2, T3, T4]]: ...
 
     @overload
-    def gather(
+    def gather(  # type: ignore[overload-overlap]
+        first: Awaitable[T1],
+        second: Awaitable[T2],
+        third: Awaitable[T3],
+        fourth: Awaitable[T4],
+        fifth: Awaitable[T5],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> Future[tuple[T1, T2, T3, T4, T5]]: ...
+
+    @overload
+    def gather(  # type: ignore[overload-overlap]
+        first: Awaitable[T1],
+        second: Awaitable[T2],
+        third: Awaitable[T3],
+        fourth: Awaitable[T4],
+        fifth: Awaitable[T5],
+        sixth: Awaitable[T6],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> Future[tuple[T1, T2, T3, T4, T5, T6]]: ...
+
+    @overload
+    def gather(  # type: ignore[overload-overlap]
         *coros_or_futures: Awaitable[T], return_exceptions: Literal[False] = False
     ) -> Future[list[T]]: ...
+
+    @overload
+    def gather(
+        first: Awaitable[T1],
+        /,
+        *,
+        return_exceptions: bool,
+    ) -> Future[tuple[T1 | BaseException]]: ...
+
+    @overload
+    def gather(
+        first: Awaitable[T1],
+        second: Awaitable[T2],
+        /,
+        *,
+        return_exceptions: bool,
+    ) -> Future[tuple[T1 | BaseException, T2 | BaseException]]: ...
+
+    @overload
+    def gather(
+        first: Awaitable[T1],
+        second: Awaitable[T2],
+        third: Awaitable[T3],
+        /,
+        *,
+        return_exceptions: bool,
+    ) -> Future[tuple[T1 | BaseException, T2 | BaseException, T3 | BaseException]]: ...
+
+    @overload
+    def gather(
+        first: Awaitable[T1],
+        second: Awaitable[T2],
+        third: Awaitable[T3],
+        fourth: Awaitable[T4],
+        /,
+        *,
+        return_exceptions: bool,
+    ) -> Future[
+        tuple[T1 | BaseException, T2 | BaseException, T3 | BaseException, T4 | BaseException]
+    ]: ...
+
+    @overload
+    def gather(
+        first: Awaitable[T1],
+        second: Awaitable[T2],
+        third: Awaitable[T3],
+        fourth: Awaitable[T4],
+        fifth: Awaitable[T5],
+        /,
+        *,
+        return_exceptions: bool,
+    ) -> Future[
+        tuple[
+            T1 | BaseException,
+            T2 | BaseException,
+            T3 | BaseException,
+            T4 | BaseException,
+            T5 | BaseException,
+        ]
+    ]: ...
+
+    @overload
+    def gather(
+        first: Awaitable[T1],
+        second: Awaitable[T2],
+        third: Awaitable[T3],
+        fourth: Awaitable[T4],
+        fifth: Awaitable[T5],
+        sixth: Awaitable[T6],
+        /,
+        *,
+        return_exceptions: bool,
+    ) -> Future[
+        tuple[
+            T1 | BaseException,
+            T2 | BaseException,
+            T3 | BaseException,
+            T4 | BaseException,
+            T5 | BaseException,
+            T6 | BaseException,
+        ]
+    ]: ...
 
     @overload
     def gather(

@@ -22,18 +22,22 @@ if TYPE_CHECKING:
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.awaiting.task import Task
-    from asyncio_core.interfaces.loop import Cancellable
+    from asyncio_core.interfaces.loop_types import Cancellable
 
     T = TypeVar("T")
 
-    class _BothIterators(Iterator[Coroutine[Any, Any, T]], AsyncIterator[Future[T]], Protocol[T]):
+    class _SyncAndAsyncIterator(
+        Iterator[Coroutine[Any, Any, T]], AsyncIterator[Future[T]], Protocol[T]
+    ):
         """What `as_completed()` returns: iterable with ``for`` and with ``async for``."""
 
 
 __all__ = ("as_completed",)
 
 
-def as_completed(fs: Iterable[Awaitable[T]], *, timeout: float | None = None) -> _BothIterators[T]:
+def as_completed(
+    fs: Iterable[Awaitable[T]], *, timeout: float | None = None
+) -> _SyncAndAsyncIterator[T]:
     """Iterate over awaitables in the order in which they complete.
 
     With ``async for`` the items are futures that are done: the tasks and futures that were given,

@@ -13,10 +13,14 @@ from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
-    from typing import Any, TypeGuard, TypeVar
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from typing import Any, ParamSpec, TypeGuard, TypeVar, overload
+
+    from typing_extensions import TypeIs, deprecated
 
     _CallableT = TypeVar("_CallableT", bound=Callable[..., object])
+    _P = ParamSpec("_P")
+    _T = TypeVar("_T")
 
 # ``coroutine`` stands beside them, but a star import never brought it on the Pythons served here.
 __all__ = ("iscoroutine", "iscoroutinefunction")
@@ -41,7 +45,7 @@ def _is_debug_mode() -> bool:
     return os.environ.get("PYTHONASYNCIODEBUG", "") != ""
 
 
-def iscoroutine(obj: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
+def iscoroutine(obj: object) -> TypeIs[Coroutine[Any, Any, Any]]:
     """Tell whether *obj* can be driven as a coroutine.
 
     True for what ``async def`` functions return, for anything with the methods of
@@ -55,6 +59,31 @@ def iscoroutine(obj: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
         marked: int = obj.gi_code.co_flags & _CO_ITERABLE_COROUTINE  # type: ignore[attr-defined]
         return sys.version_info < (3, 12) or marked != 0
     return isinstance(obj, collections.abc.Coroutine)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    @deprecated("Goes away with Python 3.16; call inspect.iscoroutinefunction() instead.")
+    def iscoroutinefunction(func: Callable[..., Coroutine[Any, Any, Any]]) -> bool: ...
+
+    @overload
+    @deprecated("Goes away with Python 3.16; call inspect.iscoroutinefunction() instead.")
+    def iscoroutinefunction(
+        func: Callable[_P, Awaitable[_T]],
+    ) -> TypeGuard[Callable[_P, Coroutine[Any, Any, _T]]]: ...
+
+    @overload
+    @deprecated("Goes away with Python 3.16; call inspect.iscoroutinefunction() instead.")
+    def iscoroutinefunction(
+        func: Callable[_P, object],
+    ) -> TypeGuard[Callable[_P, Coroutine[Any, Any, Any]]]: ...
+
+    @overload
+    @deprecated("Goes away with Python 3.16; call inspect.iscoroutinefunction() instead.")
+    def iscoroutinefunction(
+        func: object,
+    ) -> TypeGuard[Callable[..., Coroutine[Any, Any, Any]]]: ...
 
 
 def iscoroutinefunction(func: object) -> bool:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from traceback import StackSummary
     from types import TracebackType
-    from typing import Any, Generic, TypeVar
+    from typing import Any, Generic, Self, TypeVar, overload
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
@@ -277,7 +277,7 @@ class Future(Generic[_T]):
             raise
 
     def add_done_callback(
-        self, fn: Callable[[Any], object], /, *, context: Context | None = None
+        self, fn: Callable[[Self], object], /, *, context: Context | None = None
     ) -> None:
         """Have the loop call ``fn(future)`` when the future is done.
 
@@ -294,7 +294,7 @@ class Future(Generic[_T]):
         else:
             self._callbacks.append((fn, context))
 
-    def remove_done_callback(self, fn: Callable[[Any], object], /) -> int:
+    def remove_done_callback(self, fn: Callable[[Self], object], /) -> int:
         """Forget every callback that equals *fn*; return how many there were."""
         callbacks = self._callbacks
         if callbacks is None:
@@ -364,6 +364,15 @@ def _get_loop(fut: Any) -> AbstractEventLoop:
     return loop
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def future_add_to_awaited_by(fut: Future[Any], waiter: Future[Any], /) -> None: ...
+
+    @overload
+    def future_add_to_awaited_by(fut: Future[Any], waiter: None, /) -> None: ...
+
+
 def future_add_to_awaited_by(fut: Any, waiter: Any, /) -> None:
     """Record, for the call graph, that *waiter* waits for *fut*.
 
@@ -376,6 +385,15 @@ def future_add_to_awaited_by(fut: Any, waiter: Any, /) -> None:
             fut._waiters = {waiter}
         else:
             fut._waiters.add(waiter)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def future_discard_from_awaited_by(fut: Future[Any], waiter: Future[Any], /) -> None: ...
+
+    @overload
+    def future_discard_from_awaited_by(fut: Future[Any], waiter: None, /) -> None: ...
 
 
 def future_discard_from_awaited_by(fut: Any, waiter: Any, /) -> None:

@@ -24,7 +24,9 @@ from asyncio_core.lent_names import lend_names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, TextIO, overload
+    from typing import Any, overload
+
+    from _typeshed import SupportsWrite
 
     AnyFuture = Future[Any]
 else:
@@ -148,7 +150,7 @@ def print_call_graph(
     future: Future[Any] | None = None,
     /,
     *,
-    file: TextIO | None = None,
+    file: SupportsWrite[str] | None = None,
     depth: int = 1,
     limit: int | None = None,
 ) -> None:

@@ -23,28 +23,60 @@ from asyncio_core.awaiting.base_futures import _CANCELLED, _FINISHED, _PENDING
 from asyncio_core.awaiting.base_tasks import _task_get_stack, _task_print_stack, _task_repr
 from asyncio_core.awaiting.cancelling import cancel_along, cancels_in_steps
 from asyncio_core.awaiting.coroutines import iscoroutine
-from asyncio_core.awaiting.futures import _T, Future, _get_loop, _loop_in_charge
+from asyncio_core.awaiting.futures import Future, _get_loop, _loop_in_charge
 from asyncio_core.awaiting.task_registry import _current_tasks, _references, _swap_current_task
 from asyncio_core.choosing.running_loop import _get_running_loop, _standard_events, get_running_loop
 from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Coroutine, Generator
     from types import FrameType
-    from typing import Any, TextIO, TypeAlias, TypeVar
+    from typing import Any, Protocol, TextIO, TypeAlias, TypeVar, Unpack
 
     from asyncio_core.awaiting.cancelling import Steps
     from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop_types import FurtherTaskOptions
 
-    _TaskT = TypeVar("_TaskT", bound="Task[Any]")
-    _Driven: TypeAlias = Generator[Any, Any, _T] | Coroutine[Any, Any, _T]
+    _T_co = TypeVar("_T_co", covariant=True)
+    _TaskT_co = TypeVar("_TaskT_co", bound="Task[Any]", covariant=True)
+    _Driven: TypeAlias = Generator[Any, Any, _T_co] | Coroutine[Any, Any, _T_co]
+
+    class _CustomTaskConstructor(Protocol[_TaskT_co]):
+        """What `create_eager_task_factory()` takes."""
+
+        def __call__(
+            self,
+            coro: Coroutine[Any, Any, Any],
+            /,
+            *,
+            loop: AbstractEventLoop,
+            name: str | None,
+            context: Context | None,
+            eager_start: bool,
+        ) -> _TaskT_co: ...
+
+    class _EagerTaskFactoryType(Protocol[_TaskT_co]):
+        """What `create_eager_task_factory()` returns."""
+
+        def __call__(
+            self,
+            loop: AbstractEventLoop,
+            coro: Coroutine[Any, Any, Any],
+            *,
+            name: str | None = None,
+            context: Context | None = None,
+        ) -> _TaskT_co: ...
+
+else:
+    _T_co = None
 
 # Numbers for the names of tasks that got none. next() of a count is atomic.
 _task_name_counter = count(1).__next__
 
 
-class Task(Future[_T]):
+# Its result never changes from outside, so that a Task[int] is a Task[object], too.
+class Task(Future[_T_co]):  # type: ignore[type-var]
     """A coroutine that a loop runs; as a future, its outcome is the coroutine's.
 
     *coro* is what an ``async def`` function returns, or a generator-based coroutine; anything else
@@ -65,7 +97,7 @@ class Task(Future[_T]):
 
     def __init__(
         self,
-        coro: _Driven[_T],
+        coro: _Driven[_T_co],
         *,
         loop: AbstractEventLoop | None = None,
         name: object = None,
@@ -134,9 +166,9 @@ class Task(Future[_T]):
         finally:
             _references.pop(id(self), None)
 
-    def get_coro(self) -> _Driven[_T] | None:
+    def get_coro(self) -> Coroutine[Any, Any, _T_co] | None:
         """Return the coroutine; None if the task was started eagerly and done at once."""
-        coro: _Driven[_T] | None = self._coro
+        coro: Coroutine[Any, Any, _T_co] | None = self._coro
         return coro
 
     def get_context(self) -> Context:
@@ -153,7 +185,7 @@ class Task(Future[_T]):
         """Set the name to ``str(value)``. Added in Python 3.8."""
         self._name = str(value)
 
-    def set_result(self, result: _T, /) -> None:
+    def set_result(self, result: Any, /) -> None:
         """Raise ``RuntimeError``: the coroutine alone decides on the outcome."""
         try:
             raise RuntimeError(
@@ -447,8 +479,12 @@ def _failure_of_foreign(future: Any) -> BaseException | None:
 
 
 def create_task(
-    coro: _Driven[_T], *, name: str | None = None, context: Context | None = None, **kwargs: Any
-) -> Task[_T]:
+    coro: _Driven[_T_co],
+    *,
+    name: str | None = None,
+    context: Context | None = None,
+    **kwargs: Unpack[FurtherTaskOptions],
+) -> Task[_T_co]:
     """Have the running loop run *coro* as a task, and return it.
 
     *name* and *context* are as for ``Task``; further arguments, such as *eager_start* (Python
@@ -456,24 +492,29 @@ def create_task(
     weakly. Raises ``RuntimeError`` without a running loop. Added in Python 3.7.
     """
     # Factories written for older Pythons know none of these: what was not given is not passed.
+    options: Any = kwargs
     if name is not None:
-        kwargs["name"] = name
+        options["name"] = name
     if context is not None:
-        kwargs["context"] = context
-    return get_running_loop().create_task(coro, **kwargs)
+        options["context"] = context
+    return get_running_loop().create_task(coro, **options)
 
 
 def create_eager_task_factory(
-    custom_task_constructor: Callable[..., _TaskT],
-) -> Callable[..., _TaskT]:
+    custom_task_constructor: _CustomTaskConstructor[_TaskT_co],
+) -> _EagerTaskFactoryType[_TaskT_co]:
     """Return a task factory that makes tasks with *custom_task_constructor* and starts them at once.
 
     The constructor is called as ``Task`` is, with ``eager_start=True``. Added in Python 3.12.
     """
 
     def factory(
-        loop: AbstractEventLoop, coro: _Driven[Any], *, eager_start: bool = True, **kwargs: Any
-    ) -> _TaskT:
+        loop: AbstractEventLoop,
+        coro: Coroutine[Any, Any, Any],
+        *,
+        eager_start: bool = True,
+        **kwargs: Any,
+    ) -> _TaskT_co:
         """Make a task that runs at once, up to where it first has to wait."""
         return custom_task_constructor(coro, loop=loop, eager_start=eager_start, **kwargs)
 
@@ -481,12 +522,24 @@ def create_eager_task_factory(
     return factory
 
 
-eager_task_factory = create_eager_task_factory(Task)
-"""A task factory that runs each coroutine at once, up to where it first has to wait.
+if TYPE_CHECKING:
 
-A coroutine that never waits, as one that finds its answer in a cache, costs no round of the loop.
-Set with ``loop.set_task_factory(asyncio.eager_task_factory)``. Added in Python 3.12.
-"""
+    def eager_task_factory(
+        loop: AbstractEventLoop | None,
+        coro: Coroutine[Any, Any, _T_co],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+        eager_start: bool = True,
+    ) -> Task[_T_co]: ...
+
+else:
+    eager_task_factory = create_eager_task_factory(Task)
+    """A task factory that runs each coroutine at once, up to where it first has to wait.
+
+    A coroutine that never waits, as one that finds its answer in a cache, costs no round of the loop.
+    Set with ``loop.set_task_factory(asyncio.eager_task_factory)``. Added in Python 3.12.
+    """
 
 
 def _set_task_name(task: Any, name: object) -> None:

@@ -17,13 +17,13 @@ from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Generator
     from types import TracebackType
-    from typing import Any, Self, TypeVar
+    from typing import Any, Self, TypeVar, Unpack
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.awaiting.task import Task
     from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop_types import CoroutineLike, TaskOptions
 
     T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class TaskGroup:
         et: type[BaseException] | None,
         exc: BaseException | None,
         tb: TracebackType | None,
-    ) -> bool:
+    ) -> None:
         """Wait for all tasks, then raise what went wrong."""
         try:
             return await self._aexit(exc)
@@ -113,8 +113,12 @@ class TaskGroup:
             self._errors = []
             self._base_error = None
 
-    async def _aexit(self, exc: BaseException | None) -> bool:
-        """Do the work of ``__aexit__()``; return whether `exc` is dealt with."""
+    async def _aexit(self, exc: BaseException | None) -> None:
+        """Do the work of ``__aexit__()``; return whether `exc` is dealt with.
+
+        For type checkers it returns None, as that does: a block that returns a value or raises would else
+        be one that may end in another way, and its function one that lacks a return.
+        """
         outside: CancelledError | None = None
         failure: BaseException | None = None
         try:
@@ -144,16 +148,14 @@ class TaskGroup:
                 raise failure from None
             # What came out of the body goes on, or nothing does: a cancellation that nobody but
             # the group asked for ends here.
-            return failure is None
+            return failure is None  # type: ignore[return-value]
         except BaseException as error:
             drop_own_frame(error)
             raise
         finally:
             del exc, outside, failure
 
-    def create_task(
-        self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **kwargs: Any
-    ) -> Task[T]:
+    def create_task(self, coro: CoroutineLike[T], **kwargs: Unpack[TaskOptions]) -> Task[T]:
         """Start a task in the group and return it.
 
         The keyword arguments are those of ``loop.create_task()``: `name`, `context`, and, since Python

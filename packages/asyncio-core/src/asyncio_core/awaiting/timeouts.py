@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, final
 
     from asyncio_core.awaiting.task import Task
-    from asyncio_core.interfaces.loop import Cancellable
+    from asyncio_core.interfaces.loop_types import Cancellable
 else:
 
     def final(cls):

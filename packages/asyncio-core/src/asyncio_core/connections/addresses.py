@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from asyncio_core.interfaces.loop import AddressInfo
+    from asyncio_core.interfaces.loop_types import AddressInfo
 
 _INTERNET = (socket.AF_INET, getattr(socket, "AF_INET6", None))
 
@@ -84,7 +84,10 @@ def _ipaddr_info(
         address: tuple[Any, ...] = (text, number)
         if candidate != socket.AF_INET:
             address += (flowinfo, scopeid)
-        return candidate, type, implied, "", address
+        # Plain numbers where the resolver gives members of an enumeration.
+        numbers: Any = (candidate, type, implied, "", address)
+        info: AddressInfo = numbers
+        return info
     return None
 
 

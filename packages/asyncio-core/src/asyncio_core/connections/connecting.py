@@ -28,9 +28,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextvars import Context
-    from typing import TypeVar
+    from typing import TypeVar, Unpack, overload
 
-    from asyncio_core.interfaces.loop import AddressInfo, SSLArgument
+    from asyncio_core.interfaces.loop_types import AddressInfo, OwnConnectOptions, SSLArgument
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import Transport
 
@@ -39,6 +39,32 @@ if TYPE_CHECKING:
 
 class ConnectingPart(ResolvingPart):
     """create_connection(), connect_accepted_socket() and start_tls()."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        async def create_connection(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            host: str = ...,
+            port: int = ...,
+            *,
+            sock: None = None,
+            local_addr: tuple[str, int] | None = None,
+            **options: Unpack[OwnConnectOptions],
+        ) -> tuple[Transport, _ProtocolT]: ...
+
+        @overload
+        async def create_connection(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            host: None = None,
+            port: None = None,
+            *,
+            sock: socket.socket,
+            local_addr: None = None,
+            **options: Unpack[OwnConnectOptions],
+        ) -> tuple[Transport, _ProtocolT]: ...
 
     async def create_connection(
         self,

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from socket import socket
     from typing import IO, Any, NoReturn, TypeVarTuple, Unpack
 
+    from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
+
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.serving import Server
-    from asyncio_core.interfaces.loop import Address, SSLArgument
+    from asyncio_core.interfaces.loop_types import Address, SSLArgument
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import (
         DatagramTransport,
@@ -163,22 +165,22 @@ class IOPart(LoopPart):
         raise io_not_installed(self, what)
 
     def add_reader(
-        self, fd: Any, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
+        self, fd: FileDescriptorLike, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
     ) -> None:
         """See `AbstractEventLoop.add_reader()`; needs a loop with a poller."""
         self._lacks("file descriptors")
 
-    def remove_reader(self, fd: Any) -> bool:
+    def remove_reader(self, fd: FileDescriptorLike) -> bool:
         """See `AbstractEventLoop.remove_reader()`; needs a loop with a poller."""
         self._lacks("file descriptors")
 
     def add_writer(
-        self, fd: Any, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
+        self, fd: FileDescriptorLike, callback: Callable[[Unpack[_Ts]], Any], *args: Unpack[_Ts]
     ) -> None:
         """See `AbstractEventLoop.add_writer()`; needs a loop with a poller."""
         self._lacks("file descriptors")
 
-    def remove_writer(self, fd: Any) -> bool:
+    def remove_writer(self, fd: FileDescriptorLike) -> bool:
         """See `AbstractEventLoop.remove_writer()`; needs a loop with a poller."""
         self._lacks("file descriptors")
 
@@ -186,7 +188,7 @@ class IOPart(LoopPart):
         """See `AbstractEventLoop.sock_recv()`; needs a loop with a poller."""
         self._lacks("sockets")
 
-    async def sock_recv_into(self, sock: socket, buf: Any) -> int:
+    async def sock_recv_into(self, sock: socket, buf: WriteableBuffer) -> int:
         """See `AbstractEventLoop.sock_recv_into()`; needs a loop with a poller."""
         self._lacks("sockets")
 
@@ -194,15 +196,17 @@ class IOPart(LoopPart):
         """See `AbstractEventLoop.sock_recvfrom()`; needs a loop with a poller."""
         self._lacks("sockets")
 
-    async def sock_recvfrom_into(self, sock: socket, buf: Any, nbytes: int = 0) -> tuple[int, Any]:
+    async def sock_recvfrom_into(
+        self, sock: socket, buf: WriteableBuffer, nbytes: int = 0
+    ) -> tuple[int, Any]:
         """See `AbstractEventLoop.sock_recvfrom_into()`; needs a loop with a poller."""
         self._lacks("sockets")
 
-    async def sock_sendall(self, sock: socket, data: Any) -> None:
+    async def sock_sendall(self, sock: socket, data: ReadableBuffer) -> None:
         """See `AbstractEventLoop.sock_sendall()`; needs a loop with a poller."""
         self._lacks("sockets")
 
-    async def sock_sendto(self, sock: socket, data: Any, address: Address) -> int:
+    async def sock_sendto(self, sock: socket, data: ReadableBuffer, address: Address) -> int:
         """See `AbstractEventLoop.sock_sendto()`; needs a loop with a poller."""
         self._lacks("sockets")
 

@@ -31,11 +31,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextvars import Context
-    from typing import Any
+    from typing import Any, Unpack, overload
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.hooks import IOPart
-    from asyncio_core.interfaces.loop import AddressInfo, SSLArgument
+    from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop_types import AddressInfo, ServeOptions, SSLArgument
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import BaseTransport
 
@@ -54,7 +55,7 @@ class Server(AbstractServer):
 
     def __init__(
         self,
-        loop: IOPart,
+        loop: AbstractEventLoop,
         sockets: Iterable[socket.socket],
         protocol_factory: Callable[[], BaseProtocol],
         ssl_context: SSLArgument,
@@ -62,7 +63,8 @@ class Server(AbstractServer):
         ssl_handshake_timeout: float | None,
         ssl_shutdown_timeout: float | None = None,
     ) -> None:
-        self._loop = loop
+        # Those that serve have the hooks of `IOPart`.
+        self._loop: IOPart = loop  # type: ignore[assignment]
         # None after close().
         self._sockets: list[socket.socket] | None = list(sockets)
         self._protocol_factory = protocol_factory
@@ -152,7 +154,7 @@ class Server(AbstractServer):
 
     # What the application calls.
 
-    def get_loop(self) -> IOPart:
+    def get_loop(self) -> AbstractEventLoop:
         """Give the event loop that the server belongs to. Added in Python 3.7."""
         return self._loop
 
@@ -164,12 +166,14 @@ class Server(AbstractServer):
         return self._serving
 
     @property
-    def sockets(self) -> tuple[TransportSocket, ...]:
+    def sockets(self) -> tuple[socket.socket, ...]:
         """The listening sockets that are served, to look at; empty after :meth:`close`.
 
-        Source: PEP 3156; a list of plain sockets before Python 3.8.
+        They do what sockets do that cannot disturb the loop. Source: PEP 3156; a list of plain
+        sockets before Python 3.8.
         """
-        return tuple(map(TransportSocket, self._sockets or ()))
+        shown: tuple[Any, ...] = tuple(map(TransportSocket, self._sockets or ()))
+        return shown
 
     def close(self) -> None:
         """Close the listening sockets; connections that were accepted go on.
@@ -289,6 +293,52 @@ class Server(AbstractServer):
 
 class ServingPart(ResolvingPart):
     """create_server()."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: str | Sequence[str] | None,
+            port: int,
+            *,
+            sock: None = None,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: str | Sequence[str],
+            port: int | None = None,
+            *,
+            sock: None = None,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: None = None,
+            *,
+            port: int,
+            sock: None = None,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: None = None,
+            port: None = None,
+            *,
+            sock: socket.socket,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
 
     async def create_server(
         self,

@@ -14,8 +14,11 @@ from asyncio_core.null_characters import refuse_null_in_command
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO, Any, TypeVar
+    from typing import IO, Any, Literal, TypeVar, Unpack
 
+    from _typeshed import StrOrBytesPath
+
+    from asyncio_core.interfaces.loop_types import PopenOptions
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import SubprocessTransport
 
@@ -38,13 +41,13 @@ class SubprocessPart(IOPart):
         stdin: int | IO[Any] | None = _PIPE,
         stdout: int | IO[Any] | None = _PIPE,
         stderr: int | IO[Any] | None = _PIPE,
-        universal_newlines: bool = False,
-        shell: bool = True,
-        bufsize: int = 0,
+        universal_newlines: Literal[False] = False,
+        shell: Literal[True] = True,
+        bufsize: Literal[0] = 0,
         encoding: None = None,
         errors: None = None,
-        text: bool | None = None,
-        **kwargs: Any,
+        text: Literal[False] | None = None,
+        **kwargs: Unpack[PopenOptions],
     ) -> tuple[SubprocessTransport, _ProtocolT]:
         """Run the command line *cmd* in the system's shell.
 
@@ -62,21 +65,21 @@ class SubprocessPart(IOPart):
             protocol_factory, cmd, True, (stdin, stdout, stderr), bufsize, kwargs
         )
 
-    async def subprocess_exec(  # type: ignore[override]  # *program* has a name here
+    async def subprocess_exec(
         self,
         protocol_factory: Callable[[], _ProtocolT],
-        program: Any,
-        *args: Any,
+        program: StrOrBytesPath,
+        *args: StrOrBytesPath,
         stdin: int | IO[Any] | None = _PIPE,
         stdout: int | IO[Any] | None = _PIPE,
         stderr: int | IO[Any] | None = _PIPE,
-        universal_newlines: bool = False,
-        shell: bool = False,
-        bufsize: int = 0,
+        universal_newlines: Literal[False] = False,
+        shell: Literal[False] = False,
+        bufsize: Literal[0] = 0,
         encoding: None = None,
         errors: None = None,
-        text: bool | None = None,
-        **kwargs: Any,
+        text: Literal[False] | None = None,
+        **kwargs: Unpack[PopenOptions],
     ) -> tuple[SubprocessTransport, _ProtocolT]:
         """Run *program* with the arguments *args*, each of them a str, bytes or path.
 
@@ -96,7 +99,7 @@ class SubprocessPart(IOPart):
         shell: bool,
         streams: tuple[Any, Any, Any],
         bufsize: int,
-        options: dict[str, Any],
+        options: PopenOptions,
     ) -> tuple[SubprocessTransport, _ProtocolT]:
         """Start the child and wait until its pipes are connected."""
         try:

@@ -9,16 +9,37 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl as ssl_module
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from concurrent.futures import Executor
     from contextvars import Context
     from socket import socket
-    from typing import IO, Any, Protocol, Self, TypeAlias, TypeVar, TypeVarTuple, Unpack
+    from typing import IO, Any, Self, TypeVar, TypeVarTuple, Unpack, overload
 
-    from _typeshed import FileDescriptorLike, ReadableBuffer, StrPath, WriteableBuffer
+    from _typeshed import (
+        FileDescriptorLike,
+        ReadableBuffer,
+        StrOrBytesPath,
+        StrPath,
+        WriteableBuffer,
+    )
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.awaiting.task import Task
+    from asyncio_core.connections.serving import Server
+    from asyncio_core.interfaces.loop_types import (
+        Address,
+        AddressInfo,
+        ConnectOptions,
+        CoroutineLike,
+        ExceptionContext,
+        ExceptionHandler,
+        ExecOptions,
+        ServeOptions,
+        ShellOptions,
+        SSLArgument,
+        TaskOptions,
+        _TaskFactory,
+    )
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import (
         DatagramTransport,
@@ -32,25 +53,6 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
     _Ts = TypeVarTuple("_Ts")
     _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
-
-    Address: TypeAlias = tuple[Any, ...] | str | bytes
-    AddressInfo: TypeAlias = tuple[int, int, int, str, Any]
-    CoroutineLike: TypeAlias = Coroutine[Any, Any, _T] | Generator[Any, None, _T]
-    ExceptionContext: TypeAlias = dict[str, Any]
-    ExceptionHandler: TypeAlias = Callable[["AbstractEventLoop", dict[str, Any]], object]
-    SSLArgument: TypeAlias = bool | ssl_module.SSLContext | None
-
-    class TaskFactory(Protocol):
-        """What `set_task_factory()` takes."""
-
-        def __call__(
-            self, loop: AbstractEventLoop, coro: CoroutineLike[_T], /, **kwargs: Any
-        ) -> Future[_T]: ...
-
-    class Cancellable(Protocol):
-        """What can be called off, as the handles of callbacks and timers can."""
-
-        def cancel(self) -> object: ...
 
 
 __all__ = ("AbstractEventLoop", "AbstractServer")
@@ -106,6 +108,9 @@ class AbstractServer:
 class AbstractEventLoop:
     """What every event loop offers, or refuses with NotImplementedError. Source: PEP 3156."""
 
+    # In seconds: what debug mode calls a slow callback.
+    slow_callback_duration: float
+
     # Running and stopping
 
     def run_forever(self) -> None:
@@ -115,7 +120,7 @@ class AbstractEventLoop:
         """
         raise NotImplementedError
 
-    def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T:
+    def run_until_complete(self, future: Awaitable[_T]) -> _T:
         """Run until `future` is done; return its result or raise its exception.
 
         A coroutine is wrapped in a task first. Raises RuntimeError where the loop was stopped before
@@ -211,7 +216,7 @@ class AbstractEventLoop:
         """Return a new future bound to this loop."""
         raise NotImplementedError
 
-    def create_task(self, coro: CoroutineLike[_T], **kwargs: Any) -> Task[_T]:
+    def create_task(self, coro: CoroutineLike[_T], **kwargs: Unpack[TaskOptions]) -> Task[_T]:
         """Schedule the coroutine `coro` and return its task.
 
         `name` (str) and `context` (`contextvars.Context`) are those of the task, `eager_start`
@@ -220,11 +225,11 @@ class AbstractEventLoop:
         """
         raise NotImplementedError
 
-    def set_task_factory(self, factory: TaskFactory | None) -> None:
+    def set_task_factory(self, factory: _TaskFactory | None) -> None:
         """Have `create_task()` call `factory(loop, coro, **kwargs)`; None for the usual tasks."""
         raise NotImplementedError
 
-    def get_task_factory(self) -> TaskFactory | None:
+    def get_task_factory(self) -> _TaskFactory | None:
         """Return the task factory, or None where tasks are the usual ones."""
         raise NotImplementedError
 
@@ -264,6 +269,32 @@ class AbstractEventLoop:
 
     # Connections
 
+    if TYPE_CHECKING:
+
+        @overload
+        async def create_connection(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            host: str = ...,
+            port: int = ...,
+            *,
+            sock: None = None,
+            local_addr: tuple[str, int] | None = None,
+            **options: Unpack[ConnectOptions],
+        ) -> tuple[Transport, _ProtocolT]: ...
+
+        @overload
+        async def create_connection(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            host: None = None,
+            port: None = None,
+            *,
+            sock: socket,
+            local_addr: None = None,
+            **options: Unpack[ConnectOptions],
+        ) -> tuple[Transport, _ProtocolT]: ...
+
     async def create_connection(
         self,
         protocol_factory: Callable[[], _ProtocolT],
@@ -289,6 +320,52 @@ class AbstractEventLoop:
         """
         raise NotImplementedError
 
+    if TYPE_CHECKING:
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: str | Sequence[str] | None,
+            port: int,
+            *,
+            sock: None = None,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: str | Sequence[str],
+            port: int | None = None,
+            *,
+            sock: None = None,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: None = None,
+            *,
+            port: int,
+            sock: None = None,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
+
+        @overload
+        async def create_server(
+            self,
+            protocol_factory: Callable[[], BaseProtocol],
+            host: None = None,
+            port: None = None,
+            *,
+            sock: socket,
+            **options: Unpack[ServeOptions],
+        ) -> Server: ...
+
     async def create_server(
         self,
         protocol_factory: Callable[[], BaseProtocol],
@@ -306,7 +383,7 @@ class AbstractEventLoop:
         ssl: SSLArgument = None,
         ssl_shutdown_timeout: float | None = None,
         ssl_handshake_timeout: float | None = None,
-    ) -> AbstractServer:
+    ) -> Server:
         """Listen on `host` and `port`, or on the bound socket `sock`, and return the server.
 
         Each connection gets a protocol from `protocol_factory`. `host` may be a sequence of hosts;
@@ -341,7 +418,7 @@ class AbstractEventLoop:
         ssl_shutdown_timeout: float | None = None,
         start_serving: bool = True,
         cleanup_socket: bool = True,
-    ) -> AbstractServer:
+    ) -> Server:
         """Listen on a Unix socket at `path`, or on `sock`, and return the server.
 
         With `cleanup_socket`, added in Python 3.13, closing the server removes the path again.
@@ -429,22 +506,31 @@ class AbstractEventLoop:
         stdin: int | IO[Any] | None = -1,  # -1 is subprocess.PIPE
         stdout: int | IO[Any] | None = -1,
         stderr: int | IO[Any] | None = -1,
-        **kwargs: Any,
+        **kwargs: Unpack[ShellOptions],
     ) -> tuple[SubprocessTransport, _ProtocolT]:
         """Run the command line `cmd` in a shell; streams left at their default are pipes."""
         raise NotImplementedError
 
-    async def subprocess_exec(
-        self,
-        protocol_factory: Callable[[], _ProtocolT],
-        *args: Any,
-        stdin: int | IO[Any] | None = -1,
-        stdout: int | IO[Any] | None = -1,
-        stderr: int | IO[Any] | None = -1,
-        **kwargs: Any,
-    ) -> tuple[SubprocessTransport, _ProtocolT]:
-        """Run a program, the first of `args`, with the arguments that follow it."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        async def subprocess_exec(
+            self,
+            protocol_factory: Callable[[], _ProtocolT],
+            program: StrOrBytesPath,
+            *args: StrOrBytesPath,
+            stdin: int | IO[Any] | None = -1,
+            stdout: int | IO[Any] | None = -1,
+            stderr: int | IO[Any] | None = -1,
+            **kwargs: Unpack[ExecOptions],
+        ) -> tuple[SubprocessTransport, _ProtocolT]: ...
+
+    else:
+
+        async def subprocess_exec(
+            self, protocol_factory, *args, stdin=-1, stdout=-1, stderr=-1, **kwargs
+        ):
+            """Run a program, the first of `args`, with the arguments that follow it."""
+            raise NotImplementedError
 
     # File descriptors and sockets
 

@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from _typeshed import WriteableBuffer
+
     from asyncio_core.interfaces.transports import BaseTransport, DatagramTransport
 
 __all__ = (
@@ -99,13 +101,14 @@ class BufferedProtocol(BaseProtocol):
 
     __slots__: tuple[str, ...] = ()
 
-    def get_buffer(self, sizehint: int) -> Any:
+    def get_buffer(self, sizehint: int) -> WriteableBuffer:
         """Give the writable buffer that the next bytes are read into.
 
         *sizehint* is the transport's guess at a good size in bytes, or -1 for "any"; the
         buffer may be smaller or bigger, but an empty one is an error that ends the
         connection.
         """
+        return None  # type: ignore[return-value]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Learn that the first *nbytes* of the last buffer now hold received data."""
@@ -173,7 +176,7 @@ def _feed_data_to_buffered_proto(
     """
     rest = memoryview(data)
     while rest:
-        target = proto.get_buffer(len(rest))
+        target: Any = proto.get_buffer(len(rest))
         room = len(target)
         if not room:
             raise RuntimeError("get_buffer() returned an empty buffer")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop_types import Address
     from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = (
@@ -123,7 +124,7 @@ class WriteTransport(BaseTransport):
         """Give the water marks as ``(low, high)``, in bytes. Added in Python 3.4.2."""
         raise NotImplementedError
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Send *data* as soon as the connection takes it.
 
         Returns at once; what cannot go out now is buffered, and *data* may be changed or
@@ -132,7 +133,7 @@ class WriteTransport(BaseTransport):
         """
         raise NotImplementedError
 
-    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
         """Send several pieces in order, as one :meth:`write` of them joined would."""
         self.write(b"".join(list_of_data))
 
@@ -167,7 +168,7 @@ class DatagramTransport(BaseTransport):
 
     __slots__ = ()
 
-    def sendto(self, data: bytes | bytearray | memoryview, addr: Any = None) -> None:
+    def sendto(self, data: bytes | bytearray | memoryview, addr: Address | None = None) -> None:
         """Send *data* as one datagram, to *addr* or to the address it is connected to.
 
         Returns at once; a datagram that the socket does not take now, or whose host is a name

@@ -27,7 +27,7 @@ from asyncio_core.scheduling.asyncgens import AsyncgenPart
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import FrameType, TracebackType
+    from types import FrameType
     from typing import Any, Self, TypeVar, final
 
     from asyncio_core.awaiting.task import Task
@@ -144,9 +144,9 @@ class Runner:
 
     def __exit__(
         self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
+        exc_type: object,
+        exc_val: object,
+        exc_tb: object,
     ) -> None:
         """Close the runner."""
         self.close()

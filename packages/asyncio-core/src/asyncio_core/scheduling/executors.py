@@ -18,12 +18,13 @@ from asyncio_core.scheduling.loop_part import LoopPart, is_replaced
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, ThreadPoolExecutor
     from threading import Thread
     from typing import Any, TypeVar, TypeVarTuple, Unpack
 
     from asyncio_core.awaiting.futures import Future
-    from asyncio_core.interfaces.loop import AbstractEventLoop, AddressInfo
+    from asyncio_core.interfaces.loop import AbstractEventLoop
+    from asyncio_core.interfaces.loop_types import AddressInfo
 
     _T = TypeVar("_T")
     _Ts = TypeVarTuple("_Ts")
@@ -232,7 +233,7 @@ class ExecutorPart(LoopPart):
         if self._executor_shutdown_called:
             raise RuntimeError("Executor shutdown has been called")
 
-    def set_default_executor(self, executor: Executor) -> None:
+    def set_default_executor(self, executor: ThreadPoolExecutor) -> None:  # type: ignore[override]
         """Use `executor` for `run_in_executor(None, …)`.
 
         Raises TypeError unless it is a `concurrent.futures.ThreadPoolExecutor`. Source: PEP 3156.

@@ -202,18 +202,22 @@ class TimerHandle(Handle):
             == (other._when, other._callback, other._args, other._cancelled)
         )
 
-    def __lt__(self, other: object) -> bool:
-        return self._when < other._when if isinstance(other, TimerHandle) else NotImplemented
+    def __lt__(self, other: TimerHandle) -> bool:
+        if not isinstance(other, TimerHandle):
+            return NotImplemented
+        return self._when < other._when
 
-    def __gt__(self, other: object) -> bool:
-        return self._when > other._when if isinstance(other, TimerHandle) else NotImplemented
+    def __gt__(self, other: TimerHandle) -> bool:
+        if not isinstance(other, TimerHandle):
+            return NotImplemented
+        return self._when > other._when
 
-    def __le__(self, other: object) -> bool:
+    def __le__(self, other: TimerHandle) -> bool:
         if not isinstance(other, TimerHandle):
             return NotImplemented
         return self._when < other._when or self == other
 
-    def __ge__(self, other: object) -> bool:
+    def __ge__(self, other: TimerHandle) -> bool:
         if not isinstance(other, TimerHandle):
             return NotImplemented
         return self._when > other._when or self == other

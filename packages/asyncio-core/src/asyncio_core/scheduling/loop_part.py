@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from typing import Any
 
-    from asyncio_core.interfaces.loop import ExceptionHandler, TaskFactory
+    from asyncio_core.interfaces.loop_types import ExceptionHandler, _TaskFactory
     from asyncio_core.scheduling.handles import Handle, TimerHandle
 
 _IO_DISTRIBUTIONS = (
@@ -96,7 +96,7 @@ class LoopPart(AbstractEventLoop):
     # What other threads wait for, and the coroutine where that has not begun.
     _answers_owed: dict[ThreadFuture[Any], Any]
     _exception_handler: ExceptionHandler | None
-    _task_factory: TaskFactory | None
+    _task_factory: _TaskFactory | None
     _asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]]
 
     # Helpers, defined by BaseEventLoop.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from asyncio_core.interfaces.loop import ExceptionContext, ExceptionHandler
+    from asyncio_core.interfaces.loop_types import ExceptionContext, ExceptionHandler
 
 __all__ = ("ErrorReportingPart",)
 

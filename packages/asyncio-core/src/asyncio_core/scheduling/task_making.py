@@ -9,10 +9,10 @@ from asyncio_core.scheduling.loop_part import LoopPart
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, Unpack
 
     from asyncio_core.awaiting.task import Task
-    from asyncio_core.interfaces.loop import CoroutineLike, TaskFactory
+    from asyncio_core.interfaces.loop_types import CoroutineLike, TaskOptions, _TaskFactory
 
     _T = TypeVar("_T")
 
@@ -26,7 +26,7 @@ class TaskMakingPart(LoopPart):
         """Return a new future bound to this loop. Added in Python 3.5.2."""
         return Future(loop=self)
 
-    def create_task(self, coro: CoroutineLike[_T], **kwargs: Any) -> Task[_T]:
+    def create_task(self, coro: CoroutineLike[_T], **kwargs: Unpack[TaskOptions]) -> Task[_T]:
         """Schedule the coroutine `coro` and return its task.
 
         Keyword arguments are those of `Task`: `name` (str), `context` (`contextvars.Context`) and
@@ -34,7 +34,7 @@ class TaskMakingPart(LoopPart):
         Raises RuntimeError where the loop is closed. Added in Python 3.4.2.
         """
         self._check_closed()
-        factory = self._task_factory
+        factory: Callable[..., Any] | None = self._task_factory
         if factory is None:
             made = task.Task(coro, loop=self, **kwargs)
             if made._source_traceback:
@@ -44,13 +44,13 @@ class TaskMakingPart(LoopPart):
             # Factories written for Python up to 3.13 take (loop, coro, context=None); there the name
             # was given to the finished task.
             name = kwargs.pop("name")
-            foreign = factory(self, coro, **kwargs)
+            foreign: Task[_T] = factory(self, coro, **kwargs)
             task._set_task_name(foreign, name)
         else:
             foreign = factory(self, coro, **kwargs)
-        return foreign  # type: ignore[return-value]
+        return foreign
 
-    def set_task_factory(self, factory: TaskFactory | None) -> None:
+    def set_task_factory(self, factory: _TaskFactory | None) -> None:
         """Have `create_task()` return `factory(loop, coro, **kwargs)`; None for the usual tasks.
 
         The factory has to return an object with a future's interface and pass keyword arguments on
@@ -60,7 +60,7 @@ class TaskMakingPart(LoopPart):
             raise TypeError(f"task factory must be a callable or None, got {factory!r}")
         self._task_factory = factory
 
-    def get_task_factory(self) -> TaskFactory | None:
+    def get_task_factory(self) -> _TaskFactory | None:
         """Return the factory set with `set_task_factory()`, or None. Added in Python 3.4.4."""
         return self._task_factory
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from asyncio_core.awaiting.futures import Future
     from asyncio_core.connections.serving import Server
-    from asyncio_core.interfaces.loop import SSLArgument
+    from asyncio_core.interfaces.loop_types import SSLArgument
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import Transport, WriteTransport
 

@@ -137,7 +137,7 @@ class SignalHandlers(BaseEventLoop):
         ValueError for one that is no signal, RuntimeError from another thread than the main one.
         What comes while the loop does not run is handled when it does. See PEP 3156.
         """
-        if coroutines.iscoroutine(callback) or coroutines._iscoroutinefunction(callback):
+        if coroutines._iscoroutinefunction(callback) or coroutines.iscoroutine(callback):
             raise TypeError("coroutines cannot be used with add_signal_handler()")
         number = _number_of(sig)
         self._check_closed()
