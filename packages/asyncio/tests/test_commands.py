@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,12 +61,22 @@ def test_loops_lists_in_spite_of_a_loop_that_is_not_there(python: RunPython) -> 
     assert "selectors" in result.stdout
 
 
+def test_stubs_prints_the_folder_that_shows_this_asyncio_to_type_checkers(
+    python: RunPython,
+) -> None:
+    result = python("-m", "asyncio", "stubs")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    stub = Path(result.stdout.rstrip("\n"), "asyncio", "__init__.pyi")
+    assert "__implementation__: str" in stub.read_text("utf-8").splitlines()
+
+
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_lists_the_commands(python: RunPython, option: str) -> None:
     result = python("-m", "asyncio", option)
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert {"loops", "--version"} <= set(result.stdout.split())
+    assert {"loops", "stubs", "--version"} <= set(result.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -74,6 +85,7 @@ def test_help_lists_the_commands(python: RunPython, option: str) -> None:
         (["lops"], "unknown command 'lops'"),
         (["--nonsense"], "unknown command '--nonsense'"),
         (["loops", "selectors"], "loops takes no arguments, got 'selectors'"),
+        (["stubs", "mypy"], "stubs takes no arguments, got 'mypy'"),
         (["--version", "1", "2"], "--version takes no arguments, got '1 2'"),
         (["ps"], "ps takes the id of a process, got ''"),
         (["pstree", "init"], "pstree takes the id of a process, got 'init'"),

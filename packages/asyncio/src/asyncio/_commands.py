@@ -22,6 +22,7 @@ Without a command: an interactive shell with top-level await.
 
 commands:
   loops         the event loops that are installed, and which one is the default
+  stubs         the folder that shows this asyncio to type checkers (MYPYPATH, pyright's stubPath)
   ps PID        the tasks of a process, as a table: see below
   pstree PID    the tasks of a process, as trees: see below
   --version     which asyncio this is, and the versions of its parts
@@ -131,6 +132,11 @@ def _loops(name: str, rest: Sequence[str]) -> None:
         print(f"{loop_registry.VARIABLE}={chosen} is set: it comes before the default")
 
 
+def _stubs(name: str, rest: Sequence[str]) -> None:
+    _expect_nothing(name, rest)
+    print(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_stubs"))
+
+
 def _process(name: str, rest: Sequence[str]) -> None:
     try:
         (word,) = rest
@@ -175,6 +181,7 @@ _COMMANDS: dict[str, Callable[[str, Sequence[str]], None]] = {
     "-V": _version,
     "--version": _version,
     "loops": _loops,
+    "stubs": _stubs,
     "ps": _process,
     "pstree": _process,
 }

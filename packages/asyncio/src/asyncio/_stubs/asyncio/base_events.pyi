@@ -1,0 +1,1 @@
+from asyncio_core.loops.base_events import *

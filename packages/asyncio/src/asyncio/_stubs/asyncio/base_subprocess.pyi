@@ -1,0 +1,3 @@
+from asyncio_subprocess.base_subprocess import BaseSubprocessTransport as BaseSubprocessTransport
+from asyncio_subprocess.base_subprocess import ReadSubprocessPipeProto as ReadSubprocessPipeProto
+from asyncio_subprocess.base_subprocess import WriteSubprocessPipeProto as WriteSubprocessPipeProto

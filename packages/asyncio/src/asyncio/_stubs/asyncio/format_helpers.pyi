@@ -1,0 +1,5 @@
+from asyncio_core.format_helpers import _format_args_and_kwargs as _format_args_and_kwargs
+from asyncio_core.format_helpers import _format_callback as _format_callback
+from asyncio_core.format_helpers import _format_callback_source as _format_callback_source
+from asyncio_core.format_helpers import _get_function_source as _get_function_source
+from asyncio_core.format_helpers import extract_stack as extract_stack

@@ -1,0 +1,1 @@
+from asyncio_core.log import logger as logger

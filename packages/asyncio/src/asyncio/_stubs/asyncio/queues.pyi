@@ -1,0 +1,1 @@
+from asyncio_sync.queues import *

@@ -1,0 +1,1 @@
+from asyncio_selectors.selector_events import *

@@ -1,0 +1,1 @@
+from asyncio_core.awaiting.staggered import *

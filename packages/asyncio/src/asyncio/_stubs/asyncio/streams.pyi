@@ -1,0 +1,2 @@
+from asyncio_streams.streams import *
+from asyncio_streams.streams import FlowControlMixin as FlowControlMixin

@@ -1,0 +1,1 @@
+from asyncio_core.connections.trsock import TransportSocket as TransportSocket
