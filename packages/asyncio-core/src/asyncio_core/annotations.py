@@ -20,19 +20,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_done: set[type] = set()
+# Classes that have been looked at, others' too.
+_seen: set[type] = set()
+
+_DESCRIPTORS = frozenset({classmethod, property, staticmethod})
 
 
 def leave_to_checkers(module: str) -> None:
     """Drop the annotations of the functions and classes that the module named `module` defines or shows."""
     for value in vars(sys.modules[module]).values():
-        if isinstance(value, type):
+        kind = type(value)
+        if kind is FunctionType:
+            if _is_ours(value):
+                del value.__annotations__
+        elif issubclass(kind, type) and value not in _seen:
             for cls in value.__mro__:
-                if cls not in _done and _is_ours(cls):
-                    _done.add(cls)
-                    _drop_from_class(cls)
-        elif type(value) is FunctionType and _is_ours(value):
-            del value.__annotations__
+                if cls not in _seen:
+                    _seen.add(cls)
+                    if _is_ours(cls):
+                        _drop_from_class(cls)
 
 
 def _is_ours(value: Any) -> bool:
@@ -42,9 +48,10 @@ def _is_ours(value: Any) -> bool:
 
 def _drop_from_class(cls: type) -> None:
     for member in vars(cls).values():
-        if type(member) is FunctionType:
+        kind = type(member)
+        if kind is FunctionType:
             del member.__annotations__
-        elif isinstance(member, (property, staticmethod, classmethod)):
+        elif kind in _DESCRIPTORS:
             _drop_below(member)
     # Those of a data class are what it is made from.
     if "__annotations__" in vars(cls) and "__dataclass_fields__" not in vars(cls):
@@ -53,9 +60,12 @@ def _drop_from_class(cls: type) -> None:
 
 def _drop_below(descriptor: Any) -> None:
     """Drop the annotations of the functions that a descriptor calls."""
-    for name in ("fget", "fset", "fdel", "__func__"):
-        function = getattr(descriptor, name, None)
+    if type(descriptor) is property:
+        functions: tuple[Any, ...] = (descriptor.fget, descriptor.fset, descriptor.fdel)
+    else:
+        functions = (descriptor.__func__,)
+        # It has a copy of them.
+        vars(descriptor).pop("__annotations__", None)
+    for function in functions:
         if type(function) is FunctionType:
             del function.__annotations__
-    # A static or class method has a copy of them.
-    getattr(descriptor, "__dict__", {}).pop("__annotations__", None)
