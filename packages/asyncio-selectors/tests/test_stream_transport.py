@@ -17,6 +17,7 @@ import asyncio_core
 from asyncio_selectors import SelectorEventLoop, selector_events
 from asyncio_selectors.stream_transport import _SelectorSocketTransport
 from asyncio_test_support.loops import connecting
+from asyncio_test_support.protocols import HalfOpenRecorder
 from asyncio_test_support.sockets import read_all, reset, tcp_pair
 
 BIG = bytes(range(256)) * 4096 * 4  # 4 MiB, more than any socket buffer here
@@ -264,18 +265,15 @@ def test_write_eof_comes_after_the_data_and_reading_goes_on(
 
 
 def test_eof_closes_unless_the_protocol_keeps_the_connection(
-    loop: SelectorEventLoop, connect: Any, recorder: Any
+    loop: SelectorEventLoop, connect: Any
 ) -> None:
-    class Keeping(recorder):  # type: ignore[misc]
-        keep_open = True
-
     async def main() -> None:
         protocol, peer = await connect()
         peer.shutdown(socket.SHUT_WR)
         assert await protocol.lost is None
         assert protocol.eof == 1
 
-        protocol, peer = await connect(Keeping)
+        protocol, peer = await connect(HalfOpenRecorder)
         peer.shutdown(socket.SHUT_WR)
         await protocol.until(lambda: protocol.eof)
         assert not protocol.transport.is_closing()

@@ -12,7 +12,7 @@ import pytest
 
 import asyncio_core
 from asyncio_test_support.certificates import CLIENT, common_name, only
-from asyncio_test_support.protocols import Echo
+from asyncio_test_support.protocols import Echo, HalfOpenRecorder
 from asyncio_test_support.sockets import read_all, reset_when_closed
 
 if TYPE_CHECKING:
@@ -333,13 +333,10 @@ def test_connections_are_upgraded_in_both_directions(
 
 
 def test_an_upgrade_after_the_end_of_the_peer_fails_at_once(
-    loop: SelectorEventLoop, recorder: Any, connect: Any, server_context: ssl.SSLContext
+    loop: SelectorEventLoop, connect: Any, server_context: ssl.SSLContext
 ) -> None:
-    class KeepingOpen(recorder):  # type: ignore[misc]
-        keep_open = True
-
     async def main() -> None:
-        protocol, peer = await connect(KeepingOpen)
+        protocol, peer = await connect(HalfOpenRecorder)
         peer.shutdown(socket.SHUT_WR)
         await protocol.until(lambda: bool(protocol.eof))
         with pytest.raises(ConnectionResetError):

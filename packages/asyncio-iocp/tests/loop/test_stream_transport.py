@@ -14,6 +14,7 @@ import pytest
 
 import asyncio_core
 from asyncio_iocp import proactor_events, writing
+from asyncio_test_support.protocols import HalfOpenRecorder
 from asyncio_test_support.sockets import read_all, reset
 
 if TYPE_CHECKING:
@@ -108,13 +109,10 @@ def test_protocol_may_pause_in_the_middle_of_the_stream(
 
 
 def test_eof_closes_unless_the_protocol_wants_to_go_on(
-    loop: Any, connect: Any, recorder: Any, in_thread: Any
+    loop: Any, connect: Any, in_thread: Any
 ) -> None:
-    class Patient(recorder):  # type: ignore[misc]
-        keep_open = True
-
     async def main() -> None:
-        protocol, peer = await connect(Patient)
+        protocol, peer = await connect(HalfOpenRecorder)
         peer.shutdown(socket.SHUT_WR)
         await protocol.until(lambda: protocol.eof == 1)
         assert not protocol.transport.is_closing()

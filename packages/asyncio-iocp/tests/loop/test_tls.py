@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import asyncio_core
-from asyncio_test_support.protocols import Echo
+from asyncio_test_support.protocols import Echo, HalfOpenRecorder
 
 DATA = bytes(range(256)) * 4096
 
@@ -84,13 +84,10 @@ def test_connection_is_encrypted_in_the_middle(
 
 
 def test_encrypting_after_the_peer_has_ended_fails_at_once(
-    loop: Any, connect: Any, recorder: Any, server_context: ssl.SSLContext
+    loop: Any, connect: Any, server_context: ssl.SSLContext
 ) -> None:
-    class KeepingOpen(recorder):  # type: ignore[misc]
-        keep_open = True
-
     async def main() -> None:
-        protocol, peer = await connect(KeepingOpen)
+        protocol, peer = await connect(HalfOpenRecorder)
         peer.shutdown(socket.SHUT_WR)
         await protocol.until(lambda: bool(protocol.eof))
         with pytest.raises(ConnectionResetError):

@@ -82,6 +82,12 @@ class Recorder(asyncio_core.Protocol):
             await asyncio_core.wait_for(waiter, LIMIT)
 
 
+class HalfOpenRecorder(Recorder):
+    """One that goes on after the peer's end."""
+
+    keep_open = True
+
+
 class Echo(asyncio_core.Protocol):
     """Sends back what it receives."""
 
