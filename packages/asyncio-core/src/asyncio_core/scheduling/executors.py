@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from _thread import get_ident
 
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.moments import check_moment
@@ -97,11 +98,10 @@ class _LookupThreads:
 
     def __init__(self) -> None:
         from queue import Empty, SimpleQueue
-        from threading import RLock, current_thread
+        from threading import RLock
 
         # For close(): where a forgotten loop is closed by the interpreter's end, imports fail.
         self._empty = Empty
-        self._current_thread = current_thread
         self._queue: SimpleQueue[_Lookup | None] = SimpleQueue()
         # Reentrant, since the collector may close a forgotten loop in a thread that holds it.
         self._lock = RLock()
@@ -186,7 +186,9 @@ class _LookupThreads:
                 pass
             for _ in self._threads:
                 self._queue.put(None)
-            idle = self._threads - self._asking.keys() - {self._current_thread()}
+            # By number: threading may have lost its own names by then.
+            me = get_ident()
+            idle = [one for one in self._threads - self._asking.keys() if one.ident != me]
         if sys.is_finalizing():
             return  # Daemons are stopped where they are.
         for thread in idle:
