@@ -44,6 +44,7 @@ QUICK = [
 ]
 OTHERS = [
     "aiosmtpd",
+    "annotations",
     "asyncpg",
     "asyncssh",
     "distributed",
