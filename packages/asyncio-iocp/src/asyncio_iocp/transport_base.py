@@ -8,16 +8,11 @@ buffers alive until the system has let go of them, so nothing here waits for tha
 from __future__ import annotations
 
 import socket
-import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants, log
-from asyncio_core.connections.failures import (
-    end_failed_beginning,
-    is_everyday,
-    tell_failure,
-    tell_waiter,
-)
+from asyncio_core.connections.failures import tell_failure
+from asyncio_core.connections.ownership import Owner
 from asyncio_core.interfaces.transports import BaseTransport, _FlowControlMixin
 
 TYPE_CHECKING = False
@@ -35,7 +30,7 @@ __all__ = ("_ProactorBasePipeTransport",)
 logger: Any = None
 
 
-class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
+class _ProactorBasePipeTransport(Owner, _FlowControlMixin, BaseTransport):
     """A transport that owns a socket or one end of a pipe.
 
     It takes its context (`contextvars`) when it is made, and every callback of its protocol runs in
@@ -44,7 +39,6 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
 
     _loop: Any
     _protocol: Any
-    # None after the end, and for the destructor of an object whose __init__ did not get far.
     _sock: Any = None
     # What a write failed with, while the connection is still read to its end.
     _write_error: BaseException | None = None
@@ -108,44 +102,12 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
             words.append("EOF written")
         return f"<{' '.join(words)}>"
 
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        sock = self._sock
-        if sock is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._sock = None
-            sock.close()
-
-    def set_protocol(self, protocol: BaseProtocol) -> None:
-        self._protocol = protocol
-
-    def get_protocol(self) -> BaseProtocol:
-        return self._protocol  # type: ignore[no-any-return]
-
-    def is_closing(self) -> bool:
-        return self._closing
-
     def get_write_buffer_size(self) -> int:
         waiting = self._buffer
         return self._pending_write + (len(waiting) if waiting else 0)
 
-    # The beginning.
-
-    def _begin(self, waiter: Any) -> None:
-        """Tell the protocol, then read, then tell `waiter`, who finds everything in place."""
-        try:
-            self._protocol.connection_made(self)
-        finally:
-            failure: BaseException | None = None
-            try:
-                self._start()
-            except BaseException as exc:
-                failure = exc
-                end_failed_beginning(self._fatal_error, exc)
-            finally:
-                tell_waiter(waiter, failure)
-
-    def _start(self) -> None:
-        """Begin to read, where the transport is one that reads."""
+    def _not_started(self, exc: BaseException) -> None:
+        self._fatal_error(exc)
 
     # The end.
 
@@ -166,7 +128,7 @@ class _ProactorBasePipeTransport(_FlowControlMixin, BaseTransport):
     ) -> None:
         # Whatever the system says of a connection is told to its protocol, and to nobody else.
         tell: Any = tell_failure
-        tell(self, exc, message, everyday=is_everyday(exc, message))
+        tell(self, exc, message)
         self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:

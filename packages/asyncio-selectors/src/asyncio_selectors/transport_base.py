@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import errno
-import warnings
 from collections import deque
 from contextvars import copy_context
 
 from asyncio_core import constants, log
-from asyncio_core.connections.failures import (
-    end_failed_beginning,
-    is_everyday,
-    tell_failure,
-    tell_waiter,
-)
+from asyncio_core.connections.failures import tell_failure
+from asyncio_core.connections.ownership import Owner
 from asyncio_core.connections.trsock import socket_facts
-from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.transports import _FlowControlMixin
 
 TYPE_CHECKING = False
@@ -63,7 +57,7 @@ def watch_writing(
         register(fd, callback, args, context)
 
 
-class _SelectorTransport(_FlowControlMixin):
+class _SelectorTransport(Owner, _FlowControlMixin):
     """A transport that owns a socket which does not block.
 
     It takes its context (`contextvars`) when it is made, and every callback of its protocol runs in
@@ -77,7 +71,6 @@ class _SelectorTransport(_FlowControlMixin):
     _loop: Any
     _protocol: Any
     _chunks: deque[Any] | None
-    # None after the end, and for the destructor of an object whose __init__ did not get far.
     _sock: Any = None
 
     def __init__(
@@ -142,45 +135,14 @@ class _SelectorTransport(_FlowControlMixin):
             words.append(f"write=<{state}, bufsize={self.get_write_buffer_size()}>")
         return f"<{' '.join(words)}>"
 
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        sock = self._sock
-        if sock is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._sock = None
-            sock.close()
-
-    def set_protocol(self, protocol: BaseProtocol) -> None:
-        self._protocol = protocol
-
-    def get_protocol(self) -> BaseProtocol:
-        return self._protocol  # type: ignore[no-any-return]
-
-    def is_closing(self) -> bool:
-        return self._closing
-
     def is_reading(self) -> bool:
         return not self._closing and not self._paused
 
     # The beginning, and registrations.
 
-    def _begin(self, waiter: Any) -> None:
-        """Tell the protocol, then read, then tell `waiter`, who finds everything in place."""
-        try:
-            self._protocol.connection_made(self)
-        except BaseException as error:
-            drop_own_frame(error)
-            raise
-        finally:
-            failure: BaseException | None = None
-            try:
-                if self.is_reading():
-                    watch_reading(self._loop, self._sock_fd, self._read_ready, self._context)
-            except BaseException as exc:
-                # The system watches no more descriptors, or a hook of the loop raised.
-                failure = exc
-                end_failed_beginning(self._not_watched, exc)
-            finally:
-                tell_waiter(waiter, failure)
+    def _start(self) -> None:
+        if self.is_reading():
+            watch_reading(self._loop, self._sock_fd, self._read_ready, self._context)
 
     def _read_ready(self) -> None:
         raise NotImplementedError
@@ -206,6 +168,8 @@ class _SelectorTransport(_FlowControlMixin):
         # The system watches no more descriptors. Silence would look like an idle peer.
         self._fatal_error(exc, _NOT_WATCHED)
 
+    _not_started = _not_watched
+
     # The end.
 
     def close(self) -> None:
@@ -224,7 +188,7 @@ class _SelectorTransport(_FlowControlMixin):
 
     def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
         # Whatever the system says of a connection is told to its protocol, and to nobody else.
-        tell_failure(self, exc, message, everyday=is_everyday(exc, message))
+        tell_failure(self, exc, message)
         self._force_close(exc)
 
     def _end_if_closed(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import warnings
 from contextvars import copy_context
 
 from asyncio_core import constants, log
-from asyncio_core.connections.failures import end_failed_beginning, tell_failure, tell_waiter
+from asyncio_core.connections.failures import tell_failure
+from asyncio_core.connections.ownership import Owner
 from asyncio_core.interfaces.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.interfaces.transports import ReadTransport, WriteTransport, _FlowControlMixin
 from asyncio_selectors.hangups import has_hung_up, shows_hangup_by_reading
@@ -30,13 +30,12 @@ __all__ = ("_UnixReadPipeTransport", "_UnixWritePipeTransport")
 logger: Any = None
 
 
-class _PipeEnd:
+class _PipeEnd(Owner):
     """What both ends have in common: an owner of one descriptor, with a context and a protocol."""
 
     _fileno: int
     _loop: Any
-    _protocol: Any
-    # None after the end, and for the destructor of an object whose __init__ did not get far.
+    _owned = "_pipe"
     _pipe: Any = None
 
     def _open(self, pipe: Any, protocol: BaseProtocol, kinds: str) -> int:
@@ -58,37 +57,11 @@ class _PipeEnd:
         state = "closed" if self._pipe is None else "closing" if self._closing else "open"
         return f"<{type(self).__name__} {state} fd={self._fileno} {self._activity()}>"
 
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        pipe = self._pipe
-        if pipe is not None:
-            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
-            self._pipe = None
-            pipe.close()
+    def _start(self) -> None:
+        self._watch()
 
-    def set_protocol(self, protocol: BaseProtocol) -> None:
-        self._protocol = protocol
-
-    def get_protocol(self) -> BaseProtocol:
-        return self._protocol  # type: ignore[no-any-return]
-
-    def is_closing(self) -> bool:
-        return self._closing
-
-    def _begin(self, waiter: Future[None] | None) -> None:
-        """Tell the protocol, then watch, then tell `waiter`, who finds everything in place."""
-        try:
-            self._protocol.connection_made(self)
-        finally:
-            failure: BaseException | None = None
-            try:
-                self._watch()
-            except BaseException as exc:
-                # No more descriptors, a device that cannot be watched (epoll refuses /dev/null), or
-                # a hook of the loop that raised.
-                failure = exc
-                end_failed_beginning(self._close, exc)
-            finally:
-                tell_waiter(waiter, failure)
+    def _not_started(self, exc: BaseException) -> None:
+        self._close(exc)
 
     def _fatal_error(
         self, exc: BaseException, message: str = "Fatal error on pipe transport"

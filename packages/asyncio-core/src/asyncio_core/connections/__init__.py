@@ -13,5 +13,6 @@ in the loops' own distributions.
                                     create_datagram_endpoint(), and names as addresses
     pipes, subprocesses             connect_read_pipe(), subprocess_exec() and their kin
     file_sending                    sendfile()
-    socket_files, trsock, failures  files of Unix sockets; the socket that users are shown; what ends a connection
+    ownership, failures             the beginning and the end of a transport
+    socket_files, trsock            files of Unix sockets; the socket that users are shown
 """

@@ -28,12 +28,16 @@ def is_everyday(exc: BaseException | None, what: str) -> bool:
     return isinstance(exc, OSError) and not what.startswith(PROTOCOL_RAISED.partition("%")[0])
 
 
-def tell_failure(transport: Any, exc: BaseException, what: str, everyday: bool) -> None:
+def tell_failure(
+    transport: Any, exc: BaseException, what: str, everyday: bool | None = None
+) -> None:
     """Report that `transport` ends because of `exc`, with `what` as the message.
 
     An `everyday` end, such as a peer that went away, is what connections do: it is news in debug
-    mode only.
+    mode only. None leaves it to `is_everyday()`.
     """
+    if everyday is None:
+        everyday = is_everyday(exc, what)
     loop = transport._loop
     if not everyday:
         report = {"message": what, "exception": exc, "transport": transport}
