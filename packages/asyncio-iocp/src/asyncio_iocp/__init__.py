@@ -1,26 +1,35 @@
 """The completion loop: asyncio over the completion ports of Windows.
 
+Read `proactor` first, then `proactor_events` and `reading`. The way of a read event: ``recv_into()`` of the proactor
+starts a receive and gives a future for it; the port reports its end, ``select()`` sets the future's result, and
+that queues the future's callback; the same turn runs it, which is ``_loop_reading()`` of the transport; that calls
+``data_received()`` of its protocol, and starts the next receive. For streams this fills the reader's buffer
+(asyncio-streams) and completes the future that a task waits for; the next turn steps the task
+(`asyncio_core.awaiting`).
+
 How the parts lie on each other, from below:
 
     _overlapped                  the extension: overlapped operations and completion ports
-    overlapped_futures.py,       a future for each operation, where its end is heard of, and
-    completion_port.py,          what starts operations
-    proactor.py,
-    socket_polling.py
-    transport_base.py,           connections, pipes and datagram endpoints, each the one owner of
-    reading.py, writing.py,      its handle
-    stream_transport.py,
-    datagram_transport.py
-    sockets.py, accepting.py,    parts of the loop: sock_*(), accept loops, sendfile(), readers and
-    sending_files.py,            writers, named pipes; signals are in asyncio-core
-    readiness.py,
-    pipe_serving.py
-    proactor_events.py           the loop over any proactor
-    windows_events.py            the loop over completion ports, and its names on each Python
-    policy.py                    what the entry point `iocp` names
+    overlapped_futures,          a future for each operation, where its end is heard of, and
+    completion_port,             what starts operations
+    socket_polling, proactor
+    transport_base,              connections, pipes and datagram endpoints, each the one owner of
+    reading, writing,            its handle
+    stream_transport,
+    datagram_transport
+    sockets, accepting,          parts of the loop: sock_*(), accept loops, sendfile(), readers and
+    sending_files, readiness     writers; signals are in asyncio-core
+    proactor_events              the loop over any proactor
+    pipe_serving                 named pipes
+    completion_loop              the loop over completion ports
+    policy                       what the entry point `iocp` names
+    windows_events               the names under which programs know the loop and its policy
 
-From proactor_events.py downward, except for pipe_serving.py, nothing needs Windows; the proactor does.
-The package installs and imports everywhere, and says where there is no loop to be had.
+From proactor_events downward nothing needs Windows but the proactor and what it stands on. The package installs
+and imports everywhere, and says where there is no loop to be had.
+
+`proactor_events` and `windows_events` are also what the standard asyncio's modules of these names are; who
+replaces something there replaces it in the parts below, which do not know of it (`asyncio_core.faces`).
 
 Everything here is made by the loop. Programs need `ProactorEventLoop`, or nothing at all: where this
 distribution is installed on Windows, `asyncio_core.run()` uses it.

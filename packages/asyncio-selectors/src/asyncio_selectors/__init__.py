@@ -1,21 +1,31 @@
 """The readiness loop: asyncio over epoll, kqueue, poll or select.
 
+Read `poller` first, then `selector_events` and `stream_transport`. The way of a read event: the poller's
+``collect()`` puts the handle that is registered for the descriptor into the loop's queue; the same turn
+runs it, which is ``_read_ready()`` of the stream transport; that receives, and calls ``data_received()`` of its
+protocol. For streams this fills the reader's buffer (asyncio-streams) and completes the future that a task waits
+for; the next turn steps the task (`asyncio_core.awaiting`).
+
 How the parts lie on each other, from below:
 
-    poller.py, poll_*.py      what is ready? One mechanism of the system to a file, one shape
-    transport_base.py,        connections and datagram endpoints, each the one owner of its
-    stream_transport.py,      descriptor
-    datagram_transport.py,
-    unix_pipes.py
-    sockets.py, accepting.py, parts of the loop: sock_*(), accept loops, sendfile(), signals,
-    sending_files.py,         Unix sockets
-    signals.py,
-    unix_sockets.py
-    selector_events.py        the loop as far as it is the same everywhere: readers, writers, waking
-    unix_events.py,           the loop of each kind of system
-    windows.py
-    child_watching.py         what policies carry on older Pythons
-    policy.py                 what the entry point `selectors` names
+    descriptors, hangups,     what numbers of files say, and do not say
+    error_queue
+    poller, poll_*,           what is ready? One mechanism of the system to a file, one shape, and the
+    poller_choice, spinning   choice among them; a guard against what is ready for ever
+    transport_base,           connections and datagram endpoints, each the one owner of its
+    stream_transport,         descriptor
+    datagram_transport,
+    unix_pipes
+    sockets, accepting,       parts of the loop: sock_*(), accept loops, being woken, sendfile(), signals,
+    waking, sending_files,    Unix sockets
+    signals, unix_sockets
+    selector_events           the loop as far as it is the same everywhere: readers and writers
+    unix_events, windows      the loop of each kind of system
+    child_watching            what policies carry on older Pythons
+    policy                    what the entry point `selectors` names
+
+`selector_events` and `unix_events` are also what the standard asyncio's modules of these names are; who replaces
+something there replaces it in the parts below, which do not know of it (`asyncio_core.faces`).
 
 Everything here is made by the loop. Programs need `SelectorEventLoop`, or nothing at all: where this
 distribution is installed, `asyncio_core.run()` uses it.

@@ -1,5 +1,11 @@
 """Byte streams for asyncio: connections read and written with await, without callbacks.
 
+Read `reader` first, then `writer`. The way of a read event: the loop's poller has the transport receive, which
+calls ``data_received()`` of the protocol here; that feeds the reader's buffer, and the reader completes the future
+that ``read()`` and its kin wait for; the loop's next turn steps the task, which takes what it wants from the
+buffer. A buffer that is twice over its limit pauses the transport until it is read. The way out is shorter:
+``write()`` is the transport's, and ``drain()`` waits while the transport has paused the protocol.
+
 What each module holds:
 
 ==============  ====================================================================

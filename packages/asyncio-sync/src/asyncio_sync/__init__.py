@@ -1,5 +1,10 @@
 """Locks, events, conditions, semaphores, barriers and queues for asyncio tasks.
 
+Read `waiting` first: every wait in here is a turn in a line. The way of a wait: ``acquire()``, ``get()`` and their
+kin take a turn, a future at the end of the line, and await it; ``release()`` or ``put()`` wakes the first by
+completing that future; the loop's next turn steps the task, which leaves the line with what it came for.
+Where nobody has to wait, no future is made and the loop has no part in it.
+
 What each module holds:
 
 ===============  ===================================================================
