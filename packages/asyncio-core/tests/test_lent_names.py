@@ -48,12 +48,18 @@ def test_what_is_not_there_is_an_attribute_error(monkeypatch):
     module = types.ModuleType("lender")
     module.__getattr__ = lambda name: name.upper() if name == "own" else None
     monkeypatch.setitem(sys.modules, "lender", module)
-    lend_names("lender", "os", "no_such_module", "path=os:path", known=lambda: ("own",))
+    names = ("os", "tasks", "no_such_module", "path=os:path", "away=asyncio_not_there.rooms")
+    lend_names("lender", *names, known=lambda: ("own",))
     assert module.own == "OWN"
     assert module.path is module.os.path
+    assert module.tasks is tasks
     assert {"own", "os", "path"} <= set(dir(module))
     with pytest.raises(AttributeError, match="needs no_such_module, which is not there"):
         module.no_such_module
+    with pytest.raises(
+        AttributeError, match=r"lender\.away needs the distribution asyncio-not-there"
+    ):
+        module.away
     with pytest.raises(AttributeError, match="no attribute 'spam'"):
         base_events.spam
 

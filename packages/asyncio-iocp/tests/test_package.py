@@ -122,9 +122,16 @@ class TestOnWindows:
             "_DefaultEventLoopPolicy",
             "_WindowsProactorEventLoopPolicy",
             "_WindowsSelectorEventLoop",
+            "_OverlappedFuture",
+            "_WaitHandleFuture",
             "_WindowsSelectorEventLoopPolicy",
             "_overlapped",
             "_winapi",
+            "events",
+            "logger",
+            "msvcrt",
+            "proactor_events",
+            "tasks",
         ],
     )
     def test_module_of_events_has_the_names_that_programs_know(self, name: str) -> None:
@@ -133,6 +140,7 @@ class TestOnWindows:
         if "Selector" in name:
             pytest.importorskip("asyncio_selectors")
         assert getattr(windows_events, name) is not None
+        assert name in dir(windows_events)
         with pytest.raises(AttributeError, match="no_such_name"):
             _ = windows_events.no_such_name
 

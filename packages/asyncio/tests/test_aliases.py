@@ -93,6 +93,15 @@ def test_a_patch_through_one_name_is_seen_through_the_other() -> None:
     assert asyncio_core.loops.base_events.logger is not logger
 
 
+def test_what_submodules_show_of_each_other_is_where_the_aliases_lead() -> None:
+    from asyncio._names import MODULES
+
+    from asyncio_core.lent_names import OURS
+
+    modules = {name: home for name, home in OURS.items() if ":" not in home}
+    assert modules == {name: MODULES[name] for name in modules}
+
+
 def test_objects_pickled_under_the_standard_name_are_found() -> None:
     by_standard_name = b"casyncio.exceptions\nCancelledError\n."
 

@@ -141,7 +141,7 @@ make_face(__name__, ("awaiting.base_futures", "awaiting.coroutines"))
 
 lend_names(
     __name__,
-    "constants=asyncio_core.constants",
+    "constants",
     "inspect",
     "traceback",
 )

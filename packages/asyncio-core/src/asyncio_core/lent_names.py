@@ -14,13 +14,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+# Modules that others of the standard asyncio show, and the logger: where they are here.
+OURS = {
+    "base_events": "asyncio_core.loops.base_events",
+    "base_futures": "asyncio_core.awaiting.base_futures",
+    "base_tasks": "asyncio_core.awaiting.base_tasks",
+    "constants": "asyncio_core.constants",
+    "coroutines": "asyncio_core.awaiting.coroutines",
+    "events": "asyncio_core.scheduling.events",
+    "exceptions": "asyncio_core.exceptions",
+    "format_helpers": "asyncio_core.format_helpers",
+    "futures": "asyncio_core.awaiting.futures",
+    "protocols": "asyncio_core.interfaces.protocols",
+    "sslproto": "asyncio_core.tls.protocol",
+    "staggered": "asyncio_core.awaiting.staggered",
+    "tasks": "asyncio_core.awaiting.tasks",
+    "timeouts": "asyncio_core.awaiting.timeouts",
+    "transports": "asyncio_core.interfaces.transports",
+    "trsock": "asyncio_core.connections.trsock",
+    "logger": "asyncio_core.log:logger",
+}
+
 
 def lend_names(module: str, *names: str, known: Callable[[], Iterable[str]] | None = None) -> None:
     """Give the module named `module` names for other modules and for what is in them.
 
-    Each of `names` is the name of a module of the standard library (``"os"``), or tells what it stands for:
-    ``"events=asyncio_core.scheduling.events"``, ``"OrderedDict=collections:OrderedDict"``. Names that the module
-    has itself come first. `known` returns those that its own ``__getattr__()`` finds, for ``dir()``.
+    Each of `names` is one of `OURS`, the name of a module of the standard library (``"os"``), or tells what it
+    stands for: ``"locks=asyncio_sync.locks"``, ``"OrderedDict=collections:OrderedDict"``. Names that the module
+    has itself come first, and those that its own ``__getattr__()`` finds last; for ``dir()`` `known` returns these.
     """
     space = vars(sys.modules[module])
     before: Callable[[str], Any] | None = space.get("__getattr__")
@@ -29,7 +50,9 @@ def lend_names(module: str, *names: str, known: Callable[[], Iterable[str]] | No
     def fill() -> dict[str, str]:
         # Not before somebody asks.
         if not homes:
-            homes.update((name.partition("=")[0], name.rpartition("=")[2]) for name in names)
+            for name in names:
+                home = name.rpartition("=")[2]
+                homes[name.partition("=")[0]] = OURS.get(home, home)
         return homes
 
     def find(name: str) -> Any:
@@ -51,6 +74,8 @@ def _load(home: str, wanted: str) -> Any:
     except ImportError as exc:
         if where == "ssl":
             return None  # Python can be built without it.
+        if where.startswith("asyncio_"):
+            where = "the distribution " + where.partition(".")[0].replace("_", "-")
         raise AttributeError(f"{wanted} needs {where}, which is not there") from exc
     found = sys.modules[where]
     return getattr(found, attribute) if attribute else found

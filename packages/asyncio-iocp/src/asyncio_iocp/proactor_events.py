@@ -307,13 +307,6 @@ class BaseProactorEventLoop(
         return _ProactorDuplexPipeTransport(self, pipe, protocol, waiter, extra)
 
 
-def __getattr__(name: str) -> Any:
-    # For those who look for it here, or replace it; it is expensive to make.
-    if name == "logger":
-        return log.logger
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 make_face(
     __name__,
     (
@@ -332,20 +325,20 @@ extend_face(__name__, "asyncio_core.windows.signals")
 
 lend_names(
     __name__,
-    "base_events=asyncio_core.loops.base_events",
+    "base_events",
     "collections",
-    "constants=asyncio_core.constants",
-    "exceptions=asyncio_core.exceptions",
-    "futures=asyncio_core.awaiting.futures",
+    "constants",
+    "exceptions",
+    "futures",
     "io",
-    "logger=asyncio_core.log:logger",
+    "logger",
     "os",
-    "protocols=asyncio_core.interfaces.protocols",
+    "protocols",
     "signal",
-    "sslproto=asyncio_core.tls.protocol",
+    "sslproto",
     "threading",
-    "transports=asyncio_core.interfaces.transports",
-    "trsock=asyncio_core.connections.trsock",
+    "transports",
+    "trsock",
     "warnings",
 )
 

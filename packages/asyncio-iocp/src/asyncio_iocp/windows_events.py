@@ -11,9 +11,12 @@ if sys.platform != "win32":
     raise ImportError("the event loop over completion ports needs Windows")
 
 import _winapi
+from importlib.util import find_spec
 
 from asyncio_core.annotations import leave_to_checkers
-from asyncio_core.faces import extend_face, make_face
+from asyncio_core.choosing.subprocess_support import shown_transport_class
+from asyncio_core.faces import make_face
+from asyncio_core.lent_names import lend_names
 from asyncio_iocp import _overlapped
 from asyncio_iocp.completion_loop import ProactorEventLoop
 from asyncio_iocp.pipe_serving import PipeServer
@@ -26,7 +29,6 @@ from asyncio_iocp.proactor import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any
 
     __all__: tuple[str, ...]
@@ -51,30 +53,12 @@ DefaultEventLoopPolicy = WindowsProactorEventLoopPolicy
 _WindowsProactorEventLoopPolicy = WindowsProactorEventLoopPolicy
 _DefaultEventLoopPolicy = WindowsProactorEventLoopPolicy
 
-# Names that are at home in asyncio-selectors, which this distribution does not need.
-_SELECTOR_NAMES = {
-    "SelectorEventLoop": "SelectorEventLoop",
-    "_WindowsSelectorEventLoop": "SelectorEventLoop",
-    "WindowsSelectorEventLoopPolicy": "WindowsSelectorEventLoopPolicy",
-    "_WindowsSelectorEventLoopPolicy": "WindowsSelectorEventLoopPolicy",
-}
-
-
-def _selectors() -> ModuleType | None:
-    # By name: the arrows between distributions do not point there.
-    from importlib import import_module
-
-    try:
-        return import_module("asyncio_selectors.windows")
-    except ModuleNotFoundError:
-        return None
-
 
 def _public_names() -> tuple[str, ...]:
     """Return what a star brings; the standard module goes on naming its policies there in Python 3.14."""
     names: tuple[str, ...] = ("EventLoop", "IocpProactor", "ProactorEventLoop")
     policies: tuple[str, ...] = ("DefaultEventLoopPolicy", "WindowsProactorEventLoopPolicy")
-    if _selectors() is not None:
+    if find_spec("asyncio_selectors") is not None:
         names += ("SelectorEventLoop",)
         policies += ("WindowsSelectorEventLoopPolicy",)
     if sys.version_info >= (3, 14):
@@ -86,23 +70,42 @@ def __getattr__(name: str) -> Any:
     if name == "__all__":
         return _public_names()
     if name == "_WindowsSubprocessTransport":
-        from asyncio_core.choosing.subprocess_support import subprocess_support
-
-        support: Any = subprocess_support()
-        if not hasattr(support, "transport_class"):
-            raise AttributeError(f"{name} comes with the distribution asyncio-subprocess")
-        # Patched here, it is replaced where children are started.
-        extend_face(__name__, support.__module__)
-        return support.transport_class
-    if name not in _SELECTOR_NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _selectors()
-    if home is None:
-        raise AttributeError(f"{name} comes with the distribution asyncio-selectors")
-    value = globals()[name] = getattr(home, _SELECTOR_NAMES[name])
-    return value
+        return shown_transport_class(__name__, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-make_face(__name__, ("completion_loop", "completion_port", "pipe_serving", "proactor"))
+make_face(
+    __name__,
+    ("completion_loop", "completion_port", "overlapped_futures", "pipe_serving", "proactor"),
+)
+
+
+lend_names(
+    __name__,
+    # At home in asyncio-selectors, which this distribution does not need.
+    "SelectorEventLoop=asyncio_selectors.windows:SelectorEventLoop",
+    "WindowsSelectorEventLoopPolicy=asyncio_selectors.windows:WindowsSelectorEventLoopPolicy",
+    "_WindowsSelectorEventLoop=asyncio_selectors.windows:SelectorEventLoop",
+    "_WindowsSelectorEventLoopPolicy=asyncio_selectors.windows:WindowsSelectorEventLoopPolicy",
+    "_OverlappedFuture=asyncio_iocp.overlapped_futures:_OverlappedFuture",
+    "_WaitHandleFuture=asyncio_iocp.overlapped_futures:_WaitHandleFuture",
+    "base_subprocess=asyncio_subprocess.base_subprocess",
+    "errno",
+    "events",
+    "exceptions",
+    "futures",
+    "logger",
+    "math",
+    "msvcrt",
+    "proactor_events=asyncio_iocp.proactor_events",
+    "selector_events=asyncio_selectors.selector_events",
+    "socket",
+    "struct",
+    "tasks",
+    "time",
+    "weakref",
+    "windows_utils=asyncio_subprocess.windows_utils",
+    known=lambda: ("__all__", "_WindowsSubprocessTransport"),
+)
 
 leave_to_checkers(__name__)

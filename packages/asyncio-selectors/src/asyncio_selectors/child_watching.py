@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
-__all__ = ("ChildWatcherPolicy", "can_use_pidfd", "subprocess_support", "watcher_module")
+__all__ = ("ChildWatcherPolicy", "can_use_pidfd", "watcher_module")
 
 # What `unix_events` shows of that distribution. The names without an underscore went with Python 3.14.
 WATCHER_NAMES = {"_PidfdChildWatcher", "_ThreadedChildWatcher", "waitstatus_to_exitcode"}
@@ -43,19 +43,6 @@ def watcher_module() -> ModuleType:
     if module is None:
         raise NotImplementedError("child watchers come with the distribution asyncio-subprocess")
     return module
-
-
-def subprocess_support() -> Any:
-    """Return what starts children here, from the same distribution, and has the transports' class.
-
-    Raises NotImplementedError where that is not installed.
-    """
-    from asyncio_core.choosing.subprocess_support import subprocess_support
-
-    support = subprocess_support()
-    if not hasattr(support, "transport_class"):
-        raise NotImplementedError("children come with the distribution asyncio-subprocess")
-    return support
 
 
 def can_use_pidfd() -> bool:

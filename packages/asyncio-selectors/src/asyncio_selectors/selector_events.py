@@ -438,17 +438,6 @@ _MAKE_SOCKET_TRANSPORT = BaseSelectorEventLoop._make_socket_transport
 _MAKE_SSL_TRANSPORT = BaseSelectorEventLoop._make_ssl_transport
 
 
-def __getattr__(name: str) -> Any:
-    # For those who look for them here, or replace them; both are expensive to import.
-    if name == "logger":
-        return log.logger
-    if name == "ssl":
-        import ssl
-
-        return ssl
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 make_face(
     __name__,
     ("accepting", "datagram_transport", "sockets", "stream_transport", "transport_base", "waking"),
@@ -457,22 +446,22 @@ make_face(
 
 lend_names(
     __name__,
-    "base_events=asyncio_core.loops.base_events",
+    "base_events",
     "collections",
-    "constants=asyncio_core.constants",
+    "constants",
     "errno",
-    "events=asyncio_core.scheduling.events",
+    "events",
     "functools",
-    "futures=asyncio_core.awaiting.futures",
+    "futures",
     "itertools",
-    "logger=asyncio_core.log:logger",
+    "logger",
     "os",
-    "protocols=asyncio_core.interfaces.protocols",
+    "protocols",
     "selectors",
     "ssl",
-    "sslproto=asyncio_core.tls.protocol",
-    "transports=asyncio_core.interfaces.transports",
-    "trsock=asyncio_core.connections.trsock",
+    "sslproto",
+    "transports",
+    "trsock",
     "warnings",
 )
 

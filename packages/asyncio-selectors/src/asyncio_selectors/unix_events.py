@@ -15,6 +15,7 @@ import sys
 
 from asyncio_core import log
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_core.choosing.subprocess_support import shown_transport_class
 from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_core.lent_names import lend_names
 from asyncio_selectors.child_watching import (
@@ -22,7 +23,6 @@ from asyncio_selectors.child_watching import (
     WATCHER_NAMES,
     ChildWatcherPolicy,
     can_use_pidfd,
-    subprocess_support,
     watcher_module,
 )
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
@@ -154,17 +154,8 @@ def _public_names() -> tuple[str, ...]:
 def __getattr__(name: str) -> Any:
     if name == "__all__":
         return _public_names()
-    if name == "logger":
-        # For those who look for it here, or replace it; it is expensive to make.
-        return log.logger
     if name == "_UnixSubprocessTransport":
-        try:
-            support = subprocess_support()
-        except NotImplementedError as exc:
-            raise AttributeError(f"{name}: {exc}") from None
-        # Patched here, it is replaced where children are started.
-        extend_face(__name__, support.__module__)
-        return support.transport_class
+        return shown_transport_class(__name__, name)
     if name in WATCHER_NAMES:
         try:
             return getattr(_watchers(), name)
@@ -178,8 +169,8 @@ def _known_names() -> tuple[str, ...]:
     try:
         _watchers()
     except NotImplementedError:
-        return ("__all__", "logger")
-    return ("__all__", "logger", "_UnixSubprocessTransport", *WATCHER_NAMES)
+        return ("__all__",)
+    return ("__all__", "_UnixSubprocessTransport", *WATCHER_NAMES)
 
 
 make_face(__name__, ("child_watching", "sending_files", "signals", "unix_pipes", "unix_sockets"))
@@ -187,27 +178,27 @@ make_face(__name__, ("child_watching", "sending_files", "signals", "unix_pipes",
 
 lend_names(
     __name__,
-    "base_events=asyncio_core.loops.base_events",
+    "base_events",
     "base_subprocess=asyncio_subprocess.base_subprocess",
-    "constants=asyncio_core.constants",
-    "coroutines=asyncio_core.awaiting.coroutines",
+    "constants",
+    "coroutines",
     "errno",
-    "events=asyncio_core.scheduling.events",
-    "exceptions=asyncio_core.exceptions",
+    "events",
+    "exceptions",
     "fcntl",
-    "futures=asyncio_core.awaiting.futures",
+    "futures",
     "io",
     "itertools",
-    "logger=asyncio_core.log:logger",
+    "logger",
     "selector_events=asyncio_selectors.selector_events",
     "selectors",
     "signal",
     "socket",
     "stat",
     "subprocess",
-    "tasks=asyncio_core.awaiting.tasks",
+    "tasks",
     "threading",
-    "transports=asyncio_core.interfaces.transports",
+    "transports",
     "warnings",
     known=_known_names,
 )

@@ -458,7 +458,7 @@ class ReadSubprocessPipeProto(WriteSubprocessPipeProto, protocols.Protocol):
 lend_names(
     __name__,
     "collections",
-    "logger=asyncio_core.log:logger",
+    "logger",
     "signal",
     "sys",
 )

@@ -324,10 +324,10 @@ extend_face("asyncio_streams.streams", __name__)
 
 lend_names(
     __name__,
-    "events=asyncio_core.scheduling.events",
-    "logger=asyncio_core.log:logger",
+    "events",
+    "logger",
     "streams=asyncio_streams.streams",
-    "tasks=asyncio_core.awaiting.tasks",
+    "tasks",
 )
 
 leave_to_checkers(__name__)

@@ -334,10 +334,10 @@ make_face(__name__, ("barriers", "waiting", "mixins"))
 
 lend_names(
     __name__,
-    "tasks=asyncio_core.awaiting.tasks",
+    "tasks",
     "collections",
     "enum",
-    "exceptions=asyncio_core.exceptions",
+    "exceptions",
     "mixins=asyncio_sync.mixins",
 )
 

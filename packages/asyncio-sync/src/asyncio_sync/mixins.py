@@ -48,7 +48,7 @@ extend_face("asyncio_core.scheduling.events", __name__)
 
 lend_names(
     __name__,
-    "events=asyncio_core.scheduling.events",
+    "events",
 )
 
 leave_to_checkers(__name__)

@@ -116,7 +116,7 @@ make_face(__name__, ("awaiting.base_tasks", "awaiting.futures"))
 
 lend_names(
     __name__,
-    "format_helpers=asyncio_core.format_helpers",
+    "format_helpers",
 )
 
 leave_to_checkers(__name__)

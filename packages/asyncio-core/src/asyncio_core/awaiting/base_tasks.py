@@ -82,8 +82,8 @@ def _task_print_stack(task: Task[Any], limit: int | None, file: TextIO | None) -
 
 lend_names(
     __name__,
-    "base_futures=asyncio_core.awaiting.base_futures",
-    "coroutines=asyncio_core.awaiting.coroutines",
+    "base_futures",
+    "coroutines",
     "linecache",
     "reprlib",
     "traceback",

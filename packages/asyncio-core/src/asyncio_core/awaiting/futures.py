@@ -542,12 +542,12 @@ make_face(
 
 lend_names(
     __name__,
-    "base_futures=asyncio_core.awaiting.base_futures",
+    "base_futures",
     "concurrent",
     "contextvars",
-    "events=asyncio_core.scheduling.events",
-    "exceptions=asyncio_core.exceptions",
-    "format_helpers=asyncio_core.format_helpers",
+    "events",
+    "exceptions",
+    "format_helpers",
     "logging",
 )
 

@@ -305,10 +305,10 @@ def _describe(frame: FrameType) -> str:
 lend_names(
     __name__,
     "dataclasses",
-    "events=asyncio_core.scheduling.events",
-    "futures=asyncio_core.awaiting.futures",
+    "events",
+    "futures",
     "io",
-    "tasks=asyncio_core.awaiting.tasks",
+    "tasks",
     "types",
 )
 

@@ -134,13 +134,13 @@ async def staggered_race(
 
 lend_names(
     __name__,
-    "futures=asyncio_core.awaiting.futures",
+    "futures",
     "typing",
     "contextlib",
-    "events=asyncio_core.scheduling.events",
+    "events",
     "exceptions_mod=asyncio_core.exceptions",
     "locks=asyncio_sync.locks",
-    "tasks=asyncio_core.awaiting.tasks",
+    "tasks",
 )
 
 leave_to_checkers(__name__)

@@ -304,10 +304,10 @@ class TaskGroup:
 
 lend_names(
     __name__,
-    "futures=asyncio_core.awaiting.futures",
-    "events=asyncio_core.scheduling.events",
-    "exceptions=asyncio_core.exceptions",
-    "tasks=asyncio_core.awaiting.tasks",
+    "futures",
+    "events",
+    "exceptions",
+    "tasks",
 )
 
 leave_to_checkers(__name__)

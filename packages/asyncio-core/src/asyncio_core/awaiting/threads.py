@@ -33,7 +33,7 @@ async def to_thread(func: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) 
 
 lend_names(
     __name__,
-    "events=asyncio_core.scheduling.events",
+    "events",
     "functools",
 )
 

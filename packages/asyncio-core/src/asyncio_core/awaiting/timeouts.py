@@ -216,7 +216,7 @@ lend_names(
     "TracebackType=types:TracebackType",
     "Type=typing:Type",
     "enum",
-    "events=asyncio_core.scheduling.events",
-    "exceptions=asyncio_core.exceptions",
-    "tasks=asyncio_core.awaiting.tasks",
+    "events",
+    "exceptions",
+    "tasks",
 )

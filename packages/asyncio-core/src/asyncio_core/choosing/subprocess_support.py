@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from asyncio_core.choosing.entry_points import Known, is_there, scan
+from asyncio_core.faces import extend_face
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,12 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ("child_watchers", "has_subprocess_support", "subprocess_support")
+__all__ = (
+    "child_watchers",
+    "has_subprocess_support",
+    "shown_transport_class",
+    "subprocess_support",
+)
 
 SUBPROCESSES = "asyncio.subprocess_transports"
 
@@ -26,6 +32,19 @@ def subprocess_support() -> Callable[..., Any] | None:
     """
     support: Callable[..., Any] | None = _subprocess_part(_SUBPROCESSES_HERE)
     return support
+
+
+def shown_transport_class(module: str, name: str) -> Any:
+    """Return the class of children's transports, for the module named `module`, which shows it as `name`.
+
+    Replaced there, it is replaced where children are started. Raises AttributeError where
+    asyncio-subprocess is not installed.
+    """
+    support: Any = subprocess_support()
+    if not hasattr(support, "transport_class"):
+        raise AttributeError(f"{module}.{name} comes with the distribution asyncio-subprocess")
+    extend_face(module, support.__module__)
+    return support.transport_class
 
 
 def has_subprocess_support() -> bool:

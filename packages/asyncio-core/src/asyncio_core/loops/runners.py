@@ -309,13 +309,13 @@ lend_names(
     __name__,
     "inspect",
     "sys",
-    "coroutines=asyncio_core.awaiting.coroutines",
+    "coroutines",
     "enum",
-    "events=asyncio_core.scheduling.events",
-    "exceptions=asyncio_core.exceptions",
+    "events",
+    "exceptions",
     "functools",
     "signal",
-    "tasks=asyncio_core.awaiting.tasks",
+    "tasks",
 )
 
 leave_to_checkers(__name__)

@@ -106,7 +106,7 @@ lend_names(
     "_running_loop=asyncio_core.choosing.running_loop:_slot",
     "_RunningLoop=asyncio_core.choosing.running_loop:_Slot",
     "contextvars",
-    "format_helpers=asyncio_core.format_helpers",
+    "format_helpers",
     "os",
     "signal",
     "socket",

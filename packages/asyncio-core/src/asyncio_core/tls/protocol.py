@@ -557,11 +557,11 @@ make_face(__name__, ("tls.flow", "tls.state", "tls.transport", "tls.upgrade"))
 lend_names(
     __name__,
     "collections",
-    "exceptions=asyncio_core.exceptions",
-    "logger=asyncio_core.log:logger",
-    "protocols=asyncio_core.interfaces.protocols",
+    "exceptions",
+    "logger",
+    "protocols",
     "ssl",
-    "transports=asyncio_core.interfaces.transports",
+    "transports",
     "warnings",
 )
 
