@@ -141,7 +141,7 @@ def test_base_of_the_proactor_loop_is_there_without_its_distribution_too(check: 
     )
     assert check(hide + without) == "asyncio._no_proactor\n"
     if importlib.util.find_spec("asyncio_iocp") is not None:
-        assert check(program) == "asyncio_iocp.proactor_events\n"
+        assert check(program) == "asyncio.proactor_events\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the proactor loop runs on Windows")

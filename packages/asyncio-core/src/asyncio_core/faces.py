@@ -58,7 +58,9 @@ def make_face(name: str, parts: tuple[str, ...]) -> None:
     named = tuple(f"{package}.{part}" for part in parts)
     module.__dict__["_face_parts"] = (*named, *_early.get(name, ()))
     module.__dict__["_face_displaced"] = {}
-    module.__class__ = _Face
+    if not isinstance(module, _Face):
+        # One that is loaded again may have become something more by now.
+        module.__class__ = _Face
 
 
 def extend_face(name: str, part: str) -> None:

@@ -88,10 +88,14 @@ def _loaded(module: "ModuleType") -> None:
 
 def _load_with_loops() -> None:
     """Have all that was entered loaded when a loop is made, for the moment when nothing can be loaded."""
-    from asyncio_core.loops.provisions import lay_in
+    from asyncio._shown import show_when_loaded
+
+    from asyncio_core.loops.provisions import _wanted, lay_in
 
     lay_in(*(target for target in _ALIASES if not target.endswith(".graph")), *BROUGHT_ALONG)
     lay_in("importlib.machinery")
+    # Last of all.
+    _wanted.insert(0, show_when_loaded)
 
 
 _ALIASES = {MODULES[name]: name for name in ATTRIBUTES}
@@ -151,6 +155,9 @@ def bind_names(home: str, module: "ModuleType") -> None:
         from asyncio._names import NAMES
 
         names = NAMES.get(home, ())
+    from asyncio._shown import show_as_the_standard
+
+    show_as_the_standard(home, names, module)
     facade = vars(sys.modules["asyncio"])
     for name in names:
         if name not in facade and hasattr(module, name):

@@ -120,7 +120,7 @@ class LazyModule(ModuleType):
 
     def __dir__(self) -> "list[str]":
         real = load(self)
-        return list(ModuleType.__dir__(self)) if real is self else dir(real)
+        return list(ModuleType.__dir__(self)) if type(real) is LazyModule else dir(real)
 
     def __reduce_ex__(self, protocol: object) -> "tuple[Any, ...]":
         # Who pickles modules by name knows modules by their type.
