@@ -254,7 +254,7 @@ class BaseProactorEventLoop(
         server: Server | None = None,
         context: Context | None = None,
     ) -> _ProactorSocketTransport:
-        self._free_number(sock)
+        self._ensure_fd_no_transport(sock)
         return _ProactorSocketTransport(self, sock, protocol, waiter, extra, server, context)
 
     def _make_transport_below(
@@ -265,7 +265,6 @@ class BaseProactorEventLoop(
         server: Server | None,
         context: Context | None,
     ) -> None:
-        self._free_number(sock)
         _ProactorSocketTransport(self, sock, tls, None, extra, server, context)
 
     def _make_datagram_transport(
@@ -276,7 +275,7 @@ class BaseProactorEventLoop(
         waiter: Future[Any] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> _ProactorDatagramTransport:
-        self._free_number(sock)
+        self._ensure_fd_no_transport(sock)
         return _ProactorDatagramTransport(self, sock, protocol, address, waiter, extra)
 
     def _make_read_pipe_transport(

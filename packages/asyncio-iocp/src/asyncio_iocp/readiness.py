@@ -110,7 +110,7 @@ class Readiness(BaseEventLoop):
     _transports: weakref.WeakValueDictionary[int, Any]
     _watches: dict[tuple[int, int], _Watch]
 
-    def _free_number(self, fd: Any) -> int:
+    def _ensure_fd_no_transport(self, fd: Any) -> int:
         """Return the number of `fd`; raise RuntimeError where a transport owns it."""
         number = _number_of(fd)
         transport = self._transports.get(number)
@@ -120,7 +120,7 @@ class Readiness(BaseEventLoop):
 
     def _watch(self, fd: Any, event: int, callback: Callable[..., object], args: Any) -> None:
         self._check_closed()
-        number = self._free_number(fd)
+        number = self._ensure_fd_no_transport(fd)
         former = self._watches.pop((number, event), None)
         if former is not None:
             former.stop()
@@ -137,9 +137,9 @@ class Readiness(BaseEventLoop):
         return True
 
     def _watched_number(self, fd: Any) -> int:
-        """Return the number of `fd` as `_free_number()` does, also where it is closed already."""
+        """Return the number of `fd` as `_ensure_fd_no_transport()` does, also where it is closed already."""
         try:
-            return self._free_number(fd)
+            return self._ensure_fd_no_transport(fd)
         except ValueError:
             for (number, _), watch in self._watches.items():
                 if watch.fileobj is fd:

@@ -406,7 +406,6 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         server: Server | None,
         context: Context | None,
     ) -> None:
-        self._ensure_fd_no_transport(sock)
         _SelectorSocketTransport(self, sock, tls, None, extra, server, context)
 
     def _make_datagram_transport(

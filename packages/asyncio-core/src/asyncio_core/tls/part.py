@@ -78,6 +78,11 @@ class TLSPart(IOPart):
 class TLSTransportPart(IOPart):
     """Connections with TLS, for loops that have sockets."""
 
+    if TYPE_CHECKING:
+
+        def _ensure_fd_no_transport(self, fd: Any) -> int:
+            """Return the number of `fd`; raise RuntimeError where a transport owns it."""
+
     def _make_ssl_transport(
         self,
         rawsock: socket,
@@ -96,6 +101,7 @@ class TLSTransportPart(IOPart):
     ) -> Transport:
         from asyncio_core.tls.protocol import SSLProtocol
 
+        self._ensure_fd_no_transport(rawsock)
         tls = SSLProtocol(
             self,
             protocol,
