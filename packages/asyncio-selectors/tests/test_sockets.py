@@ -421,3 +421,25 @@ def test_an_mptcp_socket_connects(loop: SelectorEventLoop) -> None:
                 assert accepted.recv(1) == b"x"
 
     loop.run_until_complete(main())
+
+
+def test_a_method_that_is_replaced_during_the_wait_is_the_one_that_is_called(
+    loop: SelectorEventLoop,
+) -> None:
+    class Ours(socket.socket):
+        pass
+
+    async def main() -> None:
+        one, peer = socket.socketpair()
+        with Ours(fileno=one.detach()) as sock, peer:
+            sock.setblocking(False)
+
+            def would_block(size: int) -> bytes:
+                del sock.recv  # type: ignore[method-assign]
+                raise BlockingIOError
+
+            sock.recv = would_block  # type: ignore[assignment,method-assign]
+            peer.send(b"data")
+            assert await loop.sock_recv(sock, 10) == b"data"
+
+    loop.run_until_complete(main())

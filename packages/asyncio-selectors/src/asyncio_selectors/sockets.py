@@ -20,14 +20,12 @@ from asyncio_selectors.hangups import why_dead
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
     from asyncio_core.interfaces.loop_types import Address
     from asyncio_core.scheduling.handles import Handle
-
-    _T = TypeVar("_T")
 
 __all__ = ("SocketCalls",)
 
@@ -109,15 +107,15 @@ class SocketCalls(BaseEventLoop):
         sock: socket.socket,
         add: Callable[..., Handle],
         remove: Callable[[int], bool],
-        call: Callable[..., _T],
+        method: str,
         *args: Any,
-    ) -> _T:
-        """Return what `call(*args)` does, a call of `sock` that would have blocked, when it does not."""
+    ) -> Any:
+        """Return what `method` of `sock` does, which would have blocked, as soon as it does not."""
         attempt = 0
         while True:
             attempt = await self._until_ready(sock, add, remove, attempt)
             try:
-                return call(*args)
+                return getattr(sock, method)(*args)
             except (BlockingIOError, InterruptedError):
                 pass
 
@@ -178,7 +176,10 @@ class SocketCalls(BaseEventLoop):
             return sock.recv(n)
         except (BlockingIOError, InterruptedError):
             pass
-        return await self._when_ready(sock, self._add_reader, self._remove_reader, sock.recv, n)
+        received: bytes = await self._when_ready(
+            sock, self._add_reader, self._remove_reader, "recv", n
+        )
+        return received
 
     async def sock_recv_into(self, sock: socket.socket, buf: WriteableBuffer) -> int:
         """Receive into the writable buffer `buf` and return the number of bytes.
@@ -190,9 +191,10 @@ class SocketCalls(BaseEventLoop):
             return sock.recv_into(buf)
         except (BlockingIOError, InterruptedError):
             pass
-        return await self._when_ready(
-            sock, self._add_reader, self._remove_reader, sock.recv_into, buf
+        received: int = await self._when_ready(
+            sock, self._add_reader, self._remove_reader, "recv_into", buf
         )
+        return received
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
         """Receive a datagram of up to `bufsize` bytes; return it with its sender's address.
@@ -204,9 +206,10 @@ class SocketCalls(BaseEventLoop):
             return sock.recvfrom(bufsize)
         except (BlockingIOError, InterruptedError):
             pass
-        return await self._when_ready(
-            sock, self._add_reader, self._remove_reader, sock.recvfrom, bufsize
+        received: tuple[bytes, Any] = await self._when_ready(
+            sock, self._add_reader, self._remove_reader, "recvfrom", bufsize
         )
+        return received
 
     async def sock_recvfrom_into(
         self, sock: socket.socket, buf: WriteableBuffer, nbytes: int = 0
@@ -221,9 +224,10 @@ class SocketCalls(BaseEventLoop):
             return sock.recvfrom_into(buf, nbytes)
         except (BlockingIOError, InterruptedError):
             pass
-        return await self._when_ready(
-            sock, self._add_reader, self._remove_reader, sock.recvfrom_into, buf, nbytes
+        received: tuple[int, Any] = await self._when_ready(
+            sock, self._add_reader, self._remove_reader, "recvfrom_into", buf, nbytes
         )
+        return received
 
     async def sock_sendall(self, sock: socket.socket, data: ReadableBuffer) -> None:
         """Send all of the bytes-like `data`.
@@ -264,9 +268,10 @@ class SocketCalls(BaseEventLoop):
             return sock.sendto(data, address)
         except (BlockingIOError, InterruptedError):
             pass
-        return await self._when_ready(
-            sock, self._add_writer, self._remove_writer, sock.sendto, data, address
+        sent: int = await self._when_ready(
+            sock, self._add_writer, self._remove_writer, "sendto", data, address
         )
+        return sent
 
     async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
         """Accept one connection; return its socket, which does not block, and the peer's address.
