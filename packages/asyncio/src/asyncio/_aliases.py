@@ -90,12 +90,11 @@ def _load_with_loops() -> None:
     """Have all that was entered loaded when a loop is made, for the moment when nothing can be loaded."""
     from asyncio._shown import show_when_loaded
 
-    from asyncio_core.loops.provisions import _wanted, lay_in
+    from asyncio_core.loops.provisions import lay_in
 
     lay_in(*(target for target in _ALIASES if not target.endswith(".graph")), *BROUGHT_ALONG)
     lay_in("importlib.machinery")
-    # Last of all.
-    _wanted.insert(0, show_when_loaded)
+    lay_in(show_when_loaded, last=True)
 
 
 _ALIASES = {MODULES[name]: name for name in ATTRIBUTES}

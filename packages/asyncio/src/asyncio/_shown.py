@@ -26,7 +26,12 @@ _BY_NAME = {
     **dict.fromkeys(("_get_running_loop", "_set_running_loop", "get_running_loop"), "events"),
     **dict.fromkeys(
         (
-            *("AbstractChildWatcher", "FastChildWatcher", "MultiLoopChildWatcher"),
+            *(
+                "AbstractChildWatcher",
+                "BaseChildWatcher",
+                "FastChildWatcher",
+                "MultiLoopChildWatcher",
+            ),
             *("PidfdChildWatcher", "SafeChildWatcher", "ThreadedChildWatcher"),
         ),
         "unix_events",
@@ -64,8 +69,9 @@ _BESIDES = {
     "tasks": ("_AsCompletedIterator", "_GatheringFuture"),
     "transports": ("_FlowControlMixin",),
     "trsock": ("TransportSocket",),
+    # With the public ones, which next to no program asks for.
+    "asyncio_subprocess.child_watchers": ("BaseChildWatcher",),
     "unix_events": (
-        "BaseChildWatcher",
         "_UnixReadPipeTransport",
         "_UnixSubprocessTransport",
         "_UnixWritePipeTransport",
@@ -94,7 +100,7 @@ def show_as_the_standard(home: str, names: "tuple[str, ...]", module: "ModuleTyp
 def show_when_loaded() -> None:
     """Show what submodules find elsewhere when they are asked for it, now that all of it is loaded."""
     for home, names in _BESIDES.items():
-        module = sys.modules.get(MODULES[home])
+        module = sys.modules.get(MODULES.get(home, home))
         if module is None:
             continue
         for name in names:

@@ -54,9 +54,15 @@ _wanted: list[str | Callable[[], object]] = [
 ]
 
 
-def lay_in(*wanted: str | Callable[[], object]) -> None:
-    """Add modules, by name, to what is loaded when the next loop is made; or functions that load more."""
-    _wanted.extend(wanted)
+def lay_in(*wanted: str | Callable[[], object], last: bool = False) -> None:
+    """Add modules, by name, to what is loaded when the next loop is made; or functions that load more.
+
+    With `last` they come when all that is there now is loaded.
+    """
+    if last:
+        _wanted[:0] = wanted
+    else:
+        _wanted.extend(wanted)
 
 
 def provide() -> None:
