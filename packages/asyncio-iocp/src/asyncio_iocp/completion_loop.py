@@ -33,8 +33,6 @@ class ProactorEventLoop(NamedPipes):
     default on Windows since 3.8.
     """
 
-    __module__ = "asyncio_iocp.windows_events"
-
     def __init__(self, proactor: IocpProactor | None = None) -> None:
         super().__init__(IocpProactor() if proactor is None else proactor)
         if _CLOCK_IS_COARSE:
