@@ -160,6 +160,13 @@ async def connections(
     loop.create_connection(Echo, "h", 1)  # wrong
 
 
+async def handed_on(loop: asyncio.AbstractEventLoop, options: dict[str, Any]) -> None:
+    reveal_type(await loop.create_connection(Echo, "h", 1, **options))
+    reveal_type(await loop.create_server(Echo, "h", 1, **options))
+    reveal_type(await loop.create_unix_server(Echo, "/path", **options))
+    reveal_type(await loop.create_datagram_endpoint(Datagrams, **options))
+
+
 async def servers(
     loop: asyncio.AbstractEventLoop, sock: socket.socket, context: ssl.SSLContext
 ) -> None:

@@ -6,6 +6,10 @@ import contextvars
 import selectors
 import socket
 import ssl
+from collections.abc import Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def number() -> int:
@@ -30,6 +34,27 @@ def making() -> None:
 class OwnLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() * 2
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: object = None,
+        context: contextvars.Context | None = None,
+        eager_start: bool | None = None,
+        **kwargs: Any,
+    ) -> asyncio.Task[T]:
+        reveal_type(super().create_task(number()))
+        return asyncio.Task(number(), loop=self)  # wrong
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        await super().shutdown_default_executor(timeout)
+
+    async def sock_accept(self, sock: socket.socket) -> tuple[socket.socket, Any]:
+        return await super().sock_accept(sock)
+
+    def run_forever(self) -> None:
+        super().run_forever()
 
     def get_debug(self) -> bool:
         reveal_type(super().get_debug())

@@ -4,6 +4,7 @@ import asyncio
 import pathlib
 import ssl
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 
 async def connecting(context: ssl.SSLContext) -> None:
@@ -22,6 +23,17 @@ async def connecting(context: ssl.SSLContext) -> None:
     await asyncio.open_connection("example.org", 443, ssl_handshake_timeout="1")  # wrong
     await asyncio.open_unix_connection(1)  # wrong
     asyncio.open_connection("example.org", 443)  # wrong
+
+
+async def handed_on(options: dict[str, Any]) -> None:
+    reveal_type(await asyncio.open_connection("example.org", 443, **options))
+    reveal_type(await asyncio.open_connection(**options))
+    reveal_type(await asyncio.start_server(handle, **options))
+    reveal_type(await asyncio.open_unix_connection(**options))
+    reveal_type(await asyncio.start_unix_server(handle, "/path", **options))
+    connect: Callable[..., Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+    connect = asyncio.open_connection
+    reveal_type(await connect("h", 1))
 
 
 async def reading(reader: asyncio.StreamReader) -> None:

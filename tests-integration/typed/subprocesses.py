@@ -1,10 +1,13 @@
 """Subprocesses."""
 
 import asyncio
+import functools
 import os
 import pathlib
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 
 async def starting() -> None:
@@ -44,6 +47,19 @@ async def starting() -> None:
     await asyncio.create_subprocess_shell("ls", cwd=1)  # wrong
     await asyncio.create_subprocess_shell("ls", env={1: 2})  # wrong
     asyncio.create_subprocess_exec("ls")  # wrong
+
+
+async def handed_on(options: dict[str, Any], *command: str) -> None:
+    reveal_type(await asyncio.create_subprocess_exec("ls", **options))
+    reveal_type(await asyncio.create_subprocess_exec(*command, **options))
+    reveal_type(await asyncio.create_subprocess_exec(*command, stdin=None, **options))
+    reveal_type(await asyncio.create_subprocess_shell("ls", **options))
+    loop = asyncio.get_running_loop()
+    reveal_type(await loop.subprocess_exec(asyncio.SubprocessProtocol, *command, **options))
+    reveal_type(await loop.subprocess_shell(asyncio.SubprocessProtocol, "ls", **options))
+    start: Callable[..., Awaitable[asyncio.subprocess.Process]] = asyncio.create_subprocess_exec
+    reveal_type(await start("ls", cwd="/"))
+    reveal_type(await functools.partial(asyncio.create_subprocess_exec, "ls", cwd="/")())
 
 
 async def a_process(process: asyncio.subprocess.Process) -> None:

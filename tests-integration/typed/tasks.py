@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -45,6 +45,16 @@ async def creating() -> None:
     asyncio.create_task(number(), eager_start="yes")  # wrong
     asyncio.create_task(number(), nme="t")  # wrong
     asyncio.create_task()  # wrong
+
+
+async def handed_on(options: dict[str, Any]) -> None:
+    reveal_type(asyncio.create_task(number(), **options))
+    reveal_type(asyncio.get_running_loop().create_task(number(), **options))
+    async with asyncio.TaskGroup() as group:
+        reveal_type(group.create_task(number(), **options))
+    reveal_type(asyncio.Task(number(), **options))
+    make: Callable[[Coroutine[Any, Any, int]], asyncio.Task[int]] = asyncio.create_task
+    reveal_type(make(number()))
 
 
 async def a_task(task: asyncio.Task[int]) -> None:
@@ -92,6 +102,8 @@ async def making_a_task() -> None:
     reveal_type(asyncio.Task(number()))
     reveal_type(asyncio.Task(text(), loop=asyncio.get_running_loop(), name="t", eager_start=True))
     asyncio.Task(Ready())  # wrong
+    asyncio.Task(number(), name=1)  # wrong
+    asyncio.Task(number(), eager_start="yes")  # wrong
     task = asyncio.Task(number())
     covariant: asyncio.Task[object] = task
     reveal_type(covariant)

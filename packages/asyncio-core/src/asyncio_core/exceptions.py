@@ -56,6 +56,9 @@ class IncompleteReadError(EOFError):
     for, or ``None`` where the end was to be a separator. Added in Python 3.4.
     """
 
+    partial: bytes
+    expected: int | None
+
     def __init__(self, partial: bytes, expected: int | None) -> None:
         wanted = "undefined" if expected is None else str(expected)
         super().__init__(f"{len(partial)} bytes read on a total of {wanted} expected bytes")
@@ -73,6 +76,8 @@ class LimitOverrunError(Exception):
     ``consumed`` is the number of buffered bytes that can be read away: the separator does not
     begin before that offset. Added in Python 3.5.2.
     """
+
+    consumed: int
 
     def __init__(self, message: str, consumed: int) -> None:
         super().__init__(message)

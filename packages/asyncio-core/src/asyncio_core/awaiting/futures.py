@@ -326,7 +326,13 @@ class Future(Generic[_T]):
             drop_own_frame(error)
             raise
 
-    __iter__ = __await__  # makes ``yield from future`` work in generators
+    # Makes ``yield from future`` work in generators.
+    if TYPE_CHECKING:
+
+        def __iter__(self) -> Generator[Any, None, _T]: ...
+
+    else:
+        __iter__ = __await__
 
 
 _PyFuture = Future

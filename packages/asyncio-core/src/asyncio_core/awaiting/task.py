@@ -100,7 +100,7 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
         coro: _Driven[_T_co],
         *,
         loop: AbstractEventLoop | None = None,
-        name: object = None,
+        name: str | None = None,
         context: Context | None = None,
         eager_start: bool | None = False,
     ) -> None:
@@ -115,7 +115,7 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
                 drop_own_frame(error)
                 raise
         # First what can fail, then what would stay behind.
-        name = _task_name_counter() if name is None else str(name)
+        called = _task_name_counter() if name is None else str(name)
         if context is None:
             context = copy_context()
         elif not isinstance(context, Context):
@@ -132,7 +132,7 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
         self._fut_waiter = None
         self._coro = coro
         self._context = context
-        self._name = name
+        self._name = called
         if loop.get_debug():
             self._remember_birth(sys._getframe(1))
         if eager_start and _get_running_loop() is loop:
