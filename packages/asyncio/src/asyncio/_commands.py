@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+# Where the distribution puts them: outside of site-packages, of which mypy would take none.
+_STUB = "share/asyncio/stubs/asyncio/__init__.pyi"
+
 _HELP = """\
 usage: python -m asyncio [COMMAND]
 
@@ -134,7 +137,18 @@ def _loops(name: str, rest: Sequence[str]) -> None:
 
 def _stubs(name: str, rest: Sequence[str]) -> None:
     _expect_nothing(name, rest)
-    print(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_stubs"))
+    from importlib.metadata import PackageNotFoundError, files
+
+    try:
+        installed = files("asyncio") or []
+    except PackageNotFoundError:
+        installed = []
+    for file in installed:
+        if file.match(_STUB):
+            folder = os.path.dirname(os.path.dirname(file.locate()))
+            print(os.path.realpath(folder))
+            return
+    raise CommandError("the stubs are not here: asyncio was not installed as a distribution")
 
 
 def _process(name: str, rest: Sequence[str]) -> None:
