@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tokenize
 from pathlib import Path
 
@@ -16,6 +17,13 @@ import pytest
 
 HERE = Path(__file__).parent
 PROGRAMS = sorted(path.stem for path in (HERE / "failing").glob("*.py"))
+if sys.platform == "win32":
+    # What passes through the loop's own modules, which are others there. The rest is the same everywhere, and a
+    # process takes seconds under Wine.
+    PROGRAMS = [
+        *("call_soon", "connection_refused", "protocol_that_raises", "run", "stream_reader"),
+        *("subprocess_not_found", "task", "tls_handshake_on_the_server"),
+    ]
 SOURCES = sorted((HERE.parents[1]).glob("*/src/**/*.py"))
 
 # Comments for tools, which say nothing to who reads a traceback.
@@ -64,7 +72,7 @@ def test_no_more_frames_than_the_standard_asyncio(name, printed):
 
 
 def test_programs_fail():
-    assert len(PROGRAMS) >= 20
+    assert len(PROGRAMS) >= (8 if sys.platform == "win32" else 20)
 
 
 def statements_that_may_be_shown(tree):
