@@ -8,7 +8,7 @@ has had it. So at most one buffer's worth is taken from a peer whose data nobody
 from __future__ import annotations
 
 from asyncio_core import log
-from asyncio_core.connections.failures import PROTOCOL_RAISED, failure_of_call
+from asyncio_core.connections.failures import PROTOCOL_RAISED, tell_eof
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.interfaces.protocols import BufferedProtocol, _feed_data_to_buffered_proto
 from asyncio_core.interfaces.transports import ReadTransport
@@ -156,17 +156,4 @@ class _ProactorReadPipeTransport(_ProactorBasePipeTransport, ReadTransport):
     def _read_eof(self) -> None:
         """The peer sends no more; whether this side goes on is up to the protocol."""
         self._peer_finished = True
-        if self._loop.get_debug():
-            log.logger.debug("%r received EOF", self)
-        broken = self._write_error
-        if isinstance(broken, ConnectionResetError):
-            # The write was told of the reset, which may look like an end in good order now.
-            self._force_close(broken)
-            return
-        keep_open, failure = failure_of_call(self._protocol.eof_received)
-        if failure is not None:
-            self._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
-        elif broken is not None:
-            self._force_close(broken)
-        elif not keep_open:
-            self.close()
+        tell_eof(self)

@@ -17,7 +17,7 @@ import socket
 from itertools import islice
 
 from asyncio_core import constants, log
-from asyncio_core.connections.failures import PROTOCOL_RAISED, failure_of_call
+from asyncio_core.connections.failures import PROTOCOL_RAISED, tell_eof
 from asyncio_core.connections.socket_options import _set_nodelay
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.protocols import BufferedProtocol
@@ -216,21 +216,7 @@ class _SelectorSocketTransport(_SelectorTransport):
 
     def _read_eof(self) -> None:
         """The peer sends no more; whether this side goes on is up to the protocol."""
-        if self._loop.get_debug():
-            log.logger.debug("%r received EOF", self)
-        broken = self._write_error
-        if isinstance(broken, ConnectionResetError):
-            # The write was told of the reset, which now looks like an end in good order.
-            self._force_close(broken)
-            return
-        keep_open, failure = failure_of_call(self._protocol.eof_received)
-        if failure is not None:
-            self._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
-        elif broken is not None:
-            self._force_close(broken)
-        elif not keep_open:
-            self.close()
-        else:
+        if tell_eof(self):
             # Its socket is readable for ever now.
             self._peer_finished = True
             if not self._conn_lost:

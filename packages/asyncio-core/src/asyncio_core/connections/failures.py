@@ -15,6 +15,7 @@ __all__ = (
     "end_failed_beginning",
     "failure_of_call",
     "is_everyday",
+    "tell_eof",
     "tell_failure",
     "tell_waiter",
 )
@@ -58,6 +59,28 @@ def failure_of_call(method: Callable[..., object], *args: Any) -> tuple[Any, Bas
         raise
     except BaseException as exc:
         return None, exc
+
+
+def tell_eof(transport: Any) -> bool:
+    """Tell the protocol that the peer sends no more; return whether this side of the connection goes on."""
+    if transport._loop.get_debug():
+        log.logger.debug("%r received EOF", transport)
+    # What a write failed with, while the connection was still read to its end.
+    broken = transport._write_error
+    if isinstance(broken, ConnectionResetError):
+        # The write was told of the reset, which may look like an end in good order now.
+        transport._force_close(broken)
+        return False
+    keep_open, failure = failure_of_call(transport._protocol.eof_received)
+    if failure is not None:
+        transport._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
+    elif broken is not None:
+        transport._force_close(broken)
+    elif not keep_open:
+        transport.close()
+    else:
+        return True
+    return False
 
 
 def tell_waiter(waiter: Any, failure: BaseException | None) -> None:
