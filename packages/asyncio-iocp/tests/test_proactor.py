@@ -463,6 +463,8 @@ def test_stopped_serving_cancels_the_accept_only(
     proactor._stop_serving(listener)
     assert accepting.cancelled()
     assert not reading.done()
+    # Its socket is closed before the loop is.
+    reading.cancel()
 
 
 # --- Named pipes -----------------------------------------------------------------------------
@@ -833,10 +835,12 @@ def test_closed_and_unfit_objects_are_refused(
         proactor.accept(closed)
     left, right = socket.socketpair()
     with left, right:
-        proactor.recv(left, 10)
+        receiving = proactor.recv(left, 10)
         left.close()
         with pytest.raises(OSError):
             proactor.send(left, b"closed after its first use")
+        # Nobody waits for what closing has done to it.
+        receiving.cancel()
     with open(os.path.join(tmp_path, "file"), "wb") as file, pytest.raises(OSError):
         proactor.send(file, b"data")  # type: ignore[arg-type]
     for handle in pipe(overlapped=(False, False)):
