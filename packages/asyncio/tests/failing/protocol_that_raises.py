@@ -35,17 +35,25 @@ class Made(asyncio.Protocol):
         raise ValueError("of connection_made")
 
 
+def report(loop, context):
+    loop.default_exception_handler(context)
+    reported.set()
+
+
 async def main():
+    global reported
+    reported = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(report)
     for kind in (Protocol, Buffered, Updated, Eof, Lost, Made):
         ours, theirs = socket.socketpair()
         transport, _ = await loop.create_connection(kind, sock=ours)
         theirs.send(b"data")
-        await asyncio.sleep(0.001)
-        await asyncio.sleep(0.001)
+        if kind in (Eof, Lost):
+            theirs.close()
+        await asyncio.wait_for(reported.wait(), 20)
+        reported.clear()
         theirs.close()
-        for _ in range(5):
-            await asyncio.sleep(0.001)
         transport.close()
 
 

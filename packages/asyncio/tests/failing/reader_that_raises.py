@@ -8,12 +8,20 @@ def failing(loop, watched):
     raise ValueError("of the reader")
 
 
+def report(loop, context):
+    loop.default_exception_handler(context)
+    reported.set()
+
+
 async def main():
+    global reported
+    reported = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(report)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         loop.add_writer(ours, failing, loop, ours)
-        await asyncio.sleep(0.001)
+        await asyncio.wait_for(reported.wait(), 20)
         ours.setblocking(False)
         theirs.close()
         try:

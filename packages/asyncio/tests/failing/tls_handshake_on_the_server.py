@@ -11,8 +11,6 @@ async def main():
     reader, writer = await asyncio.open_connection(*address)
     writer.write(b"no TLS at all\r\n\r\n")
     await reader.read()
-    for _ in range(10):
-        await asyncio.sleep(0.001)
     writer.close()
     server.close()
 
