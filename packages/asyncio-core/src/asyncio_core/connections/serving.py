@@ -24,7 +24,7 @@ from asyncio_core.connections.socket_options import (
 )
 from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.exceptions import CancelledError, drop_own_frame
-from asyncio_core.interfaces.loop import AbstractServer
+from asyncio_core.interfaces.server import AbstractServer
 from asyncio_core.scheduling.loop_part import context_for_hook
 
 TYPE_CHECKING = False

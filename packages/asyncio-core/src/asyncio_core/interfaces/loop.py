@@ -1,4 +1,4 @@
-"""The interface of event loops and servers, after PEP 3156.
+"""The interface of event loops, after PEP 3156.
 
 Every method raises NotImplementedError. A loop need not offer all of them: one that waits for timers
 only has no sockets, and says so by leaving these methods as they are.
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from contextvars import Context
     from socket import socket
-    from typing import IO, Any, Self, TypeVar, TypeVarTuple, Unpack, overload
+    from typing import IO, Any, TypeVar, TypeVarTuple, Unpack, overload
 
     from _typeshed import (
         FileDescriptorLike,
@@ -55,54 +55,7 @@ if TYPE_CHECKING:
     _ProtocolT = TypeVar("_ProtocolT", bound=BaseProtocol)
 
 
-__all__ = ("AbstractEventLoop", "AbstractServer")
-
-
-class AbstractServer:
-    """A set of listening sockets that an event loop accepts connections from.
-
-    As an asynchronous context manager it is closed, and its end awaited, on leaving the block.
-    Source: PEP 3156.
-    """
-
-    def close(self) -> None:
-        """Stop listening; connections that were accepted before stay open."""
-        raise NotImplementedError
-
-    def close_clients(self) -> None:
-        """Call `close()` on the transport of each connection. Added in Python 3.13."""
-        raise NotImplementedError
-
-    def abort_clients(self) -> None:
-        """Call `abort()` on the transport of each connection. Added in Python 3.13."""
-        raise NotImplementedError
-
-    def get_loop(self) -> AbstractEventLoop:
-        """Return the event loop that the server belongs to."""
-        raise NotImplementedError
-
-    def is_serving(self) -> bool:
-        """Return True while the server accepts connections."""
-        raise NotImplementedError
-
-    async def start_serving(self) -> None:
-        """Begin to accept connections; harmless where that was done before."""
-        raise NotImplementedError
-
-    async def serve_forever(self) -> None:
-        """Accept connections until the awaiting task is cancelled, which closes the server."""
-        raise NotImplementedError
-
-    async def wait_closed(self) -> None:
-        """Wait until the server is closed and its last connection has ended."""
-        raise NotImplementedError
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        self.close()
-        await self.wait_closed()
+__all__ = ("AbstractEventLoop",)
 
 
 class AbstractEventLoop:

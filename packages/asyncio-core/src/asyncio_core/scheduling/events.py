@@ -26,7 +26,8 @@ from asyncio_core.choosing.running_loop import (
     get_running_loop,
 )
 from asyncio_core.faces import make_face
-from asyncio_core.interfaces.loop import AbstractEventLoop, AbstractServer
+from asyncio_core.interfaces.loop import AbstractEventLoop
+from asyncio_core.interfaces.server import AbstractServer
 from asyncio_core.lent_names import lend_names
 from asyncio_core.scheduling.handles import Handle, TimerHandle
 from asyncio_core.scheduling.handles import _ThreadSafeHandle as _ThreadSafeHandle
