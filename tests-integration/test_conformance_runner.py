@@ -448,7 +448,7 @@ def test_every_breakage_finds_what_it_breaks(tmp_path: Path) -> None:
     for one in found:
         (source,) = ROOT.glob(f"packages/*/src/{one.file}")
         copy = tmp_path / one.file
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(source.read_text("utf-8"), "utf-8")
         one.apply(tmp_path)
         compile(copy.read_text("utf-8"), one.file, "exec")
