@@ -28,7 +28,7 @@ USUAL = "3.13"
 LIMIT = 280
 
 STANDARD = {"ASYNCIO_IMPLEMENTATION": "stdlib"}
-OURS = "asyncio_selectors.unix_events."
+OURS = "asyncio_selectors."
 POLLERS = """
 import asyncio_selectors
 from asyncio_selectors.poll_poll import PollPoller

@@ -35,7 +35,8 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
     found.append(("tools", [*scripts, str(TOOLS / "workspace"), *windows_tools], runner))
     windows = TOOLS / "windows"
     found += [
-        (f"tools/windows/{part}", [str(windows / part)], {}) for part in ("plugin", "programs")
+        (f"tools/windows/{part}", [str(windows / part)], {"MYPYPATH": str(windows / part)})
+        for part in ("plugin", "programs")
     ]
     kit = TOOLS / "loop_kit" / "src"
     found.append(("tools/loop_kit", [str(kit)], {"MYPYPATH": str(kit)}))

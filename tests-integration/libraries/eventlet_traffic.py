@@ -25,7 +25,7 @@ import asyncio
 from typing import Any
 
 from eventlet.asyncio import spawn_for_awaitable
-from traffic import HOST, check, finish
+from traffic import HOST, check, finish, loop_name
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,4 +124,4 @@ green()
 failing()
 hub: Any = eventlet.hubs.get_hub()
 kind = type(hub.loop)
-finish("eventlet", loop=f"{kind.__module__}.{kind.__qualname__}")
+finish("eventlet", loop=loop_name(kind))

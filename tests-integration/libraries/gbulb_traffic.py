@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gbulb
 from kinds import connections, datagrams, processes
-from traffic import check, finish, gone, listen
+from traffic import check, finish, gone, listen, loop_name
 
 
 async def main() -> None:
@@ -30,4 +30,4 @@ with warnings.catch_warnings():
 loop.run_until_complete(main())
 loop.close()
 kind = next(base for base in type(loop).mro() if base.__module__.startswith("asyncio"))
-finish("gbulb", loop=f"{kind.__module__}.{kind.__qualname__}")
+finish("gbulb", loop=loop_name(kind))

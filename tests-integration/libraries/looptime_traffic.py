@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import looptime
-from traffic import HOST, check, finish, gone, listen
+from traffic import HOST, check, finish, gone, listen, loop_name
 
 
 async def sleeper(log: list[float], delay: float) -> None:
@@ -70,4 +70,4 @@ for loop in (looptime.new_event_loop(), looptime.patch_event_loop(asyncio.Select
     with asyncio.Runner(loop_factory=lambda made=made: made) as runner:
         runner.run(main())
 kind = type(loop).mro()[2]
-finish("looptime", loop=f"{kind.__module__}.{kind.__qualname__}")
+finish("looptime", loop=loop_name(kind))

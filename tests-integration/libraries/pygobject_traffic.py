@@ -12,7 +12,7 @@ import gi
 from gi.events import GLibEventLoopPolicy
 from gi.repository import Gio, GLib
 from kinds import connections, datagrams, descriptors, processes
-from traffic import check, finish, gone, listen
+from traffic import check, finish, gone, listen, loop_name
 
 
 async def glib() -> None:
@@ -62,4 +62,4 @@ main_loop.run()
 check(task.done() and task.exception(), None)
 loop.close()
 kind = next(base for base in type(loop).mro() if base.__module__.startswith("asyncio"))
-finish("PyGObject", loop=f"{kind.__module__}.{kind.__qualname__}")
+finish("PyGObject", loop=loop_name(kind))

@@ -13,7 +13,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from kinds import connections, datagrams, descriptors, processes
 from PySide6 import QtCore
 from qasync import QEventLoop, QThreadExecutor, asyncSlot
-from traffic import check, finish, gone, listen
+from traffic import check, finish, gone, listen, loop_name
 
 
 class Button(QtCore.QObject):
@@ -67,4 +67,4 @@ asyncio.set_event_loop(loop)
 with loop:
     loop.run_until_complete(main())
     kind = next(base for base in type(loop).mro() if base.__module__.startswith("asyncio"))
-finish("qasync", "PySide6-Essentials", loop=f"{kind.__module__}.{kind.__qualname__}")
+finish("qasync", "PySide6-Essentials", loop=loop_name(kind))

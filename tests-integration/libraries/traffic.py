@@ -99,6 +99,15 @@ async def gone(*tasks_kept: asyncio.Task[Any]) -> None:
             await asyncio.sleep(0)
 
 
+def loop_name(kind: Any) -> str:
+    """Return `module.Name` of a loop's class, by the module that its code is in.
+
+    Where this project's asyncio runs, its classes show the standard asyncio's names.
+    """
+    made_in = getattr(kind.__init__, "__globals__", {}).get("__name__", "")
+    return f"{made_in if made_in.startswith('asyncio_') else kind.__module__}.{kind.__qualname__}"
+
+
 def finish(*libraries: str, loop: str = "") -> None:
     """Print the last line, after everything that is garbage has been collected."""
     for _ in range(3):
@@ -119,7 +128,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *libraries: str) -> None:
     async def named() -> None:
         global _loop_name
         kind = type(asyncio.get_running_loop())
-        _loop_name = f"{kind.__module__}.{kind.__qualname__}"
+        _loop_name = loop_name(kind)
         await main()
 
     listen()

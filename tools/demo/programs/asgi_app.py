@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from report import loop_name
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -20,7 +22,7 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         facts = {
             "implementation": getattr(asyncio, "__implementation__", "standard"),
-            "loop": f"{type(loop).__module__}.{type(loop).__qualname__}",
+            "loop": loop_name(type(loop)),
         }
         await reply(send, json.dumps(facts).encode())
     elif scope["path"] == "/echo":

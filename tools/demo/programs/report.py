@@ -16,6 +16,15 @@ from typing import Any
 KEPT = 10
 
 
+def loop_name(kind: Any) -> str:
+    """Return `module.Name` of a loop's class, by the module that its code is in.
+
+    Where this project's asyncio runs, its classes show the standard asyncio's names.
+    """
+    made_in = getattr(kind.__init__, "__globals__", {}).get("__name__", "")
+    return f"{made_in if made_in.startswith('asyncio_') else kind.__module__}.{kind.__qualname__}"
+
+
 class Report:
     """Counts what was checked and what differed from what it should have been."""
 
@@ -52,7 +61,7 @@ class Report:
                     "differed": self.differed,
                     "notes": self.notes,
                     "implementation": getattr(asyncio, "__implementation__", "standard"),
-                    "loop": f"{type(loop).__module__}.{type(loop).__qualname__}",
+                    "loop": loop_name(type(loop)),
                     "python": platform.python_version(),
                     **self.extra,
                 }

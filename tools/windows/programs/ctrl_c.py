@@ -9,6 +9,8 @@ import asyncio
 import signal
 import sys
 
+from loop_names import loop_name
+
 
 async def wait(*, handle: bool) -> None:
     loop = asyncio.get_running_loop()
@@ -32,7 +34,7 @@ def main(how: str) -> int:
     else:
         print("handled")
     loop = asyncio.new_event_loop()
-    print(f"{type(loop).__module__}.{type(loop).__qualname__}")
+    print(loop_name(type(loop)))
     loop.close()
     return 0
 

@@ -10,6 +10,8 @@ import json
 import sys
 import time
 
+from loop_names import loop_name
+
 CONNECTIONS = 20
 SIZES = (1024, 65536)
 
@@ -115,7 +117,7 @@ async def streams(size: int, seconds: float) -> float:
 def main(words: list[str]) -> int:
     seconds = float(words[0]) if words else 3.0
     loop = asyncio.new_event_loop()
-    name = f"{type(loop).__module__}.{type(loop).__qualname__}"
+    name = loop_name(type(loop))
     loop.close()
     rates = {
         f"{kind.__name__}, {size // 1024} KiB": asyncio.run(kind(size, seconds))

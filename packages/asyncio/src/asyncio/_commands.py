@@ -143,10 +143,12 @@ def _stubs(name: str, rest: Sequence[str]) -> None:
         installed = files("asyncio") or []
     except PackageNotFoundError:
         installed = []
-    for file in installed:
-        if file.match(_STUB):
-            folder = os.path.dirname(os.path.dirname(file.locate()))
-            print(os.path.realpath(folder))
+    found = [str(file.locate()) for file in installed if file.match(_STUB)]
+    # `pip install --target` lays them beside the package, and notes another place.
+    found.append(os.path.join(os.path.dirname(__file__), os.pardir, *_STUB.split("/")))
+    for stub in found:
+        if os.path.isfile(stub):
+            print(os.path.realpath(os.path.join(stub, os.pardir, os.pardir)))
             return
     raise CommandError("the stubs are not here: asyncio was not installed as a distribution")
 

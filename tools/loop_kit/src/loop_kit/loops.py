@@ -29,6 +29,15 @@ class LoopChoice:
     made: str
 
 
+def loop_name(kind: Any) -> str:
+    """Return `module.Name` of a loop's class, by the module that its code is in.
+
+    Where this project's asyncio runs, its classes show the standard asyncio's names.
+    """
+    made_in = getattr(kind.__init__, "__globals__", {}).get("__name__", "")
+    return f"{made_in if made_in.startswith('asyncio_') else kind.__module__}.{kind.__qualname__}"
+
+
 def choose(text: str) -> LoopChoice:
     """Return the choice for `module:factory`, a registered name, or "" for the default loop."""
     make = _factory(text)
@@ -39,7 +48,7 @@ def choose(text: str) -> LoopChoice:
     if not isinstance(loop, asyncio.AbstractEventLoop):
         raise UnknownLoop(f"{text}: {loop!r} is no event loop")
     loop.close()
-    return LoopChoice(text or "default", make, f"{type(loop).__module__}.{type(loop).__qualname__}")
+    return LoopChoice(text or "default", make, loop_name(type(loop)))
 
 
 def _factory(text: str) -> Callable[[], Any]:

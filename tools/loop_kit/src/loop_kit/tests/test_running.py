@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loop_kit.loops import loop_name
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def test_runner_uses_the_factory(choice: LoopChoice) -> None:
     async def main() -> str:
         loop = asyncio.get_running_loop()
-        return f"{type(loop).__module__}.{type(loop).__qualname__}"
+        return loop_name(type(loop))
 
     with asyncio.Runner(loop_factory=choice.make) as runner:
         assert runner.run(main()) == choice.made
