@@ -113,7 +113,7 @@ def test_a_wrapper_tells_what_it_is_given() -> None:
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    example = ModuleType("asyncio_example")
+    example = ModuleType("asyncio_core.example")
     monkeypatch.setitem(sys.modules, example.__name__, example)
     return example
 
@@ -179,3 +179,13 @@ def test_nothing_is_loaded_for_the_sake_of_annotations() -> None:
         "assert 'typing' in before or 'typing' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_a_stranger_s_class_keeps_its_own(module: ModuleType) -> None:
+    class Stranger:
+        attribute: int
+
+    Stranger.__module__ = "asyncio_extra.things"
+    vars(module)["Stranger"] = Stranger
+    leave_to_checkers(module.__name__)
+    assert typing.get_type_hints(Stranger) == {"attribute": int}

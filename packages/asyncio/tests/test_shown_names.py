@@ -177,3 +177,10 @@ def test_tools_go_on_working(check):
         "    assert module.__file__ == module.__spec__.origin\n"
         "assert asyncio.queues.Queue is not asyncio.Queue\n"
     )
+
+
+@pytest.mark.parametrize("name", ["events.get_running_loop", "base_futures.isfuture"])
+def test_what_is_asked_of_its_submodule_first_shows_it(check, name):
+    module, _, attribute = name.partition(".")
+    program = f"import asyncio; print(asyncio.{module}.{attribute}.__module__)"
+    assert check(program) == f"asyncio.{module}\n"

@@ -23,31 +23,36 @@ if TYPE_CHECKING:
 # Classes that have been looked at, others' too.
 _seen: set[type] = set()
 
+# The distributions' packages, which show each other's classes, and the one that shows them all.
+_OURS = frozenset(
+    {"asyncio", "asyncio_core", "asyncio_iocp", "asyncio_selectors"}
+    | {"asyncio_streams", "asyncio_subprocess", "asyncio_sync"}
+)
 _DESCRIPTORS = frozenset({classmethod, property, staticmethod})
 
 
 def leave_to_checkers(module: str) -> None:
     """Drop the annotations of the functions and classes that the module named `module` defines or shows."""
-    for value in vars(sys.modules[module]).values():
+    # Over copies: another thread may use the module or a class meanwhile.
+    for value in tuple(vars(sys.modules[module]).values()):
         kind = type(value)
         if kind is FunctionType:
-            if _is_ours(value):
+            if _package_of(value) in _OURS:
                 del value.__annotations__
         elif issubclass(kind, type) and value not in _seen:
             for cls in value.__mro__:
                 if cls not in _seen:
                     _seen.add(cls)
-                    if _is_ours(cls):
+                    if _package_of(cls) in _OURS:
                         _drop_from_class(cls)
 
 
-def _is_ours(value: Any) -> bool:
-    # All distributions' names start so, and that of whoever shows them.
-    return bool(value.__module__.startswith("asyncio"))
+def _package_of(value: Any) -> str:
+    return str(value.__module__).partition(".")[0]
 
 
 def _drop_from_class(cls: type) -> None:
-    for member in vars(cls).values():
+    for member in tuple(vars(cls).values()):
         kind = type(member)
         if kind is FunctionType:
             del member.__annotations__

@@ -76,7 +76,7 @@ def _deprecated(name: str, home: str, inner_name: str) -> object:
 
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
-    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_modules", "_names", "os"}
+    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_modules", "_names", "_shown", "os"}
     | {
         "ABOUT_THE_RUNNING_LOOP",
         "ATTRIBUTES",

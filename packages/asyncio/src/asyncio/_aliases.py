@@ -9,7 +9,7 @@ standard asyncio has loaded, to load themselves on first use; the finder is for 
 import os
 import sys
 from _imp import extension_suffixes
-from asyncio._lazy import enter, search, waiting, withdraw
+from asyncio._lazy import enter, is_loading, search, waiting, withdraw
 from asyncio._modules import ATTRIBUTES, BROUGHT_ALONG, ELSEWHERE, MODULES, STAND_INS
 
 TYPE_CHECKING = False
@@ -154,9 +154,10 @@ def bind_names(home: str, module: "ModuleType") -> None:
         from asyncio._names import NAMES
 
         names = NAMES.get(home, ())
-    from asyncio._shown import show_as_the_standard
+    if not is_loading(module):
+        from asyncio._shown import show_as_the_standard
 
-    show_as_the_standard(home, names, module)
+        show_as_the_standard(home, names, module)
     facade = vars(sys.modules["asyncio"])
     for name in names:
         if name not in facade and hasattr(module, name):

@@ -29,6 +29,8 @@ else:
 # By the name under which they are imported, the modules that are not loaded yet.
 waiting: "dict[str, LazyModule]" = {}
 _found: "dict[str, ModuleSpec]" = {}
+# The names of those whose code runs now.
+_filling: set[str] = set()
 # By the same names: what may tell a failure in other words, and what is called with a module that is loaded.
 _excuses: "dict[str, Callable[[str, ModuleNotFoundError], object]]" = {}
 _listeners: "dict[str, Callable[[ModuleType], object]]" = {}
@@ -153,6 +155,18 @@ def load(module: ModuleType) -> ModuleType:
     return sys.modules.get(name, module)
 
 
+def is_loading(module: ModuleType) -> bool:
+    """Wait while another thread loads the module; tell whether it is being loaded all the same, by this one as a rule.
+
+    The import system waits for no module that it is asked for by another name than the module's own.
+    """
+    name: str = _namespace(module)["__name__"]
+    if name in _filling:
+        with _ImportLock(name):
+            pass
+    return name in _filling
+
+
 class _ImportLock:
     """The import system's own lock for a module.
 
@@ -181,11 +195,11 @@ def _fill(module: ModuleType, name: str) -> None:
     before = dict(own)
     try:
         spec = _specification_for_loading(name)
-        del waiting[name]
         loader: Any = spec.loader
         create = getattr(loader, "create_module", None)
         if loader is None or (create is not None and create(spec) is not None):
             # One of the loader's own kind takes the place; the lazy one passes on what it is asked.
+            del waiting[name]
             del sys.modules[name]
             __import__(name)
             real = sys.modules[name]
@@ -194,13 +208,20 @@ def _fill(module: ModuleType, name: str) -> None:
             _describe(own, spec)
             # By this sign the import system waits for modules that others load.
             spec._initializing = True  # type: ignore[attr-defined]
+            _filling.add(name)
+            # Not before it is described: others who import from a package ask for its path.
+            del waiting[name]
             try:
                 loader.exec_module(module)
             finally:
+                _filling.discard(name)
                 spec._initializing = False  # type: ignore[attr-defined]
     except BaseException as error:
         own.clear()
         own.update(before)
+        if type(module) is not LazyModule:
+            # Its code has made it something else before it failed.
+            object.__setattr__(module, "__class__", LazyModule)
         waiting[name] = module  # type: ignore[assignment]
         sys.modules.setdefault(name, module)
         if isinstance(error, ModuleNotFoundError) and name in _excuses:

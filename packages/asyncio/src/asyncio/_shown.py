@@ -91,7 +91,8 @@ def show_as_the_standard(home: str, names: "tuple[str, ...]", module: "ModuleTyp
     `home` is the submodule's name, without "asyncio."; a module that stands for none is named in full.
     """
     held = vars(module)
-    for name in (*names, *_BESIDES.get(home, ())):
+    here = (name for name, shown_in in _BY_NAME.items() if shown_in == home)
+    for name in (*names, *_BESIDES.get(home, ()), *here):
         shown_in = _BY_NAME.get(name, home)
         if name in held and shown_in in MODULES:
             _show(held[name], shown_in, module)

@@ -13,7 +13,7 @@ from asyncio_core.null_characters import refuse_null_in_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import IO, Any, Literal, TypeVar, Unpack
 
     from _typeshed import StrOrBytesPath
@@ -151,13 +151,12 @@ class SubprocessPart(IOPart):
 
         # Imported here the first time, not in a thread: a program with one thread can do what others
         # cannot, and a system that gives no thread may still start processes.
-        start = subprocess_support()
+        start: Callable[..., Awaitable[SubprocessTransport]] | None = subprocess_support()
         if start is None:
             raise NotImplementedError("no support for subprocesses: install asyncio-subprocess")
-        transport: SubprocessTransport = await start(
+        return await start(
             self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=extra, **kwargs
         )
-        return transport
 
 
 def _format_pipe(stream: Any) -> str:

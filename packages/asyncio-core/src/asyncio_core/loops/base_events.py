@@ -212,11 +212,12 @@ class BaseEventLoop(
         from asyncio_core.awaiting.combinators import ensure_future
 
         given: Any = future
-        awaited = ensure_future(given, loop=self)
+        made: Any = ensure_future(given, loop=self)
+        awaited: Future[_T] = made
         made_here = awaited is not given and not isfuture(given)
         if made_here:
             # Whoever interrupts the run is told by an exception; no second report from __del__.
-            awaited._log_destroy_pending = False
+            made._log_destroy_pending = False
         awaited.add_done_callback(_run_until_complete_cb)
         try:
             self.run_forever()
@@ -229,8 +230,7 @@ class BaseEventLoop(
             awaited.remove_done_callback(_run_until_complete_cb)
         if not awaited.done():
             raise RuntimeError("Event loop stopped before Future completed.")
-        result: _T = awaited.result()
-        return result
+        return awaited.result()
 
     def stop(self) -> None:
         """Let `run_forever()` return at the end of the present turn.
