@@ -10,7 +10,6 @@ and is served again afterwards.
 from __future__ import annotations
 
 from contextvars import copy_context
-from functools import partial
 
 from asyncio_core import constants, log
 from asyncio_core.connections.accepted import AcceptedPart, concerns_one_connection
@@ -116,7 +115,7 @@ class _Listener:
         if concerns_one_connection(exc):
             loop.call_soon(self, context=self._context)
             return
-        again = partial(self._end_rest, fd)
+        again = (self._end_rest, fd)
         loop._accept_failed(exc, sock, again, self._give_up, _REPORTS, self._context)
 
     def _give_up(self, exc: OSError) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 from contextvars import copy_context
-from functools import partial
 
 from asyncio_core import constants
 from asyncio_core.connections.accepted import (
@@ -233,7 +232,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                 server._lose_listener(sock, exc)
 
         self._remove_reader(sock.fileno())
-        again = partial(self._end_rest, protocol_factory, sock, sslcontext, server, *more)
+        again = (self._end_rest, protocol_factory, sock, sslcontext, server, *more)
         # For the report.
         self._give_spare()
         try:

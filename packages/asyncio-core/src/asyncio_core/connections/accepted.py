@@ -69,20 +69,21 @@ class AcceptedPart(IOPart):
         self,
         exc: OSError,
         sock: socket.socket,
-        again: Callable[[], object],
+        again: tuple[Any, ...],
         give_up: Callable[[OSError], object],
         reports: tuple[str, str],
         context: Context | None = None,
     ) -> None:
         """Rest where the system ran out of something; give the socket up where it is broken.
 
-        `again` ends the rest, in `context`. `reports` are the messages for the one and the other.
+        `again`, a callback and its arguments, ends the rest, in `context`. `reports` are the messages for the one and the other.
         """
         rests = concerns_resources(exc)
         if rests:
             # Before the report: whatever comes of that, the socket will be served again.
+            options: dict[str, Any] = {} if context is None else {"context": context}
             self._resting[sock.fileno()] = self.call_later(
-                constants.ACCEPT_RETRY_DELAY, again, context=context
+                constants.ACCEPT_RETRY_DELAY, *again, **options
             )
         try:
             self.call_exception_handler(
