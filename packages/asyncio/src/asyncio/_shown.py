@@ -2,8 +2,8 @@
 
 Where this asyncio runs, `repr(asyncio.Queue)` is `<class 'asyncio.queues.Queue'>`, and `type(loop).__module__` starts
 with "asyncio.". So logs, filters and snapshots show what they showed before, and what is pickled by name can be
-loaded by a process with the standard asyncio, and the other way round. It is done as a submodule is loaded; the
-pieces by themselves keep their own names.
+loaded by a process with the standard asyncio, and the other way round, but for what that one's accelerator calls
+`_asyncio.…`. It is done as a submodule is loaded; the pieces by themselves keep their own names.
 
 Some classes are made in another file than the submodule's. `inspect` looks for a class' source in the file of the
 module that it names, so for these the submodule tells `inspect` theirs.

@@ -123,12 +123,9 @@ def default_policy() -> AbstractEventLoopPolicy:
         except LoopSelectionError as exc:
             # Say where the name comes from: whoever reads this may not know that it is set.
             raise type(exc)(f"{VARIABLE}={chosen}: {exc}") from exc.__cause__
-    entry = _default_entry()
-    if entry is not None:
-        return _make_policy(entry.load(), f"'{entry.value}' of {entry.origin}")
-
-    # By its name, as every loop: what chooses stands below what is chosen.
-    return _make_policy(_PARKING.load(), "core's own loop")
+    # Core's own loop by its name, as every loop: what chooses stands below what is chosen.
+    entry = _default_entry() or _PARKING
+    return _make_policy(entry.load(), f"'{entry.value}' of {entry.origin}")
 
 
 def named_policy(name: str) -> AbstractEventLoopPolicy:
