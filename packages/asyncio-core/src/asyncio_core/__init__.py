@@ -14,7 +14,7 @@ alone they may run up, out of `interfaces`:
 
 and the modules beside them, which everything may use: exceptions, constants, log, format_helpers; `moments` and
 `null_characters`, which refuse what cannot be; `faces`, `lent_names` and `seen_as`, by which tools find what they
-know from the standard library; `annotations`, which tells whom types are for. Read `awaiting` first, and
+know from the standard library; `annotations`, which tells whom types are for; `twins`, which finds the compiled forms. Read `awaiting` first, and
 `loops.base_events` then.
 
 Loops that do input and output are distributions of their own, found through entry points. Core imports

@@ -1,23 +1,15 @@
-"""The base of event loops: a queue of callbacks that are ready, and the turn.
+"""The base of event loops: put together from its parts, run, stopped and closed.
 
-A turn waits for input and output as long as no callback is ready and no timer due, moves what became
-ready to the queue, and then runs the callbacks that are in the queue at that moment; those that they
-add wait for the next turn, so that callbacks which schedule each other cannot starve the poller.
-
-This module is the scheduler. The other concerns of a loop are parts, each in a module of its own, and
-`BaseEventLoop` is composed of them; how to wait (`_poll()`, `_write_to_self()`) and how to make
+The concerns of a loop are parts, each in a module of its own, and `BaseEventLoop` is composed of them; the
+turn is one (`asyncio_core.scheduling.turn`). How to wait (`_poll()`, `_write_to_self()`) and how to make
 transports is left to the loop that derives from it. See PEP 3156.
 """
 
 from __future__ import annotations
 
 import socket as socket
-import sys
-import time
 import warnings
 import weakref
-from collections import deque
-from heapq import heappop
 from threading import get_ident
 
 from asyncio_core import log
@@ -39,8 +31,6 @@ from asyncio_core.loops.provisions import provide
 from asyncio_core.scheduling.asyncgens import AsyncgenPart
 from asyncio_core.scheduling.debugging import DebugPart
 from asyncio_core.scheduling.executors import ExecutorPart
-from asyncio_core.scheduling.handles import Handle, _ThreadSafeHandle
-from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_core.scheduling.reports import ErrorReportingPart
 from asyncio_core.scheduling.task_making import TaskMakingPart
 from asyncio_core.scheduling.timers import (
@@ -50,28 +40,23 @@ from asyncio_core.scheduling.timers import (
     _MIN_SCHEDULED_TIMER_HANDLES as _MIN_SCHEDULED_TIMER_HANDLES,
 )
 from asyncio_core.scheduling.timers import MAXIMUM_SELECT_TIMEOUT as MAXIMUM_SELECT_TIMEOUT
-from asyncio_core.scheduling.timers import TimerPart
+from asyncio_core.scheduling.turn import TurnPart
 from asyncio_core.tls.part import TLSPart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Awaitable, Callable, Generator, Sequence
-    from contextvars import Context
-    from typing import Any, TypeVar, TypeVarTuple, Unpack
+    from collections.abc import Awaitable, Callable, Generator
+    from typing import Any, TypeVar, TypeVarTuple
 
     from asyncio_core.awaiting.futures import Future
 
     _T = TypeVar("_T")
     _Ts = TypeVarTuple("_Ts")
-    _HandleT = TypeVar("_HandleT", bound=Handle)
 
     logger: logging.Logger
 
 __all__ = ("BaseEventLoop", "Server")
-
-# Callbacks that wait. With more of them, threads that add others let the loop's thread run.
-_CROWD = 1000
 
 
 @one_class(AbstractEventLoop)
@@ -85,7 +70,7 @@ class BaseEventLoop(
     FileSendingPart,
     ExecutorPart,
     TaskMakingPart,
-    TimerPart,
+    TurnPart,
     AsyncgenPart,
     ErrorReportingPart,
     DebugPart,
@@ -100,14 +85,8 @@ class BaseEventLoop(
 
     def __init__(self) -> None:
         provide()
-        self._ready = deque()
-        self._init_timers()
-        self._closed = False
-        self._stopping = False
-        self._thread_id = None
-        self._clock_resolution = time.get_clock_info("monotonic").resolution
+        self._init_turn()
         self._exception_handler = None
-        self._current_handle = None
         self._task_factory = None
         self._asyncgens = weakref.WeakSet()
         self._asyncgens_shutdown = False
@@ -120,8 +99,6 @@ class BaseEventLoop(
         self._lookups = None
         self._origin_depth_before = None
         self.slow_callback_duration = 0.1
-        self._debug = False
-        self._call_soon_hooked = is_replaced(self._call_soon, _CALL_SOON)
         self.set_debug(coroutines._is_debug_mode())
 
     def __repr__(self) -> str:
@@ -167,7 +144,7 @@ class BaseEventLoop(
         self._check_closed()
         self._check_running()
         # It may have been replaced since, on this loop or in its class. Not looked for at each call.
-        self._call_soon_hooked = is_replaced(self._call_soon, _CALL_SOON)
+        self._notice_hooked_call_soon()
         self._thread_id = get_ident()
         self._set_coroutine_origin_tracking(self._debug)
         self._adopt_asyncgens()
@@ -256,145 +233,8 @@ class BaseEventLoop(
         if self._debug:
             log.logger.debug("Close %r", self)
         self._closed = True
-        self._ready.clear()
-        self._timer_heap.clear()
-        self._timers_kept = None
-        self._timer_cancelled_count = 0
+        self._drop_all()
         self._abandon_executors()
-
-    # Queueing callbacks
-
-    def time(self) -> float:
-        """Return the loop's clock in seconds; it never goes back and says nothing about the date.
-
-        Source: PEP 3156.
-        """
-        return time.monotonic()
-
-    def call_soon(
-        self,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: Unpack[_Ts],
-        context: Context | None = None,
-    ) -> Handle:
-        """Run `callback(*args)` in the next turn, after what was queued before it.
-
-        `context` is the `contextvars.Context` to run it in, by default a copy of the present one.
-        Returns the handle that can cancel it. Raises RuntimeError where the loop is closed; in debug
-        mode also for calls from another thread than the loop's, and TypeError for a callback that
-        is none. Source: PEP 3156.
-        """
-        if self._closed or self._debug or self._call_soon_hooked:
-            if self._closed:
-                self._check_closed()
-            if self._debug:
-                self._check_thread()
-                self._check_callback(callback, "call_soon")
-            return _made_elsewhere(self._call_soon(callback, args, context))
-        handle = Handle(callback, args, self, context)
-        self._ready.append(handle)
-        return handle
-
-    def _call_soon(
-        self, callback: Callable[..., object], args: Sequence[Any], context: Context | None
-    ) -> Handle:
-        handle = _made_elsewhere(Handle(callback, args, self, context))
-        self._ready.append(handle)
-        return handle
-
-    def call_soon_threadsafe(
-        self,
-        callback: Callable[[Unpack[_Ts]], object],
-        *args: Unpack[_Ts],
-        context: Context | None = None,
-    ) -> Handle:
-        """Do what `call_soon()` does, and wake the loop; may be called from any thread.
-
-        Also signal handlers and other code that interrupts the loop's thread have to use it. The
-        handle may be cancelled from any thread. Source: PEP 3156.
-        """
-        if self._closed:
-            self._check_closed()
-        if self._debug:
-            self._check_callback(callback, "call_soon_threadsafe")
-        if self._call_soon_hooked and sys.version_info < (3, 14):
-            # Later Pythons do not call that hook here.
-            handed = self._call_soon(callback, args, context)
-            self._write_to_self()
-            return handed
-        handle = _ThreadSafeHandle(callback, args, self, context)
-        ready = self._ready
-        ready.append(_made_elsewhere(handle))
-        self._write_to_self()
-        if len(ready) > _CROWD and self._thread_id not in (None, get_ident()):
-            # Calls that wake nobody never give way to the loop's thread, which has to catch up.
-            time.sleep(0)
-        return handle
-
-    def _add_callback(self, handle: Handle) -> None:
-        """Queue a handle that a poller's event calls for."""
-        if not handle._cancelled:
-            self._ready.append(handle)
-
-    def _add_callback_signalsafe(self, handle: Handle) -> None:
-        """Queue a handle for a signal that came, and wake the loop for it."""
-        self._add_callback(handle)
-        self._write_to_self()
-
-    def _queueing_hooked(self) -> bool:
-        """Tell whether handles that pollers call for may not go straight into the queue."""
-        return is_replaced(self._add_callback, _ADD_CALLBACK)
-
-    # The turn
-
-    def _run_once(self) -> None:
-        """Wait for something to do, then run the callbacks that are ready.
-
-        This is the loop's inner loop. Timers, the clock and debug mode cost nothing where there is no
-        timer and no debug mode.
-        """
-        ready = self._ready
-        timers = self._timer_heap
-        if timers:
-            if self._timer_cancelled_count:
-                self._forget_cancelled_timers()
-            if ready or self._stopping:
-                self._poll(0)
-            elif timers and self._timers_plain:
-                wait = timers[0][0] - self.time()
-                self._poll(0 if wait <= 0 else min(wait, MAXIMUM_SELECT_TIMEOUT))
-            else:
-                self._poll(self._wait_for_timers())
-            if not self._timers_plain:
-                self._queue_due_timers()
-            elif timers:
-                # What falls due before the clock's next tick cannot be told from what is due now.
-                due = self.time() + self._clock_resolution
-                while timers and timers[0][0] < due:
-                    timer = heappop(timers)[2]
-                    timer._scheduled = False
-                    if timer._cancelled:
-                        self._timer_cancelled_count -= 1
-                    else:
-                        ready.append(timer)
-        else:
-            self._poll(0 if ready or self._stopping else None)
-
-        if self._debug:
-            self._run_batch_watched(len(ready))
-            return
-        take = ready.popleft
-        for _ in range(len(ready)):
-            handle = take()
-            if not handle._cancelled:
-                handle._run()
-        # Tracebacks of what failed lead to this frame, which would lead back to the task.
-        handle = None  # type: ignore[assignment]
-
-
-# Our own hooks, to know them from what replaces them.
-_CALL_SOON = BaseEventLoop._call_soon
-_ADD_CALLBACK = BaseEventLoop._add_callback
 
 
 def _run_until_complete_cb(fut: Future[Any]) -> None:
@@ -403,13 +243,6 @@ def _run_until_complete_cb(fut: Future[Any]) -> None:
         # The exception has ended the run already; a stop now would cut the next one short.
         return
     futures._get_loop(fut).stop()
-
-
-def _made_elsewhere(handle: _HandleT) -> _HandleT:
-    """Drop the caller's frame from a handle's origin: who called it is what debug mode tells."""
-    if handle._source_traceback:
-        del handle._source_traceback[-1]
-    return handle
 
 
 # What is patched here, such as `socket` and `logger`, is patched in the parts that use it.
@@ -428,6 +261,7 @@ make_face(
         "connections.socket_options",
         "connections.subprocesses",
         "scheduling.timers",
+        "scheduling.turn",
     ),
 )
 
@@ -466,6 +300,7 @@ lend_names(
     "sys",
     "tasks",
     "threading",
+    "time",
     "timeouts",
     "traceback",
     "transports",

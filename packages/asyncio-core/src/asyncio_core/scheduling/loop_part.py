@@ -132,6 +132,9 @@ class LoopPart(AbstractEventLoop):
         def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
             """Count a cancelled timer, so that the heap is cleaned before it grows."""
 
+        def _run_batch_watched(self, count: int) -> None:
+            """Run the next `count` ready handles, and log those that keep the loop for too long."""
+
         async def _look_up(self, func: Callable[..., Any], *args: Any) -> Any:
             """Return what a short blocking call returns, made in a thread of the loop's own."""
 
