@@ -8,6 +8,7 @@ By default a source distribution is made and the wheel is made from that, as `py
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ def build(name: str, folder: Path, out: Path, *, wheel_only: bool) -> None:
     with step(f"building {name}"):
         result = subprocess.run(
             [*command, str(folder)],
+            # They are installed on other Pythons than the one that runs here, too.
+            env={**os.environ, "ASYNCIO_TWINS": "no"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

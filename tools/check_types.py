@@ -26,6 +26,8 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
         # typeshed's stubs, as it does for users.
         own = {"MYPYPATH": str(folder / "src")} if folder.name == "asyncio" else {}
         found.append((folder.name, [str(folder / "src")], own))
+        if (folder / "hatch_build.py").is_file():
+            found.append((f"{folder.name}/hatch_build.py", [str(folder / "hatch_build.py")], {}))
     # Scripts find what stands beside them as top-level modules.
     tools = [TOOLS / name for name in ("conformance", "demo/programs", "bench", "stubtest")]
     found += [(f"tools/{path.name}", [str(path)], {"MYPYPATH": str(path)}) for path in tools]

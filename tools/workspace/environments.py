@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HATCH = "hatch>=1.16.2,<2"
 #: The environments that hold the packages in place, and what builds those.
 WITH_PACKAGES = ("default", "test")
-BACKEND = ("hatchling>=1.27", "editables")
+BACKEND = ("hatchling>=1.27", "editables", "cython>=3.3.1,<3.4")
 _STAMP = VENV / "hatch-requirement.txt"
 _INTERPRETER_LINKS = CACHE / "interpreters"
 #: What an active environment leaves in the shell.
