@@ -38,6 +38,9 @@ __all__ = ("Poller", "key_of")
 # Turns of a loop until it is first looked at whether they are too quick.
 _FIRST_TURNS = 4096
 
+# With more descriptors than a loop's own and one more there is nothing for it to notice.
+_FEW = 2
+
 
 class KeyMap(_KeyMapping):
     """Keys by descriptor number; indexing also takes the file objects, as selectors promise.
@@ -83,13 +86,16 @@ class Poller(BaseSelector):
         # One for each turn until it is time to look whether something spins: the cheapest count there is.
         self._turns: Iterator[None] = repeat(None)
         self._guard: SpinGuard | None = None
-        self._guarded: Any = None
+        # The one that this poller waits for.
+        self._loop: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name == "select":
             # Who puts another one in its place, to count waits or to skip them, has it called.
             self.collect = self._collect_selected  # type: ignore[method-assign]
+        elif name == "collect":
+            self._tell_loop()
 
     def _collect_selected(self, timeout: float | None, ready: deque[Handle]) -> None:
         for key, events in self.select(timeout):
@@ -125,12 +131,16 @@ class Poller(BaseSelector):
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
         self._watch(fd, events)
         key = self._keys[fd] = SelectorKey(fileobj, fd, events, data)
+        if len(self._keys) <= _FEW:
+            self._tell_loop()
         return key
 
     def unregister(self, fileobj: Any) -> SelectorKey:
         """Stop watching; raises KeyError where `fileobj` is not watched."""
         key = self._keys[fileobj]
         del self._keys[key.fd]
+        if len(self._keys) <= _FEW:
+            self._tell_loop()
         try:
             self._unwatch(key.fd, key.events)
         except OSError:
@@ -156,7 +166,14 @@ class Poller(BaseSelector):
                 raise
             # It goes on reporting too much, and is told again when it does.
         new = self._keys[key.fd] = SelectorKey(key.fileobj, key.fd, events, data)
+        if len(self._keys) <= _FEW:
+            self._tell_loop()
         return new
+
+    def _tell_loop(self) -> None:
+        """Have the loop look whether its busy turns may go without asking the system."""
+        if self._loop is not None:
+            self._loop._notice_watched()
 
     def get_map(self) -> KeyMap:
         """Return the mapping of what is watched; None after `close()`."""
@@ -234,10 +251,13 @@ class Poller(BaseSelector):
                     # Next time, then.
                     pass
 
-    def guard(self, loop: Any) -> None:
-        """Have what is reported thousands of times a second to no effect told to `loop`, and rested."""
+    def serve(self, loop: Any) -> None:
+        """Tell `loop` when its first descriptors come and go, and what is reported to no effect.
+
+        The latter, reported thousands of times a second, rests then.
+        """
+        self._loop = loop
         if sys.platform != "win32":
-            self._guarded = loop
             self._turns = repeat(None, _FIRST_TURNS)
 
     def _look_for_spinning(self) -> None:
@@ -250,7 +270,7 @@ class Poller(BaseSelector):
             except (ImportError, OSError):
                 # No descriptor for that just now.
                 return
-            guard = self._guard = SpinGuard(self, self._guarded)
+            guard = self._guard = SpinGuard(self, self._loop)
         guard.look()
 
     def _rest(self, fd: int, events: int) -> None:
@@ -320,7 +340,7 @@ class Poller(BaseSelector):
         """Forget everything; the watched files stay open."""
         self._keys.clear()
         self._closed = True
-        self._guard = self._guarded = None
+        self._guard = self._loop = None
 
 
 def key_of(selector: BaseSelector, fd: int) -> SelectorKey | None:

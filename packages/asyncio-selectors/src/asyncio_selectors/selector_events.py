@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket  # noqa: TC003
 import weakref
+from _thread import _count as other_threads
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from asyncio_core import log
@@ -20,6 +21,7 @@ from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_core.loops.provisions import lay_in
 from asyncio_core.scheduling.handles import Handle
 from asyncio_core.scheduling.loop_part import is_replaced, takes_context
+from asyncio_core.scheduling.turn import POLLS_SPARED
 from asyncio_core.tls.part import TLSTransportPart
 from asyncio_selectors.accepting import AcceptLoop
 from asyncio_selectors.datagram_transport import _SelectorDatagramTransport
@@ -73,7 +75,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         log.logger.debug("Using selector: %s", type(selector).__name__)
         self._selector = selector
         if isinstance(selector, Poller):
-            selector.guard(self)
+            selector.serve(self)
         self._notice_hooks()
         # The transport that owns a descriptor, if one does: nobody else may register it.
         self._transports: MutableMapping[int, Any] = weakref.WeakValueDictionary()
@@ -99,14 +101,38 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         selector = self._selector
         hooked = self._queueing_hooked() or is_replaced(self._process_events, _PROCESS_EVENTS)
         self._poller = selector if isinstance(selector, Poller) and not hooked else None
+        self._notice_watched()
+
+    def _notice_watched(self) -> None:
+        """Find out whether busy turns may go without a poll; called when that may have changed.
+
+        They may as long as the pair that wakes the loop is all that is watched: a busy turn is awake. A poll is
+        also when other threads get to run. So those that Python made are counted in each turn, and
+        with those that it does not know, each turn polls.
+        """
+        poller = self._poller
+        own = (self._self_reading, None)
+        self._may_spare_poll = (
+            poller is not None
+            and not is_replaced(poller.collect, _COLLECT)
+            and not is_replaced(self._poll, _POLL)
+            and self._only_woken()
+            and not self._woken_from_outside
+            and all(key.data == own for key in poller._keys.values())
+        )
 
     def _poll(self, timeout: float | None) -> None:
         poller = self._poller
-        if poller is not None and poller is self._selector:
-            poller.collect(timeout, self._ready)
-        else:
+        if poller is None or poller is not self._selector:
             # Somebody else's selector, or one that took the place of ours.
             self._process_events(self._selector.select(timeout))
+            return
+        if self._may_spare_poll and self._ready and not other_threads():
+            if self._polls_spared < POLLS_SPARED:
+                self._polls_spared += 1
+                return
+            self._polls_spared = 0
+        poller.collect(timeout, self._ready)
 
     def _process_events(self, event_list: Any) -> None:
         for key, events in event_list:
@@ -135,6 +161,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
             self._selector.close()
             self._selector = None
         self._poller = None
+        self._may_spare_poll = False
         self._resting.clear()
         self._listening.clear()
         self._give_spare()
@@ -429,6 +456,8 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
 
 
 # Our own hooks, to know them from what replaces them.
+_COLLECT = Poller.collect
+_POLL = BaseSelectorEventLoop._poll
 _PROCESS_EVENTS = BaseSelectorEventLoop._process_events
 _ADD_READER = BaseSelectorEventLoop._add_reader
 _ADD_WRITER = BaseSelectorEventLoop._add_writer

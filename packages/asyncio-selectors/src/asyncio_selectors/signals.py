@@ -21,6 +21,7 @@ import weakref
 from asyncio_core import log
 from asyncio_core.awaiting import coroutines
 from asyncio_core.scheduling.handles import Handle
+from asyncio_core.scheduling.loop_part import is_replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class SignalHandlers(_Base):
         self._take_wakeup_fd()
         handlers = self._signal_handlers
         handlers[sig] = Handle(callback, args, self)
+        self._notice_watched()
         _owners[sig] = self
         try:
             signal.signal(sig, _arrived)
@@ -115,6 +117,7 @@ class SignalHandlers(_Base):
             signal.siginterrupt(sig, False)
         except OSError as exc:
             del handlers[sig]
+            self._notice_watched()
             self._disown(sig)
             self._return_wakeup_fd_if_idle()
             raise _explained(exc, sig) from exc
@@ -129,6 +132,7 @@ class SignalHandlers(_Base):
         self._check_signal(sig)
         if self._signal_handlers.pop(sig, None) is None:
             return False
+        self._notice_watched()
         self._disown(sig)
         usual: Any = signal.default_int_handler if sig == signal.SIGINT else signal.SIG_DFL
         try:
@@ -182,6 +186,14 @@ class SignalHandlers(_Base):
             if number:
                 self._numbers_read[number] = self._numbers_read.get(number, 0) + 1
                 self._handle_signal(number)
+
+    def _ignores_data(self) -> bool:
+        # The numbers of signals are not to wait until a busy loop polls.
+        return (
+            not self._signal_handlers
+            and not is_replaced(self._process_self_data, _PROCESS_SELF_DATA)
+            and not is_replaced(self._handle_signal, _HANDLE_SIGNAL)
+        )
 
     def _handle_signal(self, sig: int) -> None:
         handle = self._signal_handlers.get(sig)
@@ -255,6 +267,11 @@ class SignalHandlers(_Base):
             return
         for sig in list(self._signal_handlers):
             self.remove_signal_handler(sig)
+
+
+# Our own, to know them from what replaces them.
+_PROCESS_SELF_DATA = SignalHandlers._process_self_data
+_HANDLE_SIGNAL = SignalHandlers._handle_signal
 
 
 def _explained(exc: OSError, sig: int) -> Exception:

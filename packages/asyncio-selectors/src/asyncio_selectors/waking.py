@@ -17,10 +17,13 @@ import select
 import socket
 import sys
 import weakref
+from _thread import _count as made_threads
 from contextlib import suppress
+from threading import get_ident
 
 from asyncio_core import log
 from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_selectors.poller import Poller
 
 TYPE_CHECKING = False
@@ -96,12 +99,15 @@ class WakingUp(BaseEventLoop):
     _looking: TimerHandle | None = None
     _looks_left = 0
     _told_of_waking = False
+    # Whether a thread has woken the loop that Python did not make.
+    _woken_from_outside = False
 
     if TYPE_CHECKING:
         _internal_fds: int
         _poller: Poller | None
         _add_reader: Callable[..., Handle]
         _remove_reader: Callable[[int], bool]
+        _notice_watched: Callable[[], None]
 
     def _make_self_pipe(self) -> None:
         self._take_pair(*_make_pair())
@@ -111,6 +117,7 @@ class WakingUp(BaseEventLoop):
         self._ssock, self._csock = ssock, csock
         self._internal_fds = 1
         self._self_reading = self._add_reader(ssock.fileno(), self._read_from_self)
+        self._notice_watched()
 
     def _leave_pair(self) -> None:
         """Stop reading the pair, wherever its number has gone meanwhile."""
@@ -179,6 +186,13 @@ class WakingUp(BaseEventLoop):
     def _process_self_data(self, data: bytes) -> None:
         """Take what woke the loop; loops with signals override it."""
 
+    def _only_woken(self) -> bool:
+        """Return whether what comes through the pair means nothing to a loop that is awake."""
+        return not is_replaced(self._read_from_self, _READ_FROM_SELF) and self._ignores_data()
+
+    def _ignores_data(self) -> bool:
+        return not is_replaced(self._process_self_data, _PROCESS_SELF_DATA)
+
     def _write_to_self(self) -> None:
         # Called from any thread, also while the loop closes in its own.
         csock = self._csock
@@ -196,6 +210,13 @@ class WakingUp(BaseEventLoop):
         except BaseException:
             self._waking = None
             raise
+        if (
+            self._may_spare_poll
+            and not made_threads()
+            and self._thread_id not in (None, get_ident())
+        ):
+            self._woken_from_outside = True
+            self._may_spare_poll = False
 
     # Where the pair fails.
 
@@ -278,6 +299,11 @@ class WakingUp(BaseEventLoop):
         self._looks_left -= 1
         if not self._looks_left:
             self._mend_self_pipe(exc)
+
+
+# Our own, to know them from what replaces them.
+_READ_FROM_SELF = WakingUp._read_from_self
+_PROCESS_SELF_DATA = WakingUp._process_self_data
 
 
 def _make_pair() -> tuple[socket.socket, socket.socket]:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ("TurnPart",)
 
+# So many busy turns in a row go without a poll, where the loop may spare it: a poll costs about as much as
+# all the rest of such a turn. But in a poll other threads get to run, so it is spared only without any: they
+# would have to wait for the interpreter's switch interval, several times for each call that they make.
+POLLS_SPARED = 63
+
 # Callbacks that wait. With more of them, threads that add others let the loop's thread run.
 _CROWD = 1000
 
@@ -38,6 +43,12 @@ class TurnPart(TimerPart):
     # Whether _call_soon() is another than ours. Looked for when a run begins, not at each call.
     _call_soon_hooked: bool
 
+    # Whether a turn that finds callbacks ready may go without asking the poller, as nothing is watched that
+    # could bring more of them: for loops with a poller to say, whenever that changes. Such a turn also looks
+    # that there are no other threads (`_thread._count()`). And how many have gone without since the last poll.
+    _may_spare_poll: bool
+    _polls_spared: int
+
     def _init_turn(self) -> None:
         self._ready = deque()
         self._init_timers()
@@ -47,6 +58,8 @@ class TurnPart(TimerPart):
         self._thread_id = None
         self._clock_resolution = time.get_clock_info("monotonic").resolution
         self._current_handle = None
+        self._may_spare_poll = False
+        self._polls_spared = 0
         self._notice_hooked_call_soon()
 
     def _notice_hooked_call_soon(self) -> None:
