@@ -8,9 +8,17 @@ import asyncio_core
 import asyncio_sync
 
 
-def test_lock(cancel_everywhere, turns):
+class OwnWay(asyncio_sync.Lock):
+    """Has an `acquire()` of its own, which ``async with`` goes through."""
+
+    async def acquire(self):
+        return await super().acquire()
+
+
+@pytest.mark.parametrize("kind", [asyncio_sync.Lock, OwnWay])
+def test_lock(cancel_everywhere, turns, kind):
     async def scenario():
-        lock = asyncio_sync.Lock()
+        lock = kind()
         inside = []
 
         async def worker(name):

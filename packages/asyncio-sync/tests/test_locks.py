@@ -37,6 +37,25 @@ def test_a_set_event_lets_through_without_a_loop():
     assert step(event.wait()) is True
 
 
+def test_async_with_goes_through_an_acquire_that_stands_in_for_the_locks_own(monkeypatch):
+    asked = []
+
+    async def acquire(self):
+        asked.append(self)
+        return await own(self)
+
+    own = asyncio_sync.Lock.acquire
+    Derived = type("Derived", (asyncio_sync.Lock,), {"acquire": acquire})
+    derived, plain = Derived(), asyncio_sync.Lock()
+    assert step(derived.__aenter__()) is None
+    assert step(plain.__aenter__()) is None
+    plain.release()
+    monkeypatch.setattr(asyncio_sync.Lock, "acquire", acquire)
+    assert step(plain.__aenter__()) is None
+    assert asked == [derived, plain]
+    assert plain.locked() and derived.locked()
+
+
 def test_lock_is_held_by_one_task_at_a_time_in_the_order_they_asked(run, turns):
     lock = asyncio_sync.Lock()
     log = []

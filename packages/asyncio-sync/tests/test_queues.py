@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import types
+from collections import deque
 
 import pytest
 
@@ -354,6 +355,52 @@ def test_a_subclass_may_call_itself_full_for_its_own_reasons(run, turns):
         assert await queue.get() == 4
         await asyncio_core.gather(*putters)
         assert queue.qsize() == 4
+
+    run(main)
+
+
+def test_put_and_get_go_through_what_a_subclass_overrides(run):
+    class Told(asyncio_sync.Queue):
+        def __init__(self):
+            self.calls = []
+            super().__init__(1)
+
+    def overridden(name):
+        def method(self, *args):
+            self.calls.append(name)
+            return getattr(super(Told, self), name)(*args)
+
+        return method
+
+    async def calls_of(name):
+        setattr(Told, name, overridden(name))
+        queue = Told()
+        await queue.put("item")
+        assert await queue.get() == "item"
+        delattr(Told, name)
+        return len(queue.calls)
+
+    async def main():
+        for name in ("put_nowait", "get_nowait", "_put", "_get", "full", "empty", "qsize"):
+            assert await calls_of(name) > 0, name
+
+    run(main)
+
+
+def test_a_subclass_may_keep_its_items_in_something_else(run):
+    class Newest(deque):
+        popleft = deque.pop
+
+    class Stack(asyncio_sync.Queue):
+        def _init(self, maxsize):
+            self._queue = Newest()
+
+    async def main():
+        queue = Stack()
+        await queue.put(1)
+        await queue.put(2)
+        assert await queue.get() == 2
+        assert queue.qsize() == 1
 
     run(main)
 

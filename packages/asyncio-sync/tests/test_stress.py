@@ -77,7 +77,7 @@ def test_a_lock_goes_to_those_who_wait_in_the_order_they_asked(run, turns, settl
             await turns(random_.randrange(6))
             asked.append(name)
             try:
-                await lock.acquire()
+                await random_.choice([lock.acquire, lock.__aenter__])()
             except asyncio_core.CancelledError:
                 gave_up.add(name)
                 raise

@@ -58,6 +58,31 @@ def test_a_woken_place_stays_until_it_is_left():
     assert line.woken == 0
 
 
+def test_who_goes_on_is_out_of_the_line_in_whatever_order_that_comes():
+    line, (first, second, third) = line_of(3)
+    line.wake_next()
+    line.wake_next()
+    line.go_on(second)
+    line.go_on(first)
+    assert list(line) == [third]
+    assert line.woken == 0
+    assert line.wake_next()
+    assert third.state == "woken"
+
+
+def test_waking_all_passes_over_those_who_were_woken_before_or_gave_up():
+    line, places = line_of(4)
+    line.wake_next()
+    places[2].state = "cancelled"
+    line.wake_all()
+    assert states(line) == ["woken", "woken", "cancelled", "woken"]
+    assert line.woken == 3
+    late = line.enter(LOOP)
+    line.wake_all()
+    assert late.state == "woken"
+    assert line.woken == 4
+
+
 def test_leaving_unwoken_says_so():
     line, (first, second) = line_of(2)
     second.state = "cancelled"

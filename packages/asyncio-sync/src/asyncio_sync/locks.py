@@ -19,7 +19,10 @@ from asyncio_sync.waiting import WaitLine
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal, TypeVar
+    from types import TracebackType
+    from typing import Any, Literal, TypeVar
+
+    from asyncio_core.awaiting.futures import Future
 
     _T = TypeVar("_T")
 
@@ -44,7 +47,12 @@ class _ContextManagerMixin:
     async def __aenter__(self) -> None:
         await self.acquire()
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
         self.release()
 
 
@@ -70,25 +78,54 @@ class Lock(_ContextManagerMixin, _LoopBoundMixin):
         """Tell whether a task holds the lock."""
         return self._locked
 
+    async def __aenter__(self) -> None:
+        if type(self).acquire is not _ACQUIRE:
+            await self.acquire()
+            return
+        # The same as acquire() does, without a coroutine more for each wait.
+        if self._locked or self._waiters:
+            turn = self._line_up()
+            if turn is not None:
+                try:
+                    await turn
+                except BaseException:
+                    self._give_up(turn)
+                    raise
+                self._waiters.go_on(turn)  # type: ignore[union-attr]
+        self._locked = True
+
     async def acquire(self) -> Literal[True]:
         """Wait until the lock is free and it is this task's turn, take it and return True."""
-        line = self._waiters
-        if not self._locked and not (line and line.occupied()):
-            self._locked = True
-            return True
-        if line is None:
-            line = self._waiters = WaitLine()
-        turn = line.enter(self._get_loop())
-        try:
-            await turn
-        except BaseException:
-            line.leave(turn)
-            if not (self._locked or line.woken):
-                line.wake_next()
-            raise
-        line.leave(turn)
+        if self._locked or self._waiters:
+            turn = self._line_up()
+            if turn is not None:
+                try:
+                    await turn
+                except BaseException:
+                    self._give_up(turn)
+                    raise
+                self._waiters.go_on(turn)  # type: ignore[union-attr]
         self._locked = True
         return True
+
+    def _line_up(self) -> Future[Any] | None:
+        """Take a place in line and return what to wait for; None where the lock can be taken."""
+        line = self._waiters
+        if line is None:
+            line = self._waiters = WaitLine()
+        if not (self._locked or line.woken or line.occupied()):
+            return None
+        turn: Future[Any] = self._get_loop().create_future()
+        line.append(turn)
+        return turn
+
+    def _give_up(self, turn: Future[Any]) -> None:
+        """Leave the line without having got the lock, which goes to the next if it is free."""
+        line = self._waiters
+        assert line is not None
+        line.leave(turn)
+        if not (self._locked or line.woken):
+            line.wake_next()
 
     def release(self) -> None:
         """Free the lock and wake the next in line.
@@ -98,12 +135,22 @@ class Lock(_ContextManagerMixin, _LoopBoundMixin):
         if not self._locked:
             raise RuntimeError("Lock is not acquired")
         self._locked = False
-        if self._waiters:
-            self._wake_up_first()
+        line = self._waiters
+        if line:
+            turn = line[0]
+            if turn.done():
+                line.wake_next()
+            else:
+                turn.set_result(None)
+                line.woken = 1
 
     def _wake_up_first(self) -> None:
         if self._waiters:
             self._waiters.wake_next()
+
+
+# Our own, to know it from what replaces it.
+_ACQUIRE = Lock.acquire
 
 
 class Event(_LoopBoundMixin):
@@ -144,8 +191,10 @@ class Event(_LoopBoundMixin):
             turn = line.enter(self._get_loop())
             try:
                 await turn
-            finally:
+            except BaseException:
                 line.leave(turn)
+                raise
+            line.go_on(turn)
         return True
 
 
@@ -291,8 +340,9 @@ class Semaphore(_ContextManagerMixin, _LoopBoundMixin):
                 self._value += 1
             self._wake_up_next()
             raise
-        line.leave(turn)
-        self._wake_up_next()
+        line.go_on(turn)
+        if self._value > 0:
+            self._wake_up_next()
         return True
 
     def release(self) -> None:

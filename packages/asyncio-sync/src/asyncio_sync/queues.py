@@ -64,6 +64,10 @@ class Queue(_LoopBoundMixin, Generic[_T]):
 
     _queue: Any
 
+    # Whether items are kept and counted as below: then put() and get() do in one go what takes half a
+    # dozen calls of methods that a subclass may have in other forms. Looked at when a queue is made.
+    _plain = False
+
     def __init__(self, maxsize: int = 0) -> None:
         self._maxsize = maxsize
         self._getters = WaitLine()
@@ -72,6 +76,7 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         self._unfinished_tasks = 0
         self._is_shutdown = False
         self._init(maxsize)
+        self._plain = _is_plain(self)
 
     # queue[int] is an alias from the types module, as for the containers; that of Generic is not.
     __class_getitem__: Any = classmethod(GenericAlias)
@@ -122,14 +127,25 @@ class Queue(_LoopBoundMixin, Generic[_T]):
 
     def full(self) -> bool:
         """Tell whether the queue holds `maxsize` items; one without a bound never does."""
-        return 0 < self._maxsize <= self.qsize()
+        maxsize = self._maxsize
+        return maxsize > 0 and maxsize <= (len(self._queue) if self._plain else self.qsize())
 
     async def put(self, item: _T) -> None:
         """Put `item` into the queue, waiting in line for room if need be.
 
         Raises QueueShutDown when the queue is shut down, also while this waits.
         """
-        if not self.full() or self._is_shutdown:
+        if self._plain and not self._is_shutdown:
+            items = self._queue
+            maxsize = self._maxsize
+            if len(items) < maxsize or maxsize <= 0:
+                items.append(item)
+                self._unfinished_tasks += 1
+                line = self._getters
+                if len(line) > line.woken:
+                    self._wake_getters()
+                return
+        elif not self.full() or self._is_shutdown:
             self.put_nowait(item)
             return
         line = self._putters
@@ -141,8 +157,12 @@ class Queue(_LoopBoundMixin, Generic[_T]):
                 turn = line.enter_again(turn, loop)
                 await turn
             self.put_nowait(item)
-        finally:
+        except BaseException:
             line.leave(turn)
+            self._wake_putters()
+            raise
+        line.go_on(turn)
+        if len(line) > line.woken:
             self._wake_putters()
 
     def put_nowait(self, item: _T) -> None:
@@ -160,7 +180,8 @@ class Queue(_LoopBoundMixin, Generic[_T]):
             raise QueueFull
         self._put(item)
         self._unfinished_tasks += 1
-        if self._getters:
+        line = self._getters
+        if len(line) > line.woken:
             self._wake_getters()
 
     async def get(self) -> _T:
@@ -169,7 +190,18 @@ class Queue(_LoopBoundMixin, Generic[_T]):
         Raises QueueShutDown when the queue is shut down and has no items left, also while this
         waits.
         """
-        if not self.empty() or self._is_shutdown:
+        item: _T
+        if self._plain:
+            items = self._queue
+            if items:
+                item = items.popleft()
+                line = self._putters
+                if len(line) > line.woken:
+                    self._wake_putters()
+                return item
+            if self._is_shutdown:
+                return self.get_nowait()
+        elif not self.empty() or self._is_shutdown:
             return self.get_nowait()
         line = self._getters
         loop = self._get_loop()
@@ -179,10 +211,15 @@ class Queue(_LoopBoundMixin, Generic[_T]):
             while self.empty() and not self._is_shutdown:
                 turn = line.enter_again(turn, loop)
                 await turn
-            return self.get_nowait()
-        finally:
+            item = self.get_nowait()
+        except BaseException:
             line.leave(turn)
             self._wake_getters()
+            raise
+        line.go_on(turn)
+        if len(line) > line.woken:
+            self._wake_getters()
+        return item
 
     def get_nowait(self) -> _T:
         """Take an item out of the queue now and return it.
@@ -198,7 +235,8 @@ class Queue(_LoopBoundMixin, Generic[_T]):
                 drop_own_frame(error)  # it is get()'s as well
                 raise
         item = self._get()
-        if self._putters:
+        line = self._putters
+        if len(line) > line.woken:
             self._wake_putters()
         return item
 
@@ -280,6 +318,22 @@ class Queue(_LoopBoundMixin, Generic[_T]):
     def _wake_joiners(self) -> None:
         if self._joiners and not self._unfinished_tasks:
             self._joiners.wake_all()
+
+
+def _methods_of(kind: type[Queue[Any]]) -> tuple[Any, ...]:
+    """Return the methods that put() and get() call, unless they are Queue's own."""
+    return (
+        *(kind.full, kind.empty, kind.qsize, kind._put, kind._get),
+        *(kind.put_nowait, kind.get_nowait, kind._wake_getters, kind._wake_putters),
+    )
+
+
+# To know them from what replaces them.
+_OWN = _methods_of(Queue)
+
+
+def _is_plain(queue: Queue[Any]) -> bool:
+    return _methods_of(type(queue)) == _OWN and type(queue._queue) is deque
 
 
 class _Finished:

@@ -15,7 +15,7 @@ The usual shape::
         if line.leave(turn):
             ...  # woken and cancelled at once: wake somebody else in its place
         raise
-    line.leave(turn)
+    line.go_on(turn)
 
 ``except BaseException``, since a coroutine that is closed while it waits (GeneratorExit) has to
 leave the line as well.
@@ -24,6 +24,7 @@ leave the line as well.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ class WaitLine(deque["Future[Any]"]):
     """First come, first served.
 
     ``woken`` counts the places that were woken and not left yet. ``_settled`` is a number of
-    places at the front that are known to be woken or cancelled: the search for the next one to
-    wake starts behind them. Without it, waking a thousand tasks one by one would look at half a
-    million places.
+    places at the front that are known to be woken or cancelled, if not always all of these: the
+    search for the next one to wake starts behind them. Without it, waking a thousand tasks one by
+    one would look at half a million places.
     """
 
     __slots__ = ("_settled", "woken")
@@ -65,6 +66,17 @@ class WaitLine(deque["Future[Any]"]):
             self._settled = place
         return fresh
 
+    def go_on(self, turn: Future[Any]) -> None:
+        """Give up the place of `turn`, whose task was woken and now runs."""
+        woken = self.woken
+        if woken and self and self[0] is turn:
+            self.popleft()
+            self.woken = woken - 1
+            if self._settled:
+                self._settled -= 1
+        else:
+            self.leave(turn)
+
     def leave(self, turn: Future[Any]) -> bool:
         """Give up the place of `turn`; tell whether it had been woken."""
         if self and self[0] is turn:  # nearly always, since the line moves from the front
@@ -89,24 +101,28 @@ class WaitLine(deque["Future[Any]"]):
 
     def wake_next(self) -> bool:
         """Wake the first that still waits; tell whether there was one."""
-        end = len(self)
-        place = min(self._settled, end)
+        place, end = self._settled, len(self)
         while place < end:
             turn = self[place]
-            place += 1
             if not turn.done():
                 turn.set_result(None)
                 self.woken += 1
-                self._settled = place
                 return True
-        self._settled = place
+            place += 1
+            self._settled = place
+        self._settled = end
         return False
 
     def wake_all(self) -> None:
         """Wake everyone that waits at this moment."""
-        while self.wake_next():
-            pass
+        woken = 0
+        for turn in islice(self, self._settled, None):
+            if not turn.done():
+                turn.set_result(None)
+                woken += 1
+        self.woken += woken
+        self._settled = len(self)
 
     def occupied(self) -> bool:
         """Tell whether anyone stands here; those already cancelled do not count."""
-        return any(not turn.cancelled() for turn in self)
+        return self.woken > 0 or not all(turn.cancelled() for turn in self)
