@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support import ROOT
-from workspace import conformance, interpreters, results
+from workspace import conformance, interpreters, results, twins
 from workspace.console import Failure
 from workspace.interpreters import Interpreter
 
@@ -35,10 +35,12 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reports:
     """Status and report of the runner on each Python, to be changed by the test."""
     reports = {version: (0, dict(REPORT)) for version in interpreters.SUPPORTED}
 
-    def run_suite(python: Interpreter, arguments: Sequence[str]) -> conformance.Suite:
+    def run_suite(python: Interpreter, arguments: Sequence[str], form: str) -> conformance.Suite:
         status, report = reports[python.version]
-        return conformance.Suite(python, status, 1.0, report, list(report.get("problems", ())))
+        problems = list(report.get("problems", ()))
+        return conformance.Suite(python, status, 1.0, report, problems, form)
 
+    monkeypatch.setattr(conformance, "best_form", lambda python: twins.COMPILED)
     monkeypatch.setattr(conformance, "run_suite", run_suite)
     monkeypatch.setattr(results, "CONFORMANCE", tmp_path / "results.json")
     monkeypatch.setattr(results, "README", tmp_path / "README.md")
@@ -48,9 +50,14 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reports:
     return reports
 
 
-def run(versions: Sequence[str] = interpreters.SUPPORTED, *, write: bool = False) -> int:
+def run(
+    versions: Sequence[str] = interpreters.SUPPORTED,
+    *,
+    write: bool = False,
+    form: str | None = None,
+) -> int:
     pythons = [Interpreter(v, f"{v}.1", Path(f"/python{v}"), True, True) for v in versions]
-    return conformance.run(pythons, [], write_results=write)
+    return conformance.run(pythons, [], write_results=write, form=form)
 
 
 def test_whole_run_without_failure_is_kept_and_shown_in_the_readme(
@@ -89,6 +96,17 @@ def test_results_of_anything_less_are_not_kept(
     assert not results.CONFORMANCE.exists()
     assert message in capsys.readouterr().err
     assert run() == (0 if "whole" in change else 1)
+
+
+def test_results_of_the_pure_form_are_not_kept(
+    runner: Reports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(form=twins.PURE) == 0
+    captured = capsys.readouterr()
+    assert "Python 3.14, pure" in captured.err
+    assert captured.out.count("pure") == len(interpreters.SUPPORTED)
+    with pytest.raises(Failure, match=r"compiled, without a failure only"):
+        run(write=True, form=twins.PURE)
 
 
 def test_results_of_some_pythons_are_not_kept(runner: Reports) -> None:

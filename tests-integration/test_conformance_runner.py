@@ -465,3 +465,27 @@ def test_breakage_of_what_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_readme_tells_what_is_seen_of_the_breakages() -> None:
     text = (ROOT / "tools" / "conformance" / "README.md").read_text("utf-8")
     assert f"-->\n{breakages.table(breakages.load())}\n<!-- end -->" in text
+
+
+def test_pure_form_reaches_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASYNCIO_PURE_PYTHON", "1")
+    monkeypatch.setenv("ASYNCIO_LOOP", "parking")
+    variables = processes._environment("ours")
+    assert {n: v for n, v in variables.items() if n.startswith("ASYNCIO_")} == {
+        "ASYNCIO_PURE_PYTHON": "1"
+    }
+
+
+def test_processes_of_different_forms_end_the_run() -> None:
+    proof = Proof(expect_ours=True)
+    said: dict[str, object] = {
+        "implementation": "independent",
+        "file": "asyncio/__init__.py",
+        "standard_modules": [],
+        "accelerator": False,
+    }
+    proof.check({**said, "forms": {"asyncio_core": "compiled"}})
+    proof.check({**said, "forms": {}})
+    assert proof.forms == {"asyncio_core": "compiled"}
+    with pytest.raises(WrongImplementation, match="compiled in one process, pure: why in another"):
+        proof.check({**said, "forms": {"asyncio_core": "pure: why"}})

@@ -115,7 +115,14 @@ def _last_line(text: str) -> str:
 def test_our_loop_keeps_every_promise(usual: Environment) -> None:
     output, counts = _run_kit(usual, "selectors", "--as-of", "3.15")
     assert f"({OURS}" in output
-    assert "under the independent asyncio" in output
+    assert "under the independent asyncio; asyncio_core is " in output
+    assert set(counts) <= {"passed", "in"}
+
+
+def test_pure_form_of_our_loop_keeps_every_promise(usual: Environment) -> None:
+    variables = {"ASYNCIO_PURE_PYTHON": "1"}
+    output, counts = _run_kit(usual, "selectors", "--as-of", "3.15", **variables)
+    assert "asyncio_core is pure" in output
     assert set(counts) <= {"passed", "in"}
 
 

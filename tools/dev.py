@@ -22,6 +22,7 @@ from workspace import (
     interpreters,
     packages,
     testing,
+    twins,
 )
 from workspace.console import Failure, say
 from workspace.paths import FETCHED_PYTHONS, ROOT, TEST_SUPPORT, TOOLS, executable
@@ -42,6 +43,12 @@ def _one_python(options: argparse.Namespace) -> Interpreter:
 def _all_pythons(options: argparse.Namespace) -> list[Interpreter]:
     wanted = [interpreters.parse_version(text) for text in options.python or ()]
     return interpreters.available(wanted)
+
+
+def _form(options: argparse.Namespace) -> str | None:
+    """Return the form of the packages that was asked for, on the command line or in the environment."""
+    chosen: str | None = options.form
+    return chosen or twins.chosen_form()
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -71,7 +78,9 @@ def run(options: argparse.Namespace) -> int:
 
 def test(options: argparse.Namespace) -> int:
     pythons = _all_pythons(options)
-    return testing.Pipeline(pythons, options.arguments).run(options.only or testing.PARTS)
+    forms = _form(options)
+    pipeline = testing.Pipeline(pythons, options.arguments, [forms] if forms else twins.FORMS)
+    return pipeline.run(options.only or testing.PARTS)
 
 
 def _script(environment: str, script: str) -> Callable[[argparse.Namespace], int]:
@@ -93,7 +102,9 @@ def conformance_command(options: argparse.Namespace) -> int:
     if options.breakages:
         return conformance.break_on_purpose(_one_python(options), options.arguments)
     found = _all_pythons(options)
-    return conformance.run(found, options.arguments, write_results=options.write_results)
+    return conformance.run(
+        found, options.arguments, write_results=options.write_results, form=_form(options)
+    )
 
 
 def stubs(options: argparse.Namespace) -> int:
@@ -108,7 +119,7 @@ def stubs(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     python = _one_python(options)
-    environments.prepare("test", python)
+    twins.refresh(environments.prepare("test", python), python)
     where = f"test.py{python.version}"
     return environments.hatch_run(where, "python", TOOLS / "bench", *options.arguments)
 
@@ -179,6 +190,10 @@ def _parser() -> argparse.ArgumentParser:
             )
         return made
 
+    def with_form(made: argparse.ArgumentParser, default: str) -> None:
+        text = f"only this form of the packages (default: {default})"
+        made.add_argument("--form", choices=twins.FORMS, help=text)
+
     command("demo", demo, "show unmodified programs run on this implementation", "one")
     made = command("run", run, "run a program in the demo's environment", "one")
     made.usage = "tools/dev.py run [--python 3.X] PROGRAM ARGS… | -m MODULE ARGS…"
@@ -186,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--only", action="append", choices=testing.PARTS, help="only this part (may be repeated)"
     )
+    with_form(made, "both, or pure where ASYNCIO_PURE_PYTHON=1 is set")
     command("types", _script("types", "check"), "mypy --strict over packages and tools")
     command("lint", _script("lint", "check"), "check format and lint")
     command("format", _script("lint", "format"), "mend format and lint")
@@ -193,6 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     command("build", build, "build wheels and source distributions into dist/")
     text = "run the interpreter's own suite on this one (tools/conformance/README.md)"
     made = command("conformance", conformance_command, text, "many")
+    with_form(made, "compiled where there is a compiler; pure where ASYNCIO_PURE_PYTHON=1 is set")
     made.add_argument(
         "--write-results",
         action="store_true",

@@ -45,6 +45,10 @@ class CannotBuild(Exception):
     """Why there are no twins, in words for whoever asked for the wheel."""
 
 
+class Lacking(CannotBuild):
+    """What this machine, or this Python, would need for them."""
+
+
 class TwinsHook(BuildHookInterface[Any]):
     """Makes C of `_twins.pyx` with Cython, an extension of the C, and puts that into the wheel."""
 
@@ -56,21 +60,17 @@ class TwinsHook(BuildHookInterface[Any]):
         wanted = os.environ.get("ASYNCIO_TWINS") or "auto"
         if wanted not in CHOICES:
             self.app.abort(f"ASYNCIO_TWINS is one of {', '.join(CHOICES)}, not {wanted!r}")
-        in_place = source.with_name(extension_name()) if version == "editable" else None
-        if in_place is not None:
-            # An old one would run beside newer sources.
-            in_place.unlink(missing_ok=True)
         if wanted == "no":
             return
         try:
+            if version == "editable":
+                build_in_place(source)
+                return
             extension = build(source)
         except CannotBuild as error:
             if wanted == "yes":
                 self.app.abort(f"{name}: the compiled twins can't be built: {error}")
             self.app.display_warning(f"{name}: built without its compiled twins: {error}")
-            return
-        if in_place is not None:
-            put(extension, in_place)
             return
         build_data["force_include"][str(extension)] = f"{name}/{extension.name}"
         build_data["pure_python"] = False
@@ -91,9 +91,12 @@ def extension_name() -> str:
 def build(source: Path) -> Path:
     """Build the extension and return where it is."""
     if platform.python_implementation() != "CPython":
-        raise CannotBuild(f"they are for CPython, and this is {platform.python_implementation()}")
+        raise Lacking(f"they are for CPython, and this is {platform.python_implementation()}")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        raise CannotBuild("they are not for free-threaded Pythons yet")
+        raise Lacking("they are not for free-threaded Pythons yet")
+    headers = Path(sysconfig.get_path("include"))
+    if not (headers / "Python.h").is_file():
+        raise Lacking(f"there is no Python.h in {headers} (Debian: the package python3-dev)")
     folder = FOLDER / extension_name().split(".")[1]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +113,7 @@ def cythonize(source: Path) -> None:
     try:
         version = importlib.metadata.version("cython")
     except importlib.metadata.PackageNotFoundError:
-        raise CannotBuild("Cython is not installed") from None
+        raise Lacking("Cython is not installed") from None
     inputs = [path for path in source.parent.iterdir() if path.suffix in SOURCES]
     newest = max(path.stat().st_mtime for path in (*inputs, Path(__file__)))
     if MADE_C.is_file() and MADE_C.stat().st_mtime > newest:
@@ -153,7 +156,7 @@ def configured(name: str) -> list[str]:
 def compile_with_setuptools(source: Path, folder: Path) -> Path:
     """Compile with Microsoft's compiler, which setuptools knows how to find."""
     from setuptools import Distribution, Extension
-    from setuptools.errors import BaseError
+    from setuptools.errors import BaseError, PlatformError
 
     name = source.parent.name
     extension = Extension(f"{name}._twins", [str(MADE_C)], include_dirs=[str(source.parent)])
@@ -163,6 +166,8 @@ def compile_with_setuptools(source: Path, folder: Path) -> Path:
     command.ensure_finalized()
     try:
         command.run()
+    except PlatformError as error:
+        raise Lacking(f"{error}. A released wheel needs no compiler") from error
     except BaseError as error:
         raise CannotBuild(str(error)) from error
     (result,) = command.get_outputs()
@@ -181,26 +186,38 @@ def run(command: list[Any], folder: Path) -> None:
             text=True,
         )
     except OSError as error:
-        raise CannotBuild(f"{words[0]} does not run: {error}") from None
+        raise Lacking(f"{words[0]} does not run: {error}") from None
     if done.returncode:
         said = f"{shlex.join(words)}\n{done.stdout}".rstrip()
         raise CannotBuild(f"{words[0]} ended with {done.returncode}\n{said}")
 
 
-def put(extension: Path, place: Path) -> None:
-    """Copy the extension in one step: the old one may be in use, and must not change under its users."""
+def build_in_place(source: Path) -> None:
+    """Build the extension and lay it beside the sources; without one, take an old one away.
+
+    In one step: the old one may be in use, and must not change under its users.
+    """
+    place = source.with_name(extension_name())
     fresh = place.with_name(f"{place.name}.new")
-    shutil.copy(extension, fresh)
+    try:
+        shutil.copy(build(source), fresh)
+    except CannotBuild:
+        # It would run beside newer sources.
+        place.unlink(missing_ok=True)
+        raise
     os.replace(fresh, place)
 
 
-def main() -> None:
+def main() -> int:
+    """Build in place, and return 0; or 3 where something is lacking, and 1 where the building failed."""
     source = find_source()
     try:
-        put(build(source), source.with_name(extension_name()))
+        build_in_place(source)
     except CannotBuild as error:
-        sys.exit(f"{source.parent.name}: the compiled twins can't be built: {error}")
+        print(f"{source.parent.name}: the compiled twins can't be built: {error}", file=sys.stderr)
+        return 3 if isinstance(error, Lacking) else 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -92,7 +92,8 @@ class Installation:
         assert spec.origin is not None
         source = Path(spec.origin)
         if spec.submodule_search_locations:
-            ignored = shutil.ignore_patterns("__pycache__")
+            # What is broken is the Python, which runs where there are no compiled twins.
+            ignored = shutil.ignore_patterns("__pycache__", "_twins.*")
             shutil.copytree(source.parent, self.site_packages / source.parent.name, ignore=ignored)
         else:
             shutil.copy(source, self.site_packages)

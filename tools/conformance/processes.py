@@ -46,6 +46,7 @@ class Proof:
     expect_ours: bool
     seen: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
+    forms: dict[str, str] = field(default_factory=dict)  #: compiled or pure, by package
     processes: int = 0  #: that ran tests, and proved it
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -61,6 +62,11 @@ class Proof:
             )
         self.seen.add(str(event["implementation"] or "standard"))
         self.files.add(str(event["file"]))
+        for package, form in event["forms"].items():
+            if self.forms.setdefault(package, form) != form:
+                raise WrongImplementation(
+                    f"{package} is {self.forms[package]} in one process, {form} in another"
+                )
 
     def count(self) -> None:
         with self._lock:
@@ -71,7 +77,8 @@ def _environment(implementation: str) -> dict[str, str]:
     env = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("ASYNCIO_", "PYTHONASYNCIO")) and name != "PYTHONWARNINGS"
+        if name == "ASYNCIO_PURE_PYTHON"
+        or (not name.startswith(("ASYNCIO_", "PYTHONASYNCIO")) and name != "PYTHONWARNINGS")
     }
     if implementation == "stdlib":
         env["ASYNCIO_IMPLEMENTATION"] = "stdlib"

@@ -39,6 +39,8 @@ def write(run: Run, seconds: float) -> None:
     implementation = ", ".join(sorted(run.proof.seen))
     files = ", ".join(sorted(run.proof.files))
     print(f"\nasyncio in each of {run.proof.processes} processes: {implementation}, {files}")
+    for package, form in sorted(run.proof.forms.items()):
+        print(f"{package} in each of them: {form}")
     total = run.counts()
     words = ", ".join(
         f"{total[word]} {word}" for word in COLUMNS if total[word] or word == "passed"
@@ -59,6 +61,7 @@ def write_json(run: Run, path: Path, *, missing: list[str], seconds: float) -> N
         "python": PYTHON,
         "implementation": sorted(run.proof.seen),
         "files": sorted(run.proof.files),
+        "forms": run.proof.forms,
         "processes": run.proof.processes,
         "seconds": round(seconds, 1),
         "counts": counts(),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -46,7 +47,18 @@ def implementation() -> dict[str, Any]:
         "file": asyncio.__file__,
         "standard_modules": sorted(n for n, f in loaded.items() if f.startswith(standard)),
         "accelerator": sys.modules.get("_asyncio") is not None,
+        "forms": forms(),
     }
+
+
+def forms() -> dict[str, str]:
+    """Tell of each package with compiled twins whether those run, or why not."""
+    found = {}
+    for package in [n for n in sys.modules if n.startswith("asyncio_") and "." not in n]:
+        if importlib.util.find_spec(f"{package}.twins") is not None:
+            why = importlib.import_module(f"{package}.twins").why_pure
+            found[package] = "compiled" if why is None else f"pure: {why}"
+    return found
 
 
 #: Seconds: tests that take less leave no connections and processes to the garbage collector.

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workspace import environments, interpreters, results
+from workspace import environments, interpreters, results, twins
 from workspace.console import Failure, say, took
 from workspace.paths import REPORTS
 from workspace.reports import Part, table
@@ -31,6 +31,7 @@ class Suite:
     seconds: float = 0.0
     report: dict[str, Any] = field(default_factory=dict)  #: of the runner; empty if it left none
     problems: list[str] = field(default_factory=list)
+    form: str = twins.COMPILED
 
     @property
     def ok(self) -> bool:
@@ -42,24 +43,32 @@ class Suite:
 
     def row(self) -> tuple[str, ...]:
         counts = (str(self.count(word) or "") for word in _COLUMNS)
-        return (self.python.full, *counts, took(self.seconds), "ok" if self.ok else "FAILED")
+        verdict = "ok" if self.ok else "FAILED"
+        return (self.python.full, *counts, took(self.seconds), self.form, verdict)
 
 
-def run_suite(python: Interpreter, arguments: Sequence[str]) -> Suite:
-    """Run the suite of one Python with ours in place."""
-    suite = Suite(python)
+def run_suite(python: Interpreter, arguments: Sequence[str], form: str) -> Suite:
+    """Run the suite of one Python with ours in place, in one of its forms."""
+    suite = Suite(python, form=form)
     if not python.has_suite:
         suite.problems.append(
             f"{python.path} comes without its test suite (Debian: the package libpython{python.version}-testsuite)"
         )
         return suite
-    environments.prepare("test", python)
+    environment = environments.prepare("test", python)
+    if form == twins.COMPILED and (why := twins.refresh(environment, python)):
+        suite.problems.append(f"there is no compiled form: {why}")
+        return suite
     REPORTS.mkdir(parents=True, exist_ok=True)
-    report = REPORTS / f"conformance-{python.version}.json"
+    report = REPORTS / f"conformance-{python.version}-{form}.json"
     report.unlink(missing_ok=True)
     started = time.monotonic()
     suite.status = environments.hatch_run(
-        f"test.py{python.version}", "conformance", f"--json={report}", *arguments
+        f"test.py{python.version}",
+        "conformance",
+        f"--json={report}",
+        *arguments,
+        variables=twins.variables(form),
     )
     suite.seconds = time.monotonic() - started
     try:
@@ -68,9 +77,17 @@ def run_suite(python: Interpreter, arguments: Sequence[str]) -> Suite:
         suite.problems.append(f"the runner left no report (exit status {suite.status})")
     else:
         suite.problems += suite.report["problems"]
+        suite.problems += _of_another_form(suite)
         if suite.status not in (0, 1, _NOTHING):
             suite.problems.append(f"the runner ended with exit status {suite.status}")
     return suite
+
+
+def _of_another_form(suite: Suite) -> list[str]:
+    """Return the packages that the runner saw in another form than was to be tested."""
+    forms: dict[str, str] = suite.report["forms"]
+    others = {name: form for name, form in forms.items() if form.split(":")[0] != suite.form}
+    return [f"{name} is {form}, not {suite.form}" for name, form in others.items()]
 
 
 def add_to_part(part: Part, suite: Suite) -> None:
@@ -105,16 +122,28 @@ def _is_complete(suites: Sequence[Suite]) -> bool:
     return versions == set(interpreters.SUPPORTED)
 
 
-def run(pythons: Sequence[Interpreter], arguments: Sequence[str], *, write_results: bool) -> int:
-    """Run the suites, print a table of them, and return the exit status."""
+def run(
+    pythons: Sequence[Interpreter],
+    arguments: Sequence[str],
+    *,
+    write_results: bool,
+    form: str | None = None,
+) -> int:
+    """Run the suites, print a table of them, and return the exit status.
+
+    Without a form, it is the compiled one where there is one.
+    """
     suites = []
     for python in pythons:
         say()
-        say(f"==> the interpreter's suite, Python {python.version}")
-        suites.append(run_suite(python, arguments))
+        chosen = form or best_form(python)
+        say(f"==> the interpreter's suite, Python {python.version}, {chosen}")
+        suites.append(run_suite(python, arguments, chosen))
     problems = over_all(suites)
     say()
-    for line in table([("Python", *_COLUMNS, "time", ""), *(suite.row() for suite in suites)]):
+    for line in table(
+        [("Python", *_COLUMNS, "time", "form", ""), *(suite.row() for suite in suites)]
+    ):
         print(line, flush=True)
     for suite in suites:
         problems += [f"Python {suite.python.version}: {problem}" for problem in suite.problems]
@@ -122,14 +151,23 @@ def run(pythons: Sequence[Interpreter], arguments: Sequence[str], *, write_resul
         say(f"!!! {problem}")
     ok = not problems and all(suite.ok for suite in suites)
     if write_results:
-        if not ok or not _is_complete(suites):
+        compiled = all(suite.form == twins.COMPILED for suite in suites)
+        if not ok or not compiled or not _is_complete(suites):
             raise Failure(
                 "the results are kept of whole suites of "
-                f"{', '.join(interpreters.SUPPORTED)} without a failure only"
+                f"{', '.join(interpreters.SUPPORTED)}, compiled, without a failure only"
             )
         results.write(results.CONFORMANCE, kept(suites))
         say(f"--> written: {results.CONFORMANCE.name}, {results.README.name}")
     return 0 if ok else 1
+
+
+def best_form(python: Interpreter) -> str:
+    """Return the form that users of this Python get, and say why where that is not the compiled one."""
+    why = twins.refresh(environments.prepare("test", python), python)
+    if why:
+        say(f"--- Python {python.version}: the compiled form is LEFT OUT: {why}")
+    return twins.PURE if why else twins.COMPILED
 
 
 def break_on_purpose(python: Interpreter, arguments: Sequence[str]) -> int:

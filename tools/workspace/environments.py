@@ -13,7 +13,7 @@ from workspace.console import Failure, run_quietly, say, step
 from workspace.paths import CACHE, ON_WINDOWS, ROOT, VENV, executable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from workspace.interpreters import Interpreter
 
@@ -104,12 +104,21 @@ def link(interpreter: Interpreter) -> None:
     link.symlink_to(interpreter.path)
 
 
-def hatch_run(environment: str, *command: str | Path, cwd: Path = ROOT) -> int:
-    """Run a script or a program in one of hatch's environments, in view, and return its exit status."""
+def hatch_run(
+    environment: str,
+    *command: str | Path,
+    cwd: Path = ROOT,
+    variables: Mapping[str, str] | None = None,
+) -> int:
+    """Run a script or a program in one of hatch's environments, in view, and return its exit status.
+
+    It gets more environment variables if told so.
+    """
     arguments = [str(part) for part in command]
     script = f"{environment}:{arguments[0]}"
     hatch = [str(ensure_hatch()), "--no-color", "run", script, *arguments[1:]]
-    return subprocess.run(hatch, env=_hatch_environment(), cwd=cwd).returncode
+    env = {**_hatch_environment(), **(variables or {})}
+    return subprocess.run(hatch, env=env, cwd=cwd).returncode
 
 
 def prepare(environment: str, interpreter: Interpreter | None = None) -> Path:

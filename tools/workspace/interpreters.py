@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14", "3.15")
 
 _PROBE = """
-import importlib.util, json, sys
+import importlib.machinery, importlib.util, json, sys
 def found(name):
     try:
         return importlib.util.find_spec(name) is not None
@@ -34,6 +34,7 @@ print(json.dumps({
     "path": getattr(sys, "_base_executable", None) or sys.executable,
     "suite": found("test.test_asyncio"),
     "pip": found("pip"),
+    "extension": importlib.machinery.EXTENSION_SUFFIXES[0],
     "gil": sys.version_info < (3, 13) or sys._is_gil_enabled(),
 }))
 """
@@ -48,6 +49,7 @@ class Interpreter:
     path: Path
     has_suite: bool  #: the interpreter's own tests of asyncio are installed with it
     has_pip: bool
+    extension_suffix: str = ""  #: ".cpython-313-x86_64-linux-gnu.so"
 
 
 @functools.cache
@@ -67,7 +69,12 @@ def probe(path: str) -> Interpreter | None:
     if facts["implementation"] != "cpython" or not facts["gil"]:
         return None
     return Interpreter(
-        facts["version"], facts["full"], Path(facts["path"]), facts["suite"], facts["pip"]
+        facts["version"],
+        facts["full"],
+        Path(facts["path"]),
+        facts["suite"],
+        facts["pip"],
+        facts["extension"],
     )
 
 

@@ -24,6 +24,7 @@ class Part:
     skipped: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
+    left_out: str = ""  #: why nothing of it ran
 
     @property
     def ok(self) -> bool:
@@ -31,7 +32,8 @@ class Part:
 
     def row(self) -> tuple[str, ...]:
         counts = (str(n) if n else "" for n in (self.passed, self.failed, self.skipped))
-        return (self.title, *counts, f"{self.seconds:.0f} s", "ok" if self.ok else "FAILED")
+        verdict = "LEFT OUT" if self.left_out else "ok"
+        return (self.title, *counts, f"{self.seconds:.0f} s", verdict if self.ok else "FAILED")
 
 
 def read_pytest(part: Part, status: int, report: Path) -> None:

@@ -1,13 +1,14 @@
-"""`dev.py test`: every package on every Python here, the interpreter's suite, types, lint, and the built wheels."""
+"""`dev.py test`: every package on every Python here, in both forms, the interpreter's suite, types, lint, and the built wheels."""
 
 from __future__ import annotations
 
+import itertools
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from workspace import conformance, environments
+from workspace import conformance, environments, twins
 from workspace.console import Failure, say
-from workspace.paths import REPORTS
+from workspace.paths import REPORTS, ROOT
 from workspace.reports import Part, closing_line, read_pytest, table
 
 if TYPE_CHECKING:
@@ -22,14 +23,23 @@ PARTS = ("lint", "types", "unit", "conformance", "integration")
 
 #: The tests of the packages need nothing of one another, so they run on all cores. (`-n0` after `--` undoes it.)
 _SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
+#: Run on the pure form of every Python: the tests of what has a compiled twin, or stands right on it. The others run
+#: on the pure form of the oldest and the newest.
+_NEAR_THE_TWINS = tuple(f"packages/asyncio-{name}" for name in ("core", "streams", "sync"))
 
 
 class Pipeline:
     """One run of the chosen parts, with what each of them counted."""
 
-    def __init__(self, pythons: Sequence[Interpreter], extra: Sequence[str]) -> None:
+    def __init__(
+        self,
+        pythons: Sequence[Interpreter],
+        extra: Sequence[str],
+        forms: Sequence[str] = twins.FORMS,
+    ) -> None:
         self._pythons = pythons
         self._extra = extra
+        self._forms = forms
         self._parts: list[Part] = []
 
     def run(self, wanted: Sequence[str]) -> int:
@@ -54,6 +64,8 @@ class Pipeline:
         except Failure as failure:
             part.problems.append(str(failure))
         part.seconds = time.monotonic() - started
+        if part.left_out:
+            say(f"--- {title}: LEFT OUT: {part.left_out}")
         for problem in part.problems:
             say(f"!!! {title}: {problem}")
 
@@ -72,29 +84,57 @@ class Pipeline:
     def _types(self) -> None:
         self._check("mypy --strict", "types")
 
-    def _pytest(self, part: Part, environment: str, script: str, *arguments: str) -> None:
-        report = _fresh_report(f"{script}-{environment}.xml")
+    def _pytest(
+        self, part: Part, environment: str, script: str, *arguments: str, form: str = ""
+    ) -> None:
+        report = _fresh_report("-".join(filter(None, (script, environment, form))) + ".xml")
         status = environments.hatch_run(
-            environment, script, *arguments, f"--junitxml={report}", *self._extra
+            environment,
+            script,
+            *arguments,
+            f"--junitxml={report}",
+            *self._extra,
+            variables=twins.variables(form),
         )
         read_pytest(part, status, report)
 
     def _unit(self) -> None:
-        for python in self._pythons:
+        for python, form in itertools.product(self._pythons, self._forms):
+            part_of_them = form == twins.PURE and not self._is_end(python)
+            chosen = [] if _names_files(self._extra) or not part_of_them else _NEAR_THE_TWINS
 
-            def body(part: Part, python: Interpreter = python) -> None:
-                environments.prepare("test", python)
-                self._pytest(part, f"test.py{python.version}", "unit", "-q", *_SPREAD)
+            def body(
+                part: Part, python: Interpreter = python, form: str = form, chosen: Any = chosen
+            ) -> None:
+                if self._has(part, python, form):
+                    where = f"test.py{python.version}"
+                    self._pytest(part, where, "unit", "-q", *_SPREAD, *chosen, form=form)
 
-            self._part(f"tests of the packages, Python {python.version}", body)
+            some = " near the twins" if chosen else ""
+            self._part(f"tests of the packages{some}, Python {python.version}, {form}", body)
 
     def _conformance(self) -> None:
-        for python in self._pythons:
+        for python, form in itertools.product(self._pythons, self._forms):
+            if form == twins.PURE and not self._is_end(python):
+                continue
 
-            def body(part: Part, python: Interpreter = python) -> None:
-                conformance.add_to_part(part, conformance.run_suite(python, ["--quick"]))
+            def body(part: Part, python: Interpreter = python, form: str = form) -> None:
+                if self._has(part, python, form):
+                    suite = conformance.run_suite(python, ["--quick"], form)
+                    conformance.add_to_part(part, suite)
 
-            self._part(f"the interpreter's suite, Python {python.version}", body)
+            self._part(f"the interpreter's suite, Python {python.version}, {form}", body)
+
+    def _is_end(self, python: Interpreter) -> bool:
+        """Tell whether this is the oldest or the newest of the Pythons, where the pure form is tested in full."""
+        return python in (self._pythons[0], self._pythons[-1])
+
+    def _has(self, part: Part, python: Interpreter, form: str) -> bool:
+        """Make the environment of a Python, and tell whether it has this form; else the part says why not."""
+        environment = environments.prepare("test", python)
+        if form == twins.COMPILED:
+            part.left_out = twins.refresh(environment, python)
+        return not part.left_out
 
     def _integration(self) -> None:
         def body(part: Part) -> None:
@@ -112,11 +152,18 @@ class Pipeline:
         for line in table([head, *(part.row() for part in self._parts)]):
             say(line)
         for part in self._parts:
+            if part.left_out:
+                say(f"--- {part.title}: LEFT OUT: {part.left_out}")
             for problem in part.problems:
                 say(f"!!! {part.title}: {problem}")
         say()
         print(closing_line(self._parts, seconds), flush=True)
         return 0 if all(part.ok for part in self._parts) else 1
+
+
+def _names_files(arguments: Sequence[str]) -> bool:
+    """Tell whether arguments for pytest say where the tests are."""
+    return any((ROOT / word.partition("::")[0]).exists() for word in arguments)
 
 
 def _fresh_report(name: str) -> Path:

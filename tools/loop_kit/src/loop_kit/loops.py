@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.metadata
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,3 +92,14 @@ def _registered(name: str) -> Any:
 def implementation() -> str:
     """Return which asyncio is running, "standard" if it doesn't say."""
     return str(getattr(asyncio, "__implementation__", "standard"))
+
+
+def form() -> str:
+    """Return which form of asyncio_core runs, "compiled" or "pure"; empty where none does."""
+    if "asyncio_core" not in sys.modules:
+        return ""
+    try:
+        twins = importlib.import_module("asyncio_core.twins")
+    except ModuleNotFoundError:
+        return "pure"
+    return "compiled" if twins.why_pure is None else "pure"

@@ -115,5 +115,8 @@ def promised_until(config: pytest.Config) -> tuple[int, ...]:
 def pytest_report_header(config: pytest.Config) -> Iterator[str]:
     if choices in config.stash or config.getoption("loop_kit_loops"):
         for choice in chosen_loops(config):
-            asyncio = loops.implementation()
-            yield f"loop kit {__version__}: {choice.text} ({choice.made}) under the {asyncio} asyncio"
+            asyncio, form = loops.implementation(), loops.form()
+            yield (
+                f"loop kit {__version__}: {choice.text} ({choice.made}) under the {asyncio} asyncio"
+                + (f"; asyncio_core is {form}" if form else "")
+            )
