@@ -18,10 +18,10 @@ sys.path[:0] = [str(_TOOLS), str(_TOOLS / "test_support" / "src"), str(_HERE)]
 from support import ROOT, Environment, run  # noqa: E402
 from workspace import interpreters, packages  # noqa: E402
 from workspace.environments import BACKEND  # noqa: E402
-from workspace.paths import TEST_SUPPORT  # noqa: E402
+from workspace.paths import TEST_SUPPORT, executable  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from support import MakeEnvironment
 
@@ -103,7 +103,7 @@ def pythons(request: pytest.FixtureRequest) -> list[interpreters.Interpreter]:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the source distributions, and of the wheels that were made from those."""
+    """The folder of the source distributions and the wheels: pure ones, and those for the Python that runs this."""
     folder = tmp_path_factory.mktemp("dist")
     run([sys.executable, ROOT / "tools" / "build_packages.py", "--out", folder])
     return folder
@@ -130,6 +130,28 @@ def wheelhouse(
 
 
 @pytest.fixture(scope="session")
+def add_compiled(
+    wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[interpreters.Interpreter], None]:
+    """Adds the wheels with compiled twins for a Python to the wheelhouse, unless they are there."""
+    there = {"{}.{}".format(*sys.version_info)}
+
+    def add(python: interpreters.Interpreter) -> None:
+        if python.version in there:
+            return
+        there.add(python.version)
+        folder = tmp_path_factory.mktemp("build")
+        virtualenv = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
+        run([*virtualenv, "--python", python.path, folder])
+        builder = executable(folder)
+        pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+        run([builder, *pip, "build>=1.2", *BACKEND])
+        run([builder, ROOT / "tools" / "build_packages.py", "--twins", "--out", wheelhouse])
+
+    return add
+
+
+@pytest.fixture(scope="session")
 def editable_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Wheels of the build backend, which an editable installation needs."""
     folder = tmp_path_factory.mktemp("editable-tools")
@@ -142,6 +164,7 @@ def editable_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_environment(
     wheelhouse: Path,
     pythons: list[interpreters.Interpreter],
+    add_compiled: Callable[[interpreters.Interpreter], None],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeEnvironment]:
     """Make fresh environments with pip and what is asked for, by default on the newest Python."""
@@ -152,9 +175,10 @@ def make_environment(
         *requirements: str | Path, python: interpreters.Interpreter | None = None
     ) -> Environment:
         folder = parent / str(next(numbers))
-        chosen = (python or pythons[-1]).path
+        chosen = python or pythons[-1]
+        add_compiled(chosen)
         virtualenv = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
-        run([*virtualenv, "--python", chosen, folder])
+        run([*virtualenv, "--python", chosen.path, folder])
         environment = Environment(folder, wheelhouse)
         if requirements:
             environment.install(*requirements)

@@ -2,13 +2,16 @@
 
 Runs in hatch's `build` environment, which holds the build backend: nothing is downloaded for each package again.
 By default a source distribution is made and the wheel is made from that, as `python -m build` does;
-`--wheel` makes the wheels only.
+`--wheel` makes the wheels only. What has compiled twins gets a wheel with them, for the Python that runs here, beside
+the pure one; `--twins` makes the former only. Without a compiler there are none, or no wheels at all where ASYNCIO_TWINS
+is `yes`; where it is `no`, the wheels are pure.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -17,16 +20,35 @@ from workspace import packages
 from workspace.console import Failure, say, step
 from workspace.paths import ROOT
 
+#: What a build hook says before the reason, where it leaves the twins out.
+WITHOUT = "built without its compiled twins"
 
-def build(name: str, folder: Path, out: Path, *, wheel_only: bool) -> None:
+
+def build(folder: Path, out: Path, *, wheel_only: bool) -> None:
+    """Build the wheels of a distribution, and the source distribution before them."""
+    made = ["--wheel"] if wheel_only else []
+    if has_twins(folder) and wanted_twins() != "no":
+        run_build(folder, out, wanted_twins(), *made)
+        made = ["--wheel"]
+    run_build(folder, out, "no", *made)
+
+
+def has_twins(folder: Path) -> bool:
+    return any((folder / "src").glob("*/_twins.pyx"))
+
+
+def wanted_twins() -> str:
+    return os.environ.get("ASYNCIO_TWINS") or "auto"
+
+
+def run_build(folder: Path, out: Path, twins: str, *arguments: str) -> None:
+    name = folder.name
+    title = name if twins == "no" else f"{name}, compiled for {platform.python_version()}"
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out)]
-    if wheel_only:
-        command.append("--wheel")
-    with step(f"building {name}"):
+    with step(f"building {title}"):
         result = subprocess.run(
-            [*command, str(folder)],
-            # They are installed on other Pythons than the one that runs here, too.
-            env={**os.environ, "ASYNCIO_TWINS": "no"},
+            [*command, *arguments, str(folder)],
+            env={**os.environ, "ASYNCIO_TWINS": twins},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -34,12 +56,16 @@ def build(name: str, folder: Path, out: Path, *, wheel_only: bool) -> None:
         )
         if result.returncode:
             raise Failure(f"{name} does not build:\n{result.stdout}")
+    for line in result.stdout.splitlines():
+        if WITHOUT in line:
+            say(f"--- {line}")
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="build the distributions of the workspace")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder (default: dist)")
     parser.add_argument("--wheel", action="store_true", help="wheels only")
+    parser.add_argument("--twins", action="store_true", help="wheels with compiled twins only")
     parser.add_argument(
         "--also", type=Path, action="append", default=[], metavar="FOLDER", help="one more project"
     )
@@ -52,10 +78,11 @@ def main(arguments: list[str]) -> int:
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
     try:
-        for name in options.names or known:
-            build(name, known[name], options.out, wheel_only=options.wheel)
-        for folder in options.also:
-            build(folder.name, folder, options.out, wheel_only=options.wheel)
+        for folder in [*(known[name] for name in options.names or known), *options.also]:
+            if not options.twins:
+                build(folder, options.out, wheel_only=options.wheel)
+            elif has_twins(folder):
+                run_build(folder, options.out, wanted_twins(), "--wheel")
     except Failure as failure:
         say(str(failure))
         return failure.status

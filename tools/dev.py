@@ -92,10 +92,13 @@ def _script(environment: str, script: str) -> Callable[[argparse.Namespace], int
 
 
 def build(options: argparse.Namespace) -> int:
-    environments.prepare("build")
     # Who runs the tests of a source distribution finds what they need beside it.
-    support = ("--also", str(TEST_SUPPORT))
-    return environments.hatch_run("build", "all", *support, *options.arguments)
+    made: tuple[str, ...] = ("--also", str(TEST_SUPPORT))
+    for python in _all_pythons(options) if options.python else [interpreters.default()]:
+        if status := environments.build_packages(python, *made, *options.arguments):
+            return status
+        made = ("--twins",)
+    return 0
 
 
 def conformance_command(options: argparse.Namespace) -> int:
@@ -206,7 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     command("lint", _script("lint", "check"), "check format and lint")
     command("format", _script("lint", "format"), "mend format and lint")
     command("rooms", _script("lint", "rooms"), "draw who imports whom into README.md")
-    command("build", build, "build wheels and source distributions into dist/")
+    text = "build wheels and source distributions into dist/, compiled for each --python"
+    command("build", build, text, "many")
     text = "run the interpreter's own suite on this one (tools/conformance/README.md)"
     made = command("conformance", conformance_command, text, "many")
     with_form(made, "compiled where there is a compiler; pure where ASYNCIO_PURE_PYTHON=1 is set")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from typing import TYPE_CHECKING
 
 from windows.interpreter import for_windows, pip
 from windows.wine import COMPILER, WINDOWS_CACHE
-from workspace import environments, packages
+from workspace import environments, interpreters, packages
 from workspace.console import Failure
 from workspace.paths import TEST_SUPPORT
 
@@ -24,8 +23,8 @@ LIBRARIES = (
     *("pytest>=8.2", "pytest-timeout>=2.3", "colorama", "mypy>=1.15", "trustme>=1.2"),
     *("aiohttp>=3.11", "httpx>=0.28", "rich>=13", "uvicorn>=0.34", "websockets>=15"),
 )
-#: How the hatch build of asyncio-iocp is told to build for Windows on another system.
-_CROSS = ("ASYNCIO_IOCP_CC", "ASYNCIO_IOCP_CFLAGS", "ASYNCIO_IOCP_LDFLAGS")
+#: How the builds are told to be for Windows, on another system.
+_CROSS = ("ASYNCIO_IOCP_CC", "ASYNCIO_IOCP_CFLAGS", "ASYNCIO_IOCP_LDFLAGS", "ASYNCIO_TWINS")
 
 
 def install(python: WindowsPython) -> None:
@@ -64,17 +63,11 @@ def _wheels(python: WindowsPython) -> Path:
     folder = WINDOWS_CACHE / "built" / hashlib.sha256(state.encode()).hexdigest()[:16]
     if folder.is_dir():
         return folder
-    environments.prepare("build")
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(folder.parent, ignore_errors=True)
-    os.environ.update(_cross_building(python))
-    try:
-        support = ("--also", str(TEST_SUPPORT))
-        status = environments.hatch_run("build", "all", "--wheel", "--out", unfinished, *support)
-    finally:
-        for name in _CROSS:
-            os.environ.pop(name, None)
-    if status:
+    arguments = ("--wheel", "--out", unfinished, "--also", TEST_SUPPORT)
+    variables = _cross_building(python)
+    if environments.build_packages(interpreters.default(), *arguments, variables=variables):
         raise Failure("windows: the packages do not build")
     if not any(_for_windows(unfinished)):
         raise Failure("windows: the wheel of asyncio-iocp came without its extension")
@@ -91,4 +84,5 @@ def _cross_building(python: WindowsPython) -> dict[str, str]:
         "ASYNCIO_IOCP_CC": COMPILER,
         "ASYNCIO_IOCP_CFLAGS": f"-I{python.include}",
         "ASYNCIO_IOCP_LDFLAGS": f"-L{python.libraries}",
+        "ASYNCIO_TWINS": "no",
     }

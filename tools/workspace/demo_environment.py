@@ -25,7 +25,7 @@ def prepare(python: Interpreter) -> Path:
 
     Nothing is done where neither the packages nor the environment changed since the last time.
     """
-    wheels = _wheels()
+    wheels = _wheels(python)
     libraries = hashlib.sha256((ROOT / "hatch.toml").read_bytes()).hexdigest()[:16]
     wanted = f"{wheels.name} {libraries} {python.full} {python.path}\n"
     known = _stamp_of(python)
@@ -37,7 +37,8 @@ def prepare(python: Interpreter) -> Path:
         [
             *(executable(environment), "-m", "pip", "--disable-pip-version-check", "install"),
             *("--no-index", "--find-links", wheels, "--force-reinstall"),
-            *sorted(wheels.glob("*.whl")),
+            # By name: there are wheels with compiled twins for this Python, and pure ones.
+            *sorted({wheel.name.split("-")[0] for wheel in wheels.glob("*.whl")}),
         ],
         env=environments.program_environment(environment),
     )
@@ -85,21 +86,19 @@ def _stamp_of(python: Interpreter) -> tuple[Path, str] | None:
     return Path(first), rest
 
 
-def _wheels() -> Path:
+def _wheels(python: Interpreter) -> Path:
     """Return the folder with the wheels of the work tree as it is, built where they are not there."""
-    folder = WHEELS / packages.fingerprint(EXTRA_LOOP)[:16]
+    state = packages.fingerprint(EXTRA_LOOP)[:16] + os.environ.get("ASYNCIO_TWINS", "")
+    folder = WHEELS / f"{state}-{python.version}"
     if folder.is_dir():
         return folder
     WHEELS.mkdir(parents=True, exist_ok=True)
     for old in WHEELS.iterdir():
-        if old.is_dir():
+        if old.is_dir() and not old.name.startswith(state):
             shutil.rmtree(old)
     fresh = WHEELS / "being-built"
-    environments.prepare("build")
-    status = environments.hatch_run(
-        "build", "all", "--wheel", "--out", str(fresh), "--also", str(EXTRA_LOOP)
-    )
-    if status:
+    arguments = ("--wheel", "--out", fresh, "--also", EXTRA_LOOP)
+    if environments.build_packages(python, *arguments):
         raise Failure("the packages do not build")
     fresh.rename(folder)
     return folder

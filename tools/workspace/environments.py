@@ -149,6 +149,14 @@ def prepare(environment: str, interpreter: Interpreter | None = None) -> Path:
     return path
 
 
+def build_packages(
+    python: Interpreter, *arguments: str | Path, variables: Mapping[str, str] | None = None
+) -> int:
+    """Run tools/build_packages.py with a Python, and return its exit status."""
+    prepare("build", python)
+    return hatch_run(f"build.py{python.version}", "all", *arguments, variables=variables)
+
+
 def _seed(name: str, path: Path, python: Path) -> None:
     """Make an environment that has the build backend, before hatch fills it.
 
