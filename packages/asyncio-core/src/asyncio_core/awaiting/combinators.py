@@ -6,6 +6,8 @@ here too, so that one module offers them all.
 
 from __future__ import annotations
 
+from types import CoroutineType
+
 from asyncio_core.awaiting.cancelling import cancel_along, cancels_in_steps
 from asyncio_core.awaiting.completing import as_completed
 from asyncio_core.awaiting.futures import (
@@ -15,6 +17,7 @@ from asyncio_core.awaiting.futures import (
     future_add_to_awaited_by,
     future_discard_from_awaited_by,
 )
+from asyncio_core.awaiting.task import Task
 from asyncio_core.awaiting.waiting import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeVar, overload
 
     from asyncio_core.awaiting.cancelling import Steps
-    from asyncio_core.awaiting.task import Task
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
     T = TypeVar("T")
@@ -127,34 +129,46 @@ class _GatheringFuture(Future["Any"]):
     def _watch(self) -> None:
         """Follow the children. What is done already counts at once, without a turn of the loop."""
         finished = []
+        asker, report = self._asker, self._child_done
         for child in self._children:
             if child.done():
                 finished.append(child)
             else:
-                future_add_to_awaited_by(child, self._asker)
-                child.add_done_callback(self._child_done)
+                if asker is not None:
+                    future_add_to_awaited_by(child, asker)
+                child.add_done_callback(report)
         for child in finished:
-            self._child_done(child)
+            report(child)
 
     def _child_done(self, child: Future[Any]) -> None:
-        self._missing -= 1
-        future_discard_from_awaited_by(child, self._asker)
+        self._missing = missing = self._missing - 1
+        if self._asker is not None:
+            future_discard_from_awaited_by(child, self._asker)
         if self.done():
             # An earlier failure has been reported; this one is known to nobody, on purpose.
             if not child.cancelled():
                 child.exception()
             return
         if not self._keep_failures:
-            known = getattr(child, "_exception", None) is not None and _has_ended_the_run(child)
-            failure = _failure_of(child)
-            if failure is not None:
-                self.set_exception(failure)
-                if known:
-                    self._log_traceback = False
-                self._let_go()
+            # Most children are tasks, and went well: these are looked at no further.
+            well = type(child) is Task and not child.cancelled() and child.exception() is None
+            if not well and self._failed_with(child):
                 return
-        if not self._missing:
+        if not missing:
             self._complete()
+
+    def _failed_with(self, child: Future[Any]) -> bool:
+        """Fail as `child` did, if it did."""
+        # A task's failure that ended the run is known from the beginning, asked for or not.
+        known = _has_ended_the_run(child)
+        failure = _failure_of(child)
+        if failure is None:
+            return False
+        self.set_exception(failure)
+        if known:
+            self._log_traceback = False
+        self._let_go()
+        return True
 
     def _complete(self) -> None:
         if self._cancel_error is not None:
@@ -162,9 +176,12 @@ class _GatheringFuture(Future["Any"]):
                 _failure_of(child)
             self.set_exception(self._cancel_error)
             return
+        if not self._keep_failures:
+            self.set_result([child.result() for child in self._places])
+            return
         results: list[Any] = []
         for child in self._places:
-            failure = _failure_of(child) if self._keep_failures else None
+            failure = _failure_of(child)
             results.append(child.result() if failure is None else failure)
         self.set_result(results)
 
@@ -355,23 +372,31 @@ def gather(*coros_or_futures: Any, return_exceptions: bool = False) -> Any:
         empty.set_result([])
         return empty
     home: AbstractEventLoop | None = None
-    futures: dict[Any, Future[Any]] = {}
-    for argument in coros_or_futures:
-        if argument in futures:
-            continue
-        future = futures[argument] = ensure_future(argument, loop=home)
-        if home is None:
-            home = _get_loop(future)
+    futures: dict[Any, Any] = dict.fromkeys(coros_or_futures)
+    for argument in futures:
+        if home is not None and type(argument) is CoroutineType:
+            # As ensure_future() does it.
+            try:
+                future = home.create_task(argument)
+            except RuntimeError:
+                argument.close()
+                raise
+        else:
+            future = ensure_future(argument, loop=home)
+            if home is None:
+                home = _get_loop(future)
+        futures[argument] = future
         if future is not argument:
             # The caller never sees this task. Where the gathering future goes away with its
             # loop, its own report is enough.
             future._log_destroy_pending = False
     assert home is not None
+    if len(futures) == len(coros_or_futures):
+        places = list(futures.values())
+    else:
+        places = [futures[argument] for argument in coros_or_futures]
     outer = _GatheringFuture(
-        [futures[argument] for argument in coros_or_futures],
-        keep_failures=return_exceptions,
-        asker=_asking_task(),
-        loop=home,
+        places, keep_failures=return_exceptions, asker=_asking_task(), loop=home
     )
     outer._watch()
     return outer
