@@ -17,6 +17,7 @@ from asyncio_core.lent_names import lend_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Self, TypeVar, Unpack
 
@@ -64,6 +65,8 @@ class TaskGroup:
         self._cancels_before = 0
         # What __aexit__() waits for: resolved when the last child is done.
         self._drained: Future[None] | None = None
+        # _on_task_done(), bound once for all children, as long as the group is open.
+        self._report: Callable[[Task[Any]], object] | None = None
 
     def __repr__(self) -> str:
         words = ["TaskGroup"]
@@ -104,56 +107,50 @@ class TaskGroup:
         tb: TracebackType | None,
     ) -> None:
         """Wait for all tasks, then raise what went wrong."""
-        try:
-            return await self._aexit(exc)
-        finally:
-            # The exceptions' tracebacks lead to this frame, which must not lead to them.
-            del et, exc, tb
-            self._parent = None
-            self._errors = []
-            self._base_error = None
-
-    async def _aexit(self, exc: BaseException | None) -> None:
-        """Do the work of ``__aexit__()``; return whether `exc` is dealt with.
-
-        For type checkers it returns None, as that does: a block that returns a value or raises would else
-        be one that may end in another way, and its function one that lacks a return.
-        """
         outside: CancelledError | None = None
         failure: BaseException | None = None
         try:
             self._phase = _WAITING
-            only_ours = self._take_back_interrupt()
-            if isinstance(exc, CancelledError) and not only_ours:
-                outside = exc
-            if exc is not None:
-                self._note_body_error(exc)
-                self._stop()
+            if exc is not None or self._interrupting:
+                outside = self._leave_body(exc)
             while self._tasks:
                 self._drained = get_running_loop().create_future()
                 try:
                     await self._drained
                 except CancelledError as error:
+                    drop_own_frame(error)  # raised again below
                     # The group interrupts nobody in this phase, so it comes from outside.
                     if outside is None:
                         outside = error
                     self._stop()
             self._drained = None
             self._phase = _FINISHED
-            failure = self._verdict(exc, outside)
-            if failure is not None and failure is not exc:
-                if failure is self._base_error or failure is outside:
-                    raise failure
-                # What it is made of is listed with it: it need not be shown before it, too.
-                raise failure from None
-            # What came out of the body goes on, or nothing does: a cancellation that nobody but
-            # the group asked for ends here.
+            if self._errors or outside is not None:
+                failure = self._verdict(exc, outside)
+                if failure is not None and failure is not exc:
+                    if failure is self._base_error or failure is outside:
+                        raise failure
+                    # What it is made of is listed with it: it need not be shown before it, too.
+                    raise failure from None
+            # What came out of the body goes on, or nothing does: a cancellation that nobody but the
+            # group asked for ends here. For type checkers this returns None: a block that returns a
+            # value or raises would else be one that may end in another way.
             return failure is None  # type: ignore[return-value]
-        except BaseException as error:
-            drop_own_frame(error)
-            raise
         finally:
-            del exc, outside, failure
+            # The exceptions' tracebacks lead to this frame, which must not lead to them.
+            del et, exc, tb, outside, failure
+            self._parent = self._report = None
+            if self._errors:
+                self._errors = []
+                self._base_error = None
+
+    def _leave_body(self, exc: BaseException | None) -> CancelledError | None:
+        """Deal with how the body ended; return a cancellation that came from outside, if one did."""
+        only_ours = self._take_back_interrupt()
+        if exc is not None:
+            self._note_body_error(exc)
+            self._stop()
+        return exc if isinstance(exc, CancelledError) and not only_ours else None
 
     def create_task(self, coro: CoroutineLike[T], **kwargs: Unpack[TaskOptions]) -> Task[T]:
         """Start a task in the group and return it.
@@ -164,17 +161,22 @@ class TaskGroup:
         Raises RuntimeError, and closes `coro`, where the group has not been entered, is finished or
         is shutting down.
         """
-        refusal = self._refusal()
-        if refusal is not None or self._loop is None:
-            coro.close()
-            raise RuntimeError(f"TaskGroup {self!r} {refusal}")
-        task: Task[T] = self._loop.create_task(coro, **kwargs)
+        if self._phase is not _BODY or self._stopping:
+            refusal = self._refusal()
+            if refusal is not None:
+                coro.close()
+                raise RuntimeError(f"TaskGroup {self!r} {refusal}")
+        loop: AbstractEventLoop = self._loop  # type: ignore[assignment]
+        task: Task[T] = loop.create_task(coro, **kwargs) if kwargs else loop.create_task(coro)
         try:
             future_add_to_awaited_by(task, self._parent)
             self._tasks.add(task)
             # Eager tasks too are taken care of in a callback: the failure of one that is done by
             # now would otherwise cancel this very task in the middle of its step.
-            task.add_done_callback(self._on_task_done)
+            report = self._report
+            if report is None:
+                report = self._report = self._on_task_done
+            task.add_done_callback(report)
             if self._stopping:
                 # Its first step, run eagerly, stopped the group before it belonged to it.
                 task.cancel()
