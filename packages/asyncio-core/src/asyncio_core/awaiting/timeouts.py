@@ -52,6 +52,10 @@ class Timeout:
         *("_alarm", "_cancels_before", "_state", "_task", "_when"),
         *("__dict__", "__weakref__"),  # for who keeps something with a timeout, or it somewhere
     )
+    if TYPE_CHECKING:
+        # Set on entry.
+        _cancels_before: int
+        _alarm: Cancellable | None
 
     def __init__(self, when: float | None) -> None:
         """Make a timeout for the moment `when` (seconds on ``loop.time()``; None: never).
@@ -63,8 +67,6 @@ class Timeout:
         self._state = _CREATED
         self._when = when
         self._task: Task[Any] | None = None
-        self._cancels_before = 0
-        self._alarm: Cancellable | None = None
 
     def when(self) -> float | None:
         """Return the moment at which the block is cancelled, None for never."""
@@ -90,10 +92,9 @@ class Timeout:
             return
         loop = get_running_loop()
         if when > loop.time():
-            self._alarm = loop.call_at(when, self._on_timeout)
+            self._alarm = loop.call_at(when, _ON_TIMEOUT, self)
         else:
-            # Without the timer's detour: a block that yields but once is still ended.
-            self._alarm = loop.call_soon(self._on_timeout)
+            self._alarm = loop.call_soon(_ON_TIMEOUT, self)
 
     def expired(self) -> bool:
         """Tell whether the deadline has passed within the block."""
@@ -110,13 +111,21 @@ class Timeout:
         """Start the clock. Raises RuntimeError outside of a task and on a second entry."""
         if self._state is not _CREATED:
             raise RuntimeError("Timeout has already been entered")
-        task = current_task()
+        loop = get_running_loop()
+        task = current_task(loop)
         if task is None:
             raise RuntimeError("Timeout should be used inside a task")
         self._task = task
         self._cancels_before = task.cancelling()
         self._state = _ENTERED
-        self.reschedule(self._when)
+        when = self._when
+        if when is None:
+            self._alarm = None
+        elif when > loop.time():
+            self._alarm = loop.call_at(when, _ON_TIMEOUT, self)
+        else:
+            # Without the timer's detour: a block that yields but once is still ended.
+            self._alarm = loop.call_soon(_ON_TIMEOUT, self)
         return self
 
     async def __aexit__(
@@ -126,12 +135,12 @@ class Timeout:
         exc_tb: TracebackType | None,
     ) -> None:
         """Stop the clock. Raises TimeoutError where the block ended because of it."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
         task, self._task = self._task, None
         if self._state is _ENTERED:
             self._state = _EXITED
+            alarm, self._alarm = self._alarm, None
+            if alarm is not None:
+                alarm.cancel()
             return
         if self._state is not _EXPIRING or task is None:
             return
@@ -156,6 +165,10 @@ class Timeout:
     @staticmethod
     def _insert_timeout_error(exc_val: BaseException) -> None:
         _blame_timeout(exc_val)
+
+
+# What a timer calls, without a method bound for each.
+_ON_TIMEOUT = Timeout._on_timeout
 
 
 def _blame_timeout(exc: BaseException) -> None:
