@@ -71,7 +71,9 @@ def test_the_hook_is_the_same_in_all_distributions_that_have_twins() -> None:
         assert (folder / "hatch_build.py").read_bytes() == hook
         mine = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
         assert mine["build-system"] == settings["build-system"]
-        wheel, expected = (s["tool"]["hatch"]["build"]["targets"]["wheel"] for s in (mine, settings))
+        wheel, expected = (
+            s["tool"]["hatch"]["build"]["targets"]["wheel"] for s in (mine, settings)
+        )
         assert (wheel["exclude"], wheel["hooks"]) == (expected["exclude"], expected["hooks"])
 
 
@@ -239,14 +241,15 @@ def test_environment_has_the_last_word_on_the_flags(copy: Path, tmp_path: Path) 
 def test_installed_wheel_runs_compiled_and_pure_where_that_is_asked_for(
     make_environment: MakeEnvironment, any_python: Interpreter
 ) -> None:
-    environment = make_environment("asyncio-core", python=any_python)
+    environment = make_environment("asyncio", python=any_python)
     code = "from asyncio_core.twins import twins, why_pure; print(twins is None, why_pure)"
     assert environment.evaluate(code) == "False None"
     pure = environment.evaluate(code, env={"ASYNCIO_PURE_PYTHON": "1"})
     assert pure == "True ASYNCIO_PURE_PYTHON is set"
     (extension,) = environment.site_packages.glob("asyncio_core/_twins*")
     extension.write_bytes(b"no library")
-    told = environment.evaluate(code)
-    assert told.startswith("True the compiled module does not load: ")
+    why = "the compiled module does not load: "
+    assert environment.evaluate(code).startswith(f"True {why}")
+    assert f"  pure: {why}" in environment.run("-m", "asyncio", "--version").stdout
     extension.unlink()
     assert environment.evaluate(code) == "True no compiled module for this Python is installed"

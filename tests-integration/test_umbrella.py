@@ -93,6 +93,7 @@ def test_version_command_tells_what_runs(environment: Environment) -> None:
     for name in ("asyncio-core", "asyncio-selectors", "asyncio-sync", "asyncio-streams"):
         assert name in text
     assert "independent" in text
+    assert "  pure: it has no compiled form" in text
 
 
 def test_isolated_interpreter_is_not_harmed(environment: Environment) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,37 @@ def test_version_names_the_implementation_the_python_and_every_piece(python: Run
     version = asyncio.__version__
     assert first.startswith(f"asyncio {version} (independent), ")
     assert sys.version.split()[0] in first
-    pieces = dict(row.split() for row in rows)
+    pieces = {name: piece for name, piece, _ in (row.split(maxsplit=2) for row in rows)}
     names = {"asyncio-core", "asyncio-selectors", "asyncio-streams"}
     names |= {"asyncio-subprocess", "asyncio-sync"}
     if sys.platform == "win32":
         names.add("asyncio-iocp")
     assert set(pieces) == names
     assert set(pieces.values()) == {version}
+
+
+def forms_told(python: RunPython, **environment: str) -> dict[str, str]:
+    """What `--version` says of each piece after its version."""
+    result = python("-m", "asyncio", "--version", environment=environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    rows = [row.split(maxsplit=2) for row in result.stdout.splitlines()[1:]]
+    return {name: form for name, _, form in rows}
+
+
+def test_version_tells_what_runs_compiled(python: RunPython) -> None:
+    forms = forms_told(python, ASYNCIO_PURE_PYTHON="")
+
+    if find_spec("asyncio_core._twins") is not None:
+        assert forms["asyncio-core"] == "compiled"
+    else:
+        assert forms["asyncio-core"] == "pure: no compiled module for this Python is installed"
+    assert forms["asyncio-subprocess"] == "pure: it has no compiled form"
+
+
+def test_version_tells_that_the_compiled_form_is_left_aside(python: RunPython) -> None:
+    forms = forms_told(python, ASYNCIO_PURE_PYTHON="1")
+
+    assert forms["asyncio-core"] == "pure: ASYNCIO_PURE_PYTHON is set"
 
 
 def test_loops_lists_the_registered_loops_and_marks_one_default(python: RunPython) -> None:

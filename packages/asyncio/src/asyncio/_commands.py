@@ -28,7 +28,7 @@ commands:
   stubs         the folder that shows this asyncio to type checkers (MYPYPATH, pyright's stubPath)
   ps PID        the tasks of a process, as a table: see below
   pstree PID    the tasks of a process, as trees: see below
-  --version     which asyncio this is, and the versions of its parts
+  --version     which asyncio this is, the versions of its parts, and which of them run compiled
   --help        this text
 
 ps and pstree read another process with the help of the interpreter (Python 3.14 and newer), which knows
@@ -94,7 +94,7 @@ def _version(name: str, rest: Sequence[str]) -> None:
     _expect_nothing(name, rest)
     python = f"{sys.implementation.name} {sys.version.split()[0]} on {sys.platform}"
     print(f"asyncio {asyncio.__version__} ({asyncio.__implementation__}), {python}")
-    _print_table((piece, _piece_version(piece)) for piece in _pieces())
+    _print_table((piece, _piece_version(piece), _piece_form(piece)) for piece in _pieces())
 
 
 def _pieces() -> list[str]:
@@ -118,6 +118,22 @@ def _piece_version(distribution: str) -> str:
     except ImportError as error:
         return f"not usable: {error}"
     return str(getattr(module, "__version__", "of unknown version"))
+
+
+def _piece_form(distribution: str) -> str:
+    """Tell whether a distribution runs compiled, and if not, why; nothing where it doesn't run at all."""
+    from importlib import import_module
+
+    package = distribution.replace("-", "_")
+    try:
+        import_module(package)
+    except ImportError:
+        return ""
+    try:
+        why = import_module(f"{package}.twins").why_pure
+    except ModuleNotFoundError:
+        why = "it has no compiled form"
+    return "compiled" if why is None else f"pure: {why}"
 
 
 def _loops(name: str, rest: Sequence[str]) -> None:
