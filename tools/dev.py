@@ -127,6 +127,15 @@ def bench(options: argparse.Namespace) -> int:
     return environments.hatch_run(where, "python", TOOLS / "bench", *options.arguments)
 
 
+def fuzz(options: argparse.Namespace) -> int:
+    python = _one_python(options)
+    why_pure = twins.refresh(environments.prepare("test", python), python)
+    if why_pure:
+        raise Failure(f"fuzz: there is nothing to compare: {why_pure}")
+    where = f"test.py{python.version}"
+    return environments.hatch_run(where, "python", TOOLS / "fuzz", *options.arguments)
+
+
 def pythons(options: argparse.Namespace) -> int:
     missing = [v for v in interpreters.SUPPORTED if interpreters.find(v) is None]
     status = 0
@@ -227,6 +236,9 @@ def _parser() -> argparse.ArgumentParser:
     command("stubs", stubs, "hold asyncio against typeshed's stubs (tools/stubtest)", "many")
     made = command("bench", bench, "measure this asyncio beside the standard one", "one")
     made.usage = "tools/dev.py bench [--python 3.X] idle [--connections N] [--streams] [--json]"
+    text = "run random programs of tasks in both forms, and compare (tools/fuzz/README.md)"
+    made = command("fuzz", fuzz, text, "one")
+    made.usage = "tools/dev.py fuzz [--python 3.X] [--seconds N | --count N] [--seed N] [OPTIONS]"
     made = command("pythons", pythons, "list the Pythons, and fetch those that can be fetched")
     made.add_argument("--list", action="store_true", help="list only")
     text = "run the Windows tests on a Windows CPython under Wine (tools/windows/README.md)"
@@ -240,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
 #: Commands that hand what they do not know to what they run.
 _PASSING_ON = (
     *("demo", "test", "types", "lint", "format", "rooms", "build", "conformance", "windows"),
-    *("stubs", "bench"),
+    *("stubs", "bench", "fuzz"),
 )
 
 

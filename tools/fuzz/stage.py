@@ -1,0 +1,266 @@
+"""Where a program runs: its loop, the names it uses, and the log of all that can be seen of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import copy
+import functools
+import gc
+import logging
+import sys
+import threading
+import types
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import loops
+import props
+from showing import PROGRAM, Showing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator
+
+    from tree import Program
+
+#: How often a run that something ended is taken up again.
+_RUNS = 6
+#: As many lines are enough; a callback that adds itself again and again would write for ever.
+_MOST_LINES = 1500
+
+
+class _Names:
+    """What a program has, by name."""
+
+    def __repr__(self) -> str:
+        return "v"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            raise AttributeError(f"there is no {name}")
+
+
+async def _nothing() -> None:
+    pass
+
+
+class Stage:
+    """One run of one program; `lines` is its log."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.lines: list[str] = []
+        self.names = _Names()
+        self._options = options
+        self._idle_count = 0
+        asyncio.set_event_loop(None)  # or what an earlier program did would matter
+        self.loop = loops.make_loop(options["loop"], self._idle)
+        self.other_loop = loops.make_loop("virtual", self._idle)
+        self.loop.set_default_executor(props.WaitedFor())
+        first = asyncio.Task(_nothing(), loop=self.loop)
+        number = int(first.get_name().removeprefix("Task-"))
+        self.loop.run_until_complete(first)
+        self.showing = Showing(number, self.names.__dict__)
+        self.loop.set_debug(options["debug"])
+        self.loop.slow_callback_duration = 1e9
+        self._set_factory(options["factory"])
+        if options["handler"] != "default":
+            self.loop.set_exception_handler(self._handler)
+
+    def _set_factory(self, kind: str) -> None:
+        if kind == "eager" and hasattr(asyncio, "eager_task_factory"):
+            self.loop.set_task_factory(asyncio.eager_task_factory)
+        elif kind in ("subclass", "loud"):
+            made = props.SubTask if kind == "subclass" else props.LoudTask
+            self.loop.set_task_factory(lambda loop, coro, **more: made(coro, loop=loop, **more))
+
+    # What programs call
+
+    def log(self, label: str, *values: Any) -> None:
+        self.lines.append(" ".join([label, *map(self.showing.value, values)]))
+        if len(self.lines) > _MOST_LINES:
+            self.loop.stop()
+
+    def noted(self, label: str, passing: str = "") -> _Noted:
+        return _Noted(self, label, passing)
+
+    @contextlib.asynccontextmanager
+    async def cleaning(self, log: Callable[..., None]) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await asyncio.sleep(0)
+            log("cleaned")
+
+    def through(self, log: Callable[..., None], label: str) -> Generator[Any, Any, Any]:
+        """Wait in a generator, as coroutines were written once."""
+        thing: Any = getattr(self.names, "through")  # noqa: B009 - named by programs only
+        try:
+            got = yield from thing
+        except BaseException as error:
+            log(label, error)
+            raise
+        log(label, got)
+        return got
+
+    # What happens to them
+
+    def _handler(self, loop: Any, context: dict[str, Any]) -> None:
+        kept = {key: context[key] for key in sorted(context) if key != "source_traceback"}
+        self.log("handler", sorted(context), kept)
+        if self._options["handler"] == "failing":
+            raise props.Custom("the handler fails")
+
+    def _idle(self, seconds: float | None) -> None:
+        """Go on somehow: end what is awaited, then the tasks, then the run."""
+        self._idle_count += 1
+        self.log("idle", self._idle_count)
+        if self._idle_count > 50:
+            raise SystemExit("it does not end")
+        step = (self._finish_futures, self._cancel_tasks, self.loop.stop)
+        self.loop.call_soon(step[(self._idle_count - 1) % len(step)])
+
+    def _finish_futures(self) -> None:
+        for name, thing in list(self.names.__dict__.items()):
+            if name[0] == "f" and name[1:].isdigit():
+                with self.noted(f"idle {name}"):
+                    if thing.done():
+                        continue
+                    if int(name[1:]) % 3 == 2:
+                        thing.set_exception(props.Custom(name))
+                    else:
+                        thing.set_result(name)
+
+    def _cancel_tasks(self) -> None:
+        for name, thing in list(self.names.__dict__.items()):
+            if name[0] == "t" and name[1:].isdigit():
+                with self.noted(f"idle {name}"):
+                    self.log(name, thing.cancel("idle"))
+
+    def _tick(self, number: int) -> None:
+        self.lines.append(f"-- {number}")
+        if number < self._options["ticks"]:
+            self.loop.call_soon(self._tick, number + 1)
+
+    # A run
+
+    def run(self, main: Callable[[], Any]) -> None:
+        if self._options["ticks"]:
+            self.loop.call_soon(self._tick, 1)
+        task = asyncio.Task(main(), loop=self.loop, name="main")
+        for _ in range(_RUNS):
+            with self.noted("run"):
+                self.log("run", self.loop.run_until_complete(task))
+            if task.done() or self.loop.is_closed() or len(self.lines) > _MOST_LINES:
+                break
+        del task
+
+    def end(self) -> None:
+        """Look at what is left, and let go of it."""
+        for name, thing in list(self.names.__dict__.items()):
+            if name[0] in "fth":
+                with self.noted(f"end {name}"):
+                    self.log(f"end {name}", thing, repr(thing))
+        thing = None
+        self.log("left", asyncio.all_tasks(self.loop))
+        ending = self._options["ending"]
+        if ending == "cancel":
+            with self.noted("cancel"):
+                for task in sorted(asyncio.all_tasks(self.loop), key=lambda task: task.get_name()):
+                    task.cancel("the end")
+                task = None  # type: ignore[assignment]
+                self._turn()
+        elif ending == "drop":
+            self.names.__dict__.clear()
+            gc.collect()
+            with self.noted("drop"):
+                self._turn()
+        with self.noted("asyncgens"):
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        with self.noted("close"):
+            self.loop.close()
+        self.other_loop.close()
+        self.names.__dict__.clear()
+
+    def _turn(self) -> None:
+        self.loop.set_task_factory(None)
+        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.run_until_complete(asyncio.sleep(0))
+
+    def names_for(self, program: Program) -> dict[str, Any]:
+        modules = (asyncio, contextvars, copy, functools, gc, types, weakref)
+        return {
+            **{module.__name__: module for module in modules},
+            **{name: thing for name, thing in vars(props).items() if name[0] != "_"},
+            "loop": self.loop,
+            "other_loop": self.other_loop,
+            "v": self.names,
+            "log": self.log,
+            "noted": self.noted,
+            "cleaning": self.cleaning,
+            "through": self.through,
+            "__name__": "program",
+        }
+
+
+class _Noted:
+    """A block whose exceptions are written into the log, and kept or let through."""
+
+    def __init__(self, stage: Stage, label: str, passing: str) -> None:
+        self._stage = stage
+        self._label = label
+        self._passing = passing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        if error is None:
+            return False
+        self._stage.log(f"{self._label}!", error)
+        if self._passing == "pass":
+            return False
+        return not (self._passing and isinstance(error, asyncio.CancelledError))
+
+
+class _Listener(logging.Handler):
+    """Writes what asyncio logs into the stage's log."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self._stage = stage
+
+    def emit(self, record: logging.LogRecord) -> None:
+        failed = record.exc_info[1] if record.exc_info else None
+        text = self._stage.showing.text(record.getMessage())
+        # Which lines of which files made a thing differs, with what the form is made of.
+        if "created at" in text:
+            text = text.split("created at")[0]
+        self._stage.log("logged", text, failed)
+
+
+def perform(program: Program) -> list[str]:
+    """Run a program and return its log."""
+    stage = Stage(program.options)
+    listener = _Listener(stage)
+    logger = logging.getLogger("asyncio")
+    logger.propagate = False
+    logger.addHandler(listener)
+    hooks = sys.unraisablehook, threading.excepthook, warnings.showwarning
+    sys.unraisablehook = lambda args: stage.log("unraisable", args.exc_value)
+    threading.excepthook = lambda args: stage.log("thread!", args.exc_value)
+    warnings.showwarning = lambda message, *args, **more: stage.log("warning", message)
+    warnings.simplefilter("always")
+    try:
+        space = stage.names_for(program)
+        exec(compile(program.source(), PROGRAM, "exec"), space)
+        stage.run(space["main"])
+        stage.end()
+        gc.collect()
+        space.clear()
+    finally:
+        sys.unraisablehook, threading.excepthook, warnings.showwarning = hooks
+        logger.removeHandler(listener)
+    return stage.lines

@@ -1,0 +1,103 @@
+"""Runs programs in a process of its own and answers with their logs: started by `sides`, spoken to in lines of JSON.
+
+    {"seeds": [first, last]}    each seed's program; an answer {"seed": n, "log": digest} for each
+    {"program": …, "runs": n}   one program, as `tree.to_json()` has it, so often; an answer {"logs": [[…], …]}
+
+Before each program the line {"begins": n} says which it is, so that who reads knows what a crash befell.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import hashlib
+import json
+import os
+import sys
+from random import Random
+from typing import Any
+
+import programs
+import stage
+import tree
+
+
+def main() -> None:
+    # Programs may print, and what they print is no answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    stress = "--stress" in sys.argv
+    collections_at_once = gc.get_threshold()
+
+    def answer(**what: Any) -> None:
+        answers.write(json.dumps(what) + "\n")
+        answers.flush()
+
+    def run(program: tree.Program) -> list[str]:
+        if stress:
+            # Collections come whenever they come: nothing is compared, nothing may crash.
+            gc.enable()
+            gc.set_threshold(1 + program.seed % 30)
+        try:
+            return stage.perform(program)
+        except BaseException as error:
+            return [f"the stage fails: {error!r}"]
+        finally:
+            gc.disable()
+            gc.set_threshold(*collections_at_once)
+
+    answer(form=form())
+    # Collections take the shorter the less there is to look at; and they come when a program says so.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "program" in asked:
+            answer(begins=asked["program"]["seed"])
+            program = tree.from_json(asked["program"])
+            logs = []
+            for number in range(asked["runs"]):
+                held = shaken(number)
+                logs.append(run(program))
+                del held
+            answer(logs=logs)
+            continue
+        for seed in range(*asked["seeds"]):
+            answer(begins=seed)
+            lines = run(programs.make_program(seed))
+            answer(seed=seed, log=hashlib.sha1("\n".join(lines).encode()).hexdigest())
+
+
+def shaken(number: int) -> list[object]:
+    """Take memory here and there, for things to lie elsewhere than in the run before, and sets to have another order."""
+    random = Random(number)
+    held: list[object] = []
+    for _ in range(40 * number):
+        held.append(random.choice((object, _Thing, set, list, dict))())
+        if random.random() < 0.4:
+            held.pop(random.randrange(len(held)))
+    return held
+
+
+class _Thing:
+    """As large as what programs make."""
+
+    def __init__(self) -> None:
+        self.a = self.b = self.c = None
+
+
+def form() -> str:
+    """Say which asyncio this is, from what is loaded."""
+    import asyncio
+
+    if not hasattr(asyncio, "__implementation__"):
+        return "standard"
+    from asyncio_core import twins
+
+    return "pure" if twins.twins is None else "compiled"
+
+
+if __name__ == "__main__":
+    faulthandler.enable()
+    main()
