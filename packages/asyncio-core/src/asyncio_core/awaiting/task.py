@@ -312,6 +312,28 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
 
     def _step(self, exc: BaseException | None = None) -> None:
         """Run the coroutine up to its next suspension or its end."""
+        try:
+            if self._resume(exc):
+                self._queue_step()
+        except BaseException as error:
+            drop_own_frame(error)
+            raise
+        finally:
+            # As below.
+            del self, exc
+
+    def _queue_step(self) -> None:
+        """Have the loop make a step in its next turn."""
+        loop = self._loop
+        # Our own loops do it for less. Those that stand in for one, in tests, seem to have any method.
+        queue = getattr(type(loop), "_queue_step", None)
+        if queue is None:
+            loop.call_soon(self._step, context=self._context)  # type: ignore[union-attr]
+        else:
+            queue(loop, self)
+
+    def _resume(self, exc: BaseException | None = None) -> bool:
+        """Do a step; return whether the next one is to come in the next turn, and is yet to be queued."""
         if self._state is not _PENDING:
             # Somebody went around set_result() above; the registry has not heard of it.
             _references.pop(id(self), None)
@@ -355,6 +377,8 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
                 self._unretrieved = False
                 raise
         else:
+            if waiter is None:
+                return True
             kind = type(waiter)
             if (
                 (kind is Future or kind is Task)
@@ -371,8 +395,6 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
                 self._fut_waiter = waiter
                 if self._must_cancel and waiter.cancel(msg=self._cancel_message):
                     self._must_cancel = False
-            elif waiter is None:
-                loop.call_soon(self._step, context=self._context)
             else:
                 self._wait_for(waiter, loop)
         finally:
@@ -382,6 +404,7 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
             # What is raised out of here has this frame in its traceback: keeping the task in it
             # would form a cycle.
             del self, exc, left
+        return False
 
     def _wakeup(self, future: Any) -> None:
         """Go on after *future*, which the coroutine waited for, is done."""
@@ -393,7 +416,8 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
         else:
             failure = future._failure()
         try:
-            self._step(failure)
+            if self._resume(failure):
+                self._queue_step()
         except BaseException as error:
             drop_own_frame(error)
             raise

@@ -116,14 +116,21 @@ class Handle:
 
     def _run(self) -> None:
         """Call the callback in its context; what it raises goes to the loop's exception handler."""
+        args = self._args
         try:
-            self._context.run(self._callback, *self._args)
+            # Unpacking costs as much as all the rest, and most callbacks have one argument or none.
+            if not args:
+                self._context.run(self._callback)
+            elif len(args) == 1:
+                self._context.run(self._callback, args[0])
+            else:
+                self._context.run(self._callback, *args)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
             self._report(exc)
-        # A traceback held by somebody must not keep the handle, and so the arguments, alive.
-        self = None  # type: ignore[assignment]
+        # A traceback held by somebody must not keep the handle and the arguments alive.
+        self = args = None  # type: ignore[assignment]
 
     def _report(self, exc: BaseException) -> None:
         from asyncio_core.format_helpers import _format_callback_source
@@ -264,6 +271,37 @@ class _ThreadSafeHandle(Handle):
                 except BaseException as error:
                     drop_own_frame(error)
                     raise
+
+
+class _StepHandle(Handle):
+    """The handle of a task that wants a turn of the loop and nothing else; queued again for each of them.
+
+    Its callback does a step, as that of any other handle would. Only `_run()` calls what also tells it
+    whether there is another one to come.
+    """
+
+    __slots__ = ("_resume",)
+
+    _resume: Callable[[], object]
+
+    def __init__(self, task: Any, loop: AbstractEventLoop) -> None:
+        super().__init__(task._step, (), loop, task._context)
+        self._resume = task._resume
+
+    def cancel(self) -> None:
+        """Make sure that the callback does not run."""
+        super().cancel()
+        self._resume = None  # type: ignore[assignment]
+
+    def _run(self) -> None:
+        try:
+            if self._context.run(self._resume):
+                self._loop._queue_again(self)  # type: ignore[attr-defined]
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._report(exc)
+        self = None  # type: ignore[assignment]
 
 
 def _stack_of(frame: Any) -> traceback.StackSummary:

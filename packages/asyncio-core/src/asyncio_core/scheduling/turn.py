@@ -13,7 +13,7 @@ from collections import deque
 from heapq import heappop
 from threading import get_ident
 
-from asyncio_core.scheduling.handles import Handle, _ThreadSafeHandle
+from asyncio_core.scheduling.handles import Handle, _StepHandle, _ThreadSafeHandle
 from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_core.scheduling.timers import MAXIMUM_SELECT_TIMEOUT, TimerPart
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextvars import Context
     from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+    from asyncio_core.awaiting.task import Task
 
     _Ts = TypeVarTuple("_Ts")
     _HandleT = TypeVar("_HandleT", bound=Handle)
@@ -141,6 +143,26 @@ class TurnPart(TimerPart):
             time.sleep(0)
         return handle
 
+    def _queue_step(self, task: Task[Any]) -> None:
+        """Queue the step of a task that wants to go on in the next turn."""
+        if self._closed or self._queueing_is_seen():
+            self.call_soon(task._step, context=task._context)
+        else:
+            self._ready.append(_StepHandle(task, self))
+
+    def _queue_again(self, handle: _StepHandle) -> None:
+        """Queue the same handle for the next such step; making one costs three times as much."""
+        if self._queueing_is_seen():
+            self.call_soon(handle._callback, context=handle._context)
+        else:
+            self._ready.append(handle)
+
+    def _queueing_is_seen(self) -> bool:
+        """Tell whether somebody, debug mode among them, wants all that is queued to go by call_soon()."""
+        return (
+            self._debug or self._call_soon_hooked or is_replaced(self.call_soon, _CALL_SOON_ITSELF)
+        )
+
     def _add_callback(self, handle: Handle) -> None:
         """Queue a handle that a poller's event calls for."""
         if not handle._cancelled:
@@ -204,6 +226,7 @@ class TurnPart(TimerPart):
 
 # Our own hooks, to know them from what replaces them.
 _CALL_SOON = TurnPart._call_soon
+_CALL_SOON_ITSELF = TurnPart.call_soon
 _ADD_CALLBACK = TurnPart._add_callback
 
 
