@@ -15,6 +15,7 @@ from asyncio_core.awaiting import timeouts
 from asyncio_core.awaiting.base_futures import isfuture
 from asyncio_core.awaiting.coroutines import iscoroutine
 from asyncio_core.awaiting.futures import (
+    Future,
     _chain_future,
     _get_loop,
     _loop_in_charge,
@@ -22,9 +23,10 @@ from asyncio_core.awaiting.futures import (
     future_add_to_awaited_by,
     future_discard_from_awaited_by,
 )
+from asyncio_core.awaiting.task import Task
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
-from asyncio_core.exceptions import CancelledError, drop_own_frame
+from asyncio_core.exceptions import CancelledError
 from asyncio_core.moments import check_moment
 
 TYPE_CHECKING = False
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
     )
     from typing import Any, Final, TypeVar, overload
 
-    from asyncio_core.awaiting.futures import Future
-    from asyncio_core.awaiting.task import Task
-    from asyncio_core.awaiting.timeouts import Timeout
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
     T = TypeVar("T")
@@ -67,6 +66,12 @@ ALL_COMPLETED: Final = "ALL_COMPLETED"
 _ITERABLE_COROUTINE = 0x100
 
 
+# What nearly all futures and most collections are. The questions below have long answers for classes
+# of other kinds, which are looked through for what they offer.
+_FUTURES = frozenset((Future, Task))
+_COLLECTIONS = frozenset((list, tuple, set, frozenset))
+
+
 def _is_plain_generator(obj: object) -> bool:
     """Tell whether `obj` is a generator that nothing marked as a coroutine.
 
@@ -77,6 +82,8 @@ def _is_plain_generator(obj: object) -> bool:
 
 def _is_single(fs: object) -> bool:
     """Tell whether one awaitable was given where an iterable of them belongs."""
+    if type(fs) in _COLLECTIONS:
+        return False
     return isfuture(fs) or (iscoroutine(fs) and not _is_plain_generator(fs))
 
 
@@ -115,13 +122,14 @@ def ensure_future(coro_or_future: Any, *, loop: AbstractEventLoop | None = None)
     than `loop`, and RuntimeError where there is no loop to be found or it is closed; the coroutine
     is closed then. Added in Python 3.4.4.
     """
-    if isfuture(coro_or_future):
+    kind: Any = type(coro_or_future)
+    if kind in _FUTURES or (kind is not types.CoroutineType and isfuture(coro_or_future)):
         if loop is None or loop is _get_loop(coro_or_future):
             return coro_or_future
         raise ValueError(
             "The future belongs to a different loop than the one specified as the loop argument"
         )
-    native = iscoroutine(coro_or_future)
+    native = kind is types.CoroutineType or iscoroutine(coro_or_future)
     if not native and not isinstance(coro_or_future, collections.abc.Awaitable):
         from asyncio_core.format_helpers import _suggest_call
 
@@ -256,15 +264,13 @@ class _Gate:
 
     def report(self, future: Future[Any]) -> None:
         """Count a future that is done. Used as a done callback."""
-        self._missing -= 1
-        if self._missing <= 0 or self._rule == FIRST_COMPLETED or self._alarmed_by(future):
+        self._missing = missing = self._missing - 1
+        if missing <= 0 or (self._rule != ALL_COMPLETED and self._alarmed_by(future)):
             self.open()
 
     def _alarmed_by(self, future: Future[Any]) -> bool:
-        return (
-            self._rule == FIRST_EXCEPTION
-            and not future.cancelled()
-            and future.exception() is not None
+        return self._rule == FIRST_COMPLETED or (
+            not future.cancelled() and future.exception() is not None
         )
 
     def open(self) -> None:
@@ -291,7 +297,7 @@ async def wait(
         raise ValueError("Set of Tasks/Futures is empty.")
     if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
         raise ValueError(f"Invalid return_when value: {return_when}")
-    if any(map(iscoroutine, futures)):
+    if not _FUTURES.issuperset(map(type, futures)) and any(map(iscoroutine, futures)):
         raise TypeError("Passing coroutines is forbidden, use tasks explicitly.")
     if timeout is not None:
         check_moment(timeout, "timeout")
@@ -343,12 +349,14 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
     A coroutine runs in the calling task, under `timeout()` (since Python 3.12): no result can get
     lost between two tasks. Raises TypeError for what cannot be awaited.
     """
-    if not isinstance(fut, collections.abc.Awaitable) and not iscoroutine(fut):
-        from asyncio_core.format_helpers import _suggest_call
+    kind: Any = type(fut)
+    if kind is not types.CoroutineType and kind not in _FUTURES:
+        if not isinstance(fut, collections.abc.Awaitable) and not iscoroutine(fut):
+            from asyncio_core.format_helpers import _suggest_call
 
-        raise TypeError(f"{type(fut).__name__!r} object can't be awaited{_suggest_call(fut)}")
-    if _is_plain_generator(fut):
-        fut = ensure_future(fut)  # `await` refuses it, a task on Python 3.11 does not.
+            raise TypeError(f"{type(fut).__name__!r} object can't be awaited{_suggest_call(fut)}")
+        if _is_plain_generator(fut):
+            fut = ensure_future(fut)  # `await` refuses it, a task on Python 3.11 does not.
     if timeout is None:
         return await fut
     try:
@@ -365,8 +373,21 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         if isinstance(exc, ArithmeticError):
             check_moment(timeout, "timeout")
         raise
-    if scope is not None:
-        return await _in_time(fut, scope)
+    if scope is None:
+        return await _at_once(fut)
+    try:
+        async with scope:
+            return await fut
+    except TimeoutError:
+        # A future can get its result in the very turn in which the time is up.
+        if scope.expired() and isfuture(fut) and fut.done() and not _is_cancelled(fut):
+            result: T = fut.result()
+            return result
+        raise
+
+
+async def _at_once(fut: Awaitable[T]) -> T:
+    """Do what `wait_for()` does where there is no time at all."""
     future = ensure_future(fut)
     if future.done():
         return future.result()
@@ -375,20 +396,6 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         return future.result()
     except CancelledError as exc:
         raise TimeoutError from exc
-
-
-async def _in_time(fut: Awaitable[T], scope: Timeout) -> T:
-    try:
-        async with scope:
-            return await fut
-    except BaseException as error:
-        # A future can get its result in the very turn in which the time is up.
-        expired = isinstance(error, TimeoutError) and scope.expired()
-        if expired and isfuture(fut) and fut.done() and not _is_cancelled(fut):
-            result: T = fut.result()
-            return result
-        drop_own_frame(error)
-        raise
 
 
 def _is_cancelled(future: Any) -> bool:
