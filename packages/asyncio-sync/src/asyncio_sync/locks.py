@@ -240,14 +240,23 @@ class Condition(_ContextManagerMixin, _LoopBoundMixin):
         turn = line.enter(self._get_loop())
         self.release()
         interrupted: BaseException | None = None
+        notified = True
         try:
             try:
                 await turn
+                line.go_on(turn)
             except BaseException as exc:
                 drop_own_frame(exc)  # raised again below
                 interrupted = exc
-            notified = line.leave(turn)
-            interrupted = await self._take_back() or interrupted
+                notified = line.leave(turn)
+            # The lock is taken back whatever happens.
+            while True:
+                try:
+                    await self.acquire()
+                    break
+                except CancelledError as exc:
+                    drop_own_frame(exc)
+                    interrupted = exc
             if interrupted is None:
                 return True
             if notified:
@@ -255,20 +264,6 @@ class Condition(_ContextManagerMixin, _LoopBoundMixin):
             raise interrupted
         finally:
             interrupted = None  # the exception's traceback holds this frame
-
-    async def _take_back(self) -> BaseException | None:
-        """Acquire the lock whatever happens; return the last cancellation on the way, if any."""
-        cancelled: CancelledError | None = None
-        try:
-            while True:
-                try:
-                    await self.acquire()
-                    return cancelled
-                except CancelledError as exc:
-                    drop_own_frame(exc)
-                    cancelled = exc
-        finally:
-            cancelled = None  # as in wait()
 
     async def wait_for(self, predicate: Callable[[], _T]) -> _T:
         """Wait, over as many notifications as it takes, until `predicate()` is true.

@@ -176,9 +176,14 @@ class Queue(_LoopBoundMixin, Generic[_T]):
             except QueueShutDown as error:
                 drop_own_frame(error)  # it is put()'s as well
                 raise
-        if self.full():
-            raise QueueFull
-        self._put(item)
+        if self._plain:
+            if 0 < self._maxsize <= len(self._queue):
+                raise QueueFull
+            self._queue.append(item)
+        else:
+            if self.full():
+                raise QueueFull
+            self._put(item)
         self._unfinished_tasks += 1
         line = self._getters
         if len(line) > line.woken:
@@ -226,7 +231,7 @@ class Queue(_LoopBoundMixin, Generic[_T]):
 
         Raises QueueEmpty when there is none, or QueueShutDown when there will be none any more.
         """
-        if self.empty():
+        if not self._queue if self._plain else self.empty():
             if not self._is_shutdown:
                 raise QueueEmpty
             try:
@@ -234,7 +239,7 @@ class Queue(_LoopBoundMixin, Generic[_T]):
             except QueueShutDown as error:
                 drop_own_frame(error)  # it is get()'s as well
                 raise
-        item = self._get()
+        item: _T = self._queue.popleft() if self._plain else self._get()
         line = self._putters
         if len(line) > line.woken:
             self._wake_putters()
@@ -298,11 +303,22 @@ class Queue(_LoopBoundMixin, Generic[_T]):
 
     def _wake_getters(self) -> None:
         line = self._getters
+        if self._plain and not self._is_shutdown:
+            items = len(self._queue)
+            while line.woken < items and len(line) > line.woken and line.wake_next():
+                pass
+            return
         while len(line) > line.woken and self._getter_may_go(line.woken) and line.wake_next():
             pass
 
     def _wake_putters(self) -> None:
         line = self._putters
+        maxsize = self._maxsize
+        if self._plain and maxsize > 0 and not self._is_shutdown:
+            room = maxsize - len(self._queue)
+            while line.woken < room and len(line) > line.woken and line.wake_next():
+                pass
+            return
         while len(line) > line.woken and self._putter_may_go(line.woken) and line.wake_next():
             pass
 

@@ -68,14 +68,15 @@ class WaitLine(deque["Future[Any]"]):
 
     def go_on(self, turn: Future[Any]) -> None:
         """Give up the place of `turn`, whose task was woken and now runs."""
-        woken = self.woken
-        if woken and self and self[0] is turn:
-            self.popleft()
-            self.woken = woken - 1
-            if self._settled:
-                self._settled -= 1
-        else:
-            self.leave(turn)
+        if self.woken and self:
+            first = self.popleft()
+            if first is turn:  # nearly always
+                self.woken -= 1
+                if self._settled:
+                    self._settled -= 1
+                return
+            self.appendleft(first)
+        self.leave(turn)
 
     def leave(self, turn: Future[Any]) -> bool:
         """Give up the place of `turn`; tell whether it had been woken."""
