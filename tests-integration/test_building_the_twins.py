@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import re
 import shutil
 import sys
 import sysconfig
@@ -253,3 +254,44 @@ def test_installed_wheel_runs_compiled_and_pure_where_that_is_asked_for(
     assert f"  pure: {why}" in environment.run("-m", "asyncio", "--version").stdout
     extension.unlink()
     assert environment.evaluate(code) == "True no compiled module for this Python is installed"
+
+
+MINGW = "x86_64-w64-mingw32-"
+
+
+def test_wheel_for_windows_is_made_with_mingw(copy: Path, tmp_path: Path) -> None:
+    if shutil.which(f"{MINGW}gcc") is None:
+        pytest.skip("no MinGW (Debian: gcc-mingw-w64-x86-64)")
+    headers, libraries = tmp_path / "include", tmp_path / "libs"
+    shutil.copytree(sysconfig.get_path("include"), headers)
+    shutil.copyfile(ROOT / "tools" / "windows" / "pyconfig.h", headers / "pyconfig.h")
+    libraries.mkdir()
+    number = "{}{}".format(*sys.version_info)
+    # All that the headers name: more than the real library has, and as good for linking.
+    names = {n for h in headers.rglob("*.h") for n in re.findall(r"\b_?Py\w+", h.read_text())}
+    definition = libraries / "python.def"
+    definition.write_text(f"LIBRARY python{number}.dll\nEXPORTS\n" + "\n".join(sorted(names)))
+    run([f"{MINGW}dlltool", "-d", definition, "-l", libraries / f"libpython{number}.a"])
+
+    env = {
+        "ASYNCIO_TWINS": "yes",
+        "ASYNCIO_TWINS_CC": f"{MINGW}gcc",
+        "ASYNCIO_TWINS_CFLAGS": f"-I{headers}",
+        "ASYNCIO_TWINS_LDFLAGS": f"-L{libraries}",
+    }
+    build(copy, tmp_path / "out", "--wheel", env=env)
+    (wheel,) = (tmp_path / "out").iterdir()
+    assert wheel.name.endswith(f"-cp{number}-cp{number}-win_amd64.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        extension = archive.extract(f"asyncio_core/_twins.cp{number}-win_amd64.pyd", tmp_path)
+    listing = run([f"{MINGW}objdump", "-p", extension]).stdout
+    needed = {name.lower() for name in re.findall(r"DLL Name: (\S+)", listing)}
+    assert needed == {"kernel32.dll", "msvcrt.dll", f"python{number}.dll"}
+
+
+@needs_a_compiler
+def test_compiler_for_another_system_than_windows_is_named(copy: Path, tmp_path: Path) -> None:
+    env = {"ASYNCIO_TWINS": "yes", "ASYNCIO_TWINS_CC": "cc"}
+    done = build(copy, tmp_path, "--wheel", env=env, check=False)
+    assert done.returncode
+    assert "the compiled twins can't be built: cc compiles for " in done.stderr

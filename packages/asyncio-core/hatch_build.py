@@ -6,6 +6,9 @@ ASYNCIO_TWINS      `no`: a wheel without them; `yes`: no wheel rather than one w
                    `auto`, which is the default: without them, and a warning that says why, where they can't be built
 CC                 the compiler, in place of the one that made this Python
 CFLAGS, LDFLAGS    what to tell it besides: these come last
+ASYNCIO_TWINS_CC   MinGW, such as x86_64-w64-mingw32-gcc: the wheel is for Windows, for the version of the Python that
+                   runs here. ASYNCIO_TWINS_CFLAGS tells where Python.h and a pyconfig.h for Windows are (-I…),
+                   ASYNCIO_TWINS_LDFLAGS where the import library is (-L…), libpython313.a for Python 3.13
 
 A wheel with twins is for this Python and this system, one without (py3-none-any) for all. Free-threaded
 Pythons get none yet, and no other implementation than CPython.
@@ -39,6 +42,8 @@ SOURCES = (".pyx", ".pxi", ".pxd", ".h")
 # is called by name.
 FLAGS = ("-O2", "-g0", "-fvisibility=hidden")
 CHOICES = ("no", "auto", "yes")
+# What the compilers call a processor -> what wheels call it with Windows.
+WINDOWS = {"x86_64": "win_amd64", "i686": "win32", "aarch64": "win_arm64"}
 
 
 class CannotBuild(Exception):
@@ -66,7 +71,8 @@ class TwinsHook(BuildHookInterface[Any]):
             if version == "editable":
                 build_in_place(source)
                 return
-            extension = build(source)
+            mingw = shlex.split(os.environ.get("ASYNCIO_TWINS_CC", ""))
+            extension, tag = build_for_windows(source, mingw) if mingw else (build(source), "")
         except CannotBuild as error:
             if wanted == "yes":
                 self.app.abort(f"{name}: the compiled twins can't be built: {error}")
@@ -74,7 +80,10 @@ class TwinsHook(BuildHookInterface[Any]):
             return
         build_data["force_include"][str(extension)] = f"{name}/{extension.name}"
         build_data["pure_python"] = False
-        build_data["infer_tag"] = True
+        if tag:
+            build_data["tag"] = tag
+        else:
+            build_data["infer_tag"] = True
 
 
 def find_source() -> Path:
@@ -97,15 +106,21 @@ def build(source: Path) -> Path:
     headers = Path(sysconfig.get_path("include"))
     if not (headers / "Python.h").is_file():
         raise Lacking(f"there is no Python.h in {headers} (Debian: the package python3-dev)")
-    folder = FOLDER / extension_name().split(".")[1]
+    folder = prepare(source, extension_name())
+    if sys.platform == "win32":
+        return compile_with_setuptools(source, folder)
+    return compile_as_this_python(source, folder)
+
+
+def prepare(source: Path, name: str) -> Path:
+    """Make the C, and return the folder where the extension of that file name is to be made."""
+    folder = FOLDER / name.split(".")[1]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         cythonize(source)
-        if sys.platform == "win32":
-            return compile_with_setuptools(source, folder)
-        return compile_as_this_python(source, folder)
     except OSError as error:
         raise CannotBuild(str(error)) from error
+    return folder
 
 
 def cythonize(source: Path) -> None:
@@ -174,7 +189,25 @@ def compile_with_setuptools(source: Path, folder: Path) -> Path:
     return Path(result)
 
 
-def run(command: list[Any], folder: Path) -> None:
+def build_for_windows(source: Path, compiler: list[str]) -> tuple[Path, str]:
+    """Build the extension with MinGW, and return where it is, and the wheel's tag."""
+    target = run([*compiler, "-dumpmachine"], ROOT).strip()
+    system = WINDOWS.get(target.split("-")[0])
+    if system is None or "mingw" not in target:
+        raise CannotBuild(f"{compiler[0]} compiles for {target}, not for Windows")
+    number = "{}{}".format(*sys.version_info)
+    name = f"_twins.cp{number}-{system}.pyd"
+    result = prepare(source, name) / name
+    command = [*compiler, "-shared", *FLAGS, f"-I{source.parent}"]
+    command += shlex.split(os.environ.get("ASYNCIO_TWINS_CFLAGS", ""))
+    command += [MADE_C.name, "-o", str(result), "-static-libgcc", "-Wl,--no-insert-timestamp"]
+    command += shlex.split(os.environ.get("ASYNCIO_TWINS_LDFLAGS", ""))
+    run([*command, f"-lpython{number}"], FOLDER)
+    return result, f"cp{number}-cp{number}-{system}"
+
+
+def run(command: list[Any], folder: Path) -> str:
+    """Run a program, which has to end well, and return what it prints."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(
@@ -190,6 +223,7 @@ def run(command: list[Any], folder: Path) -> None:
     if done.returncode:
         said = f"{shlex.join(words)}\n{done.stdout}".rstrip()
         raise CannotBuild(f"{words[0]} ended with {done.returncode}\n{said}")
+    return done.stdout
 
 
 def build_in_place(source: Path) -> None:

@@ -147,7 +147,7 @@ def _every_version() -> Sequence[str]:
 def _part(name: str, python: WindowsPython, here: Wine, wanted: Wanted) -> Part:
     """Run one part; whatever ends it is written down, and the next part runs."""
     title, body = _BODIES[name]
-    part = Part(f"{title}, Windows Python {python.version}")
+    part = Part(f"{title}, Windows Python {python.version}, {contents.form()}")
     say()
     say(f"==> {part.title} (under Wine)")
     started = time.monotonic()

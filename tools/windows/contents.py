@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 from windows.interpreter import for_windows, pip
 from windows.wine import COMPILER, WINDOWS_CACHE
-from workspace import environments, interpreters, packages
+from workspace import environments, interpreters, packages, twins
 from workspace.console import Failure
 from workspace.paths import TEST_SUPPORT
 
@@ -23,8 +24,6 @@ LIBRARIES = (
     *("pytest>=8.2", "pytest-timeout>=2.3", "colorama", "mypy>=1.15", "trustme>=1.2"),
     *("aiohttp>=3.11", "httpx>=0.28", "rich>=13", "uvicorn>=0.34", "websockets>=15"),
 )
-#: How the builds are told to be for Windows, on another system.
-_CROSS = ("ASYNCIO_IOCP_CC", "ASYNCIO_IOCP_CFLAGS", "ASYNCIO_IOCP_LDFLAGS", "ASYNCIO_TWINS")
 
 
 def install(python: WindowsPython) -> None:
@@ -49,7 +48,9 @@ def install(python: WindowsPython) -> None:
         f"installing the packages for Windows Python {python.version}",
         python.version,
         *("install", "--target", python.site_packages, *for_windows(python.version)),
-        *("--no-index", "--no-deps", *sorted(wheels.glob("*.whl"))),
+        # By name: beside the pure wheel of a package there may be one with its compiled twins.
+        *("--no-index", "--no-deps", "--find-links", wheels),
+        *sorted({wheel.name.split("-")[0] for wheel in wheels.glob("*.whl")}),
     )
     stamp.write_text(wanted)
 
@@ -57,17 +58,22 @@ def install(python: WindowsPython) -> None:
 def _wheels(python: WindowsPython) -> Path:
     """Return a folder with the wheels of what is in the work tree, built once for each state of it.
 
-    One wheel of asyncio-iocp serves all versions: its extension keeps to the stable ABI.
+    One wheel of asyncio-iocp serves all versions: its extension keeps to the stable ABI. Compiled twins are for one,
+    and the Python that builds them is of the same.
     """
-    state = packages.fingerprint(TEST_SUPPORT) + hashlib.sha256(repr(_CROSS).encode()).hexdigest()
+    variables = _cross_building(python)
+    builder = interpreters.default()
+    state = packages.fingerprint(TEST_SUPPORT) + repr(sorted(variables))
+    if form() == twins.COMPILED:
+        builder = interpreters.available([python.version])[0]
+        state += python.version
     folder = WINDOWS_CACHE / "built" / hashlib.sha256(state.encode()).hexdigest()[:16]
     if folder.is_dir():
         return folder
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(folder.parent, ignore_errors=True)
     arguments = ("--wheel", "--out", unfinished, "--also", TEST_SUPPORT)
-    variables = _cross_building(python)
-    if environments.build_packages(interpreters.default(), *arguments, variables=variables):
+    if environments.build_packages(builder, *arguments, variables=variables):
         raise Failure("windows: the packages do not build")
     if not any(_for_windows(unfinished)):
         raise Failure("windows: the wheel of asyncio-iocp came without its extension")
@@ -79,10 +85,17 @@ def _for_windows(folder: Path) -> Iterator[Path]:
     return folder.glob("asyncio_iocp-*win_amd64.whl")
 
 
+def form() -> str:
+    """Return the form of the packages that is installed there: pure, unless ASYNCIO_TWINS=yes asks for the other."""
+    return twins.COMPILED if os.environ.get("ASYNCIO_TWINS") == "yes" else twins.PURE
+
+
 def _cross_building(python: WindowsPython) -> dict[str, str]:
-    return {
-        "ASYNCIO_IOCP_CC": COMPILER,
-        "ASYNCIO_IOCP_CFLAGS": f"-I{python.include}",
-        "ASYNCIO_IOCP_LDFLAGS": f"-L{python.libraries}",
-        "ASYNCIO_TWINS": "no",
-    }
+    """Return what tells the builds to be for Windows, on another system."""
+    compiled = form() == twins.COMPILED
+    variables = {"ASYNCIO_TWINS": "yes" if compiled else "no"}
+    for prefix in ("ASYNCIO_IOCP", "ASYNCIO_TWINS") if compiled else ("ASYNCIO_IOCP",):
+        variables[f"{prefix}_CC"] = COMPILER
+        variables[f"{prefix}_CFLAGS"] = f"-I{python.include}"
+        variables[f"{prefix}_LDFLAGS"] = f"-L{python.libraries}"
+    return variables
