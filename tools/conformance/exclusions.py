@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 import tomllib
@@ -60,30 +61,64 @@ class BadFile(Exception):
     """exclusions.toml says something that makes no sense."""
 
 
-def load(path: Path = FILE, version: str = "{}.{}".format(*sys.version_info)) -> Rules:
-    """Return the exclusions and explained skips that apply to a Python such as "3.13"."""
+#: The forms that an implementation has; a rule without one is for both.
+FORMS = ("compiled", "pure")
+
+
+def form_here() -> str:
+    """Return the form that asyncio_core has in this environment; pure where it is not there."""
+    try:
+        why_pure = importlib.import_module("asyncio_core.twins").why_pure
+    except ImportError:
+        return "pure"
+    return "compiled" if why_pure is None else "pure"
+
+
+def load(
+    path: Path = FILE,
+    version: str = "{}.{}".format(*sys.version_info),
+    form: str | None = None,
+) -> Rules:
+    """Return the exclusions and explained skips that apply to a Python such as "3.13", and to a form.
+
+    The form is by default that of this environment.
+    """
+    form = form or form_here()
     data = tomllib.loads(path.read_text("utf-8"))
     unknown = set(data) - {"exclusion", "skip", "stand-in"}
     if unknown:
         raise BadFile(f"{path.name}: unknown tables: {', '.join(sorted(unknown))}")
     found: dict[str, Exclusion] = {}
     for entry in data.get("exclusion", ()):
-        if set(entry) - {"limit"} != {"tests", "pythons", "kind", "reason"}:
+        if set(entry) - {"form", "limit"} != {"tests", "pythons", "kind", "reason"}:
             raise BadFile(f"{path.name}: needs tests, pythons, kind and reason: {entry}")
         if entry["kind"] not in KINDS:
             raise BadFile(f"{path.name}: unknown kind {entry['kind']!r} (of {', '.join(KINDS)})")
         _check_reason(path, entry)
         if entry["pythons"] != "all" and version not in entry["pythons"]:
             continue
+        if not _is_for(path, entry, form):
+            continue
         for test in entry["tests"]:
             if test in found:
                 raise BadFile(f"{path.name}: {test} is there twice for Python {version}")
             found[test] = Exclusion(test, entry["kind"], entry["reason"], entry.get("limit"))
-    skips = [(re.compile(entry["pattern"]), entry["reason"]) for entry in data.get("skip", ())]
+    skips = [
+        (re.compile(entry["pattern"]), entry["reason"])
+        for entry in data.get("skip", ())
+        if _is_for(path, entry, form)
+    ]
     stand_ins = {
         module: entry["names"] for entry in data.get("stand-in", ()) for module in entry["modules"]
     }
     return Rules(found, skips, stand_ins)
+
+
+def _is_for(path: Path, entry: dict[str, Any], form: str) -> bool:
+    wanted = entry.get("form", form)
+    if wanted not in FORMS:
+        raise BadFile(f"{path.name}: unknown form {wanted!r} (of {', '.join(FORMS)})")
+    return bool(wanted == form)
 
 
 def _check_reason(path: Path, entry: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+import weakref
 from decimal import Decimal
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from asyncio_core.awaiting.timeouts import Timeout, timeout, timeout_at
 from asyncio_core.loops.parking import ParkingEventLoop
 from asyncio_core.scheduling import timers
 from asyncio_core.scheduling.handles import Handle, TimerHandle
+from asyncio_core.twins import twins
 
 NAN = float("nan")
 
@@ -402,6 +404,11 @@ def test_what_others_put_in_that_is_no_timer_is_reported_and_dropped(loop, make,
 # Many timers
 
 
+pure_heap = pytest.mark.skipif(
+    twins is not None, reason="a compiled heap takes timers out when they are cancelled"
+)
+
+
 def sweeping_loop(loop, monkeypatch, number):
     monkeypatch.setattr(timers, "_SWEEP_PER_TURN", 100)
     return [loop.call_later(1000 + index % 77, print, index) for index in range(number)]
@@ -412,6 +419,7 @@ def turn(loop):
     loop.run_forever()
 
 
+@pure_heap
 def test_a_large_heap_is_swept_a_little_in_each_turn(loop, monkeypatch):
     handles = sweeping_loop(loop, monkeypatch, 1000)
     for handle in handles[100:]:
@@ -435,6 +443,7 @@ def test_a_large_heap_is_swept_a_little_in_each_turn(loop, monkeypatch):
     assert loop._scheduled[0] is new
 
 
+@pure_heap
 def test_while_a_heap_is_swept_the_loop_does_not_wait_and_all_timers_run_in_order(
     loop, monkeypatch
 ):
@@ -457,6 +466,7 @@ def test_while_a_heap_is_swept_the_loop_does_not_wait_and_all_timers_run_in_orde
     assert waits[0] == 0
 
 
+@pure_heap
 def test_a_look_in_the_midst_of_a_sweep_sees_all_timers(loop, monkeypatch):
     handles = sweeping_loop(loop, monkeypatch, 1000)
     for handle in handles[400:]:
@@ -482,6 +492,7 @@ def test_a_loop_can_be_closed_in_the_midst_of_a_sweep(monkeypatch):
     assert loop._scheduled == []
 
 
+@pure_heap
 def test_cancelled_timers_on_top_go_a_little_at_a_time(loop, monkeypatch):
     monkeypatch.setattr(timers, "_SWEEP_PER_TURN", 100)
     later = [loop.call_later(2000, print) for _ in range(1000)]
@@ -512,3 +523,17 @@ def test_waiting_on_is_not_disturbed_by_sweeps(loop, monkeypatch):
 
     assert loop.run_until_complete(main()) == list(range(200))
     assert isinstance(loop.create_future(), Future)
+
+
+@pytest.mark.skipif(twins is None, reason="it is the compiled heap that does so")
+def test_of_many_timers_those_that_are_cancelled_are_let_go_at_once(loop):
+    handles = [loop.call_later(1000 + (index * 77) % 999, print) for index in range(1000)]
+    references = [weakref.ref(handle) for handle in handles]
+    for index, handle in enumerate(handles):
+        if index % 10:
+            handle.cancel()
+    del handles, handle
+    assert sum(reference() is not None for reference in references) == 100
+    moments = [timer.when() for timer in loop._scheduled]
+    assert len([timer for timer in loop._scheduled if not timer.cancelled()]) == 100
+    assert moments == sorted(moments)

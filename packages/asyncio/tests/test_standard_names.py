@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asyncio_core.twins import twins
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -39,8 +41,13 @@ def told_by(python: RunPython, program: str, *arguments: object, standard: bool 
     return json.loads(result.stdout)
 
 
+FORM = "pure" if twins is None else "compiled"
+
+
 def holds_here(row: dict[str, Any]) -> bool:
-    """Whether a row is about the running Python."""
+    """Whether a row is about the running Python, and the form that runs here."""
+    if row.get("form", FORM) != FORM:
+        return False
     first, several, last = row.get("pythons", "3.0-").partition("-")
     here = sys.version_info[:2]
     return version(first) <= here <= version(last or ("4.0" if several else first))

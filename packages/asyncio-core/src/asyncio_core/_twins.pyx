@@ -1,5 +1,27 @@
-# cython: language_level=3
-"""The compiled forms of asyncio_core's classes."""
+# cython: language_level=3, binding=False, boundscheck=False, wraparound=False, auto_pickle=False
+# cython: embedsignature=True, embedsignature.format=clinic, freethreading_compatible=False
+"""The compiled forms of asyncio_core's classes; each stands beside a class of Python that does the same.
 
-# The layout of what this module shares with other distributions.
-FORMAT = 1
+The pure classes are the reference, and do all that is rare: debug mode, reports, a queue or timers that
+somebody else has put in place. What is here is what a program does a million times. The files in `native`
+read in this order:
+
+    interpreter   what is taken from CPython's own interface, and how
+    handles       Handle and TimerHandle
+    ready         the queue of what is ready, a ring of steps, calls and handles
+    timers        the heap of timers, out of which a timer can be taken
+    future        Future, and what `await` drives
+    registry      which loop runs, which task is current, which tasks there are
+    task          Task and its step
+    turn          the base of event loops: call_soon(), call_at() and the turn
+"""
+
+include "native/interpreter.pxi"
+include "native/handles.pxi"
+include "native/ready.pxi"
+include "native/timers.pxi"
+include "native/future.pxi"
+include "native/registry.pxi"
+include "native/task.pxi"
+include "native/turn.pxi"
+include "native/set_up.pxi"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _PREFIX = "asyncio."
 
+# Classes that Python code has made have this flag (Py_TPFLAGS_HEAPTYPE).
+_HEAP_TYPE = 1 << 9
+
 # What is shown under another submodule than the one that `asyncio` takes it from.
 _BY_NAME = {
     "isfuture": "base_futures",
@@ -122,6 +125,12 @@ def _show(made: "Any", home: str, module: "ModuleType") -> None:
     if real != MODULES[home]:
         _tell_its_file(_loaded(home, module), made, sys.modules[real])
     line = vars(made).get("__firstlineno__")
+    if not made.__flags__ & _HEAP_TYPE:
+        # A compiled one has its name in another place.
+        from asyncio_core.twins import twins
+
+        twins.show_in_module(made, _PREFIX + home)
+        return
     made.__module__ = _PREFIX + home
     if line is not None:
         # From Python 3.13 on it goes away with the change, and `inspect` asks for it.

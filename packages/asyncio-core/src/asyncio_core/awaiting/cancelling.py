@@ -7,6 +7,8 @@ interpreter's stack is deep. A `cancel()` that a subclass or a program has put i
 
 from __future__ import annotations
 
+from types import BuiltinMethodType
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -41,7 +43,7 @@ def cancel_along(steps: Steps, msg: Any) -> bool:
                 steps = waiting.pop()
                 continue
             cancel = asked.cancel
-            begin = _steps_of.get(getattr(cancel, "__func__", None))
+            begin = _steps_of.get(_function_of(cancel))
             if begin is None:
                 answer = cancel(msg=msg)
             else:
@@ -52,3 +54,10 @@ def cancel_along(steps: Steps, msg: Any) -> bool:
         steps.close()
         while waiting:
             waiting.pop().close()
+
+
+def _function_of(method: Any) -> Any:
+    """Return what a class has as this method; None for what is no method."""
+    if type(method) is BuiltinMethodType:
+        return getattr(type(method.__self__), method.__name__, None)
+    return getattr(method, "__func__", None)

@@ -29,6 +29,7 @@ from asyncio_core.choosing.running_loop import (
 from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -336,6 +337,8 @@ class Future(Generic[_T]):
 
 
 _PyFuture = Future
+# What tells of itself who waits for it.
+_KINDS: tuple[type[Future[Any]], ...] = (Future,)
 
 # Below DEBUG: the level of log records about what was never asked for.
 STACK_DEBUG = 9
@@ -386,7 +389,7 @@ def future_add_to_awaited_by(fut: Any, waiter: Any, /) -> None:
     that awaits a future need not. Only for futures and tasks of this library; anything
     else is left alone. Added in Python 3.14.
     """
-    if isinstance(fut, Future) and isinstance(waiter, Future):
+    if isinstance(fut, _KINDS) and isinstance(waiter, _KINDS):
         if fut._waiters is None:
             fut._waiters = {waiter}
         else:
@@ -404,7 +407,7 @@ if TYPE_CHECKING:
 
 def future_discard_from_awaited_by(fut: Any, waiter: Any, /) -> None:
     """Undo ``future_add_to_awaited_by(fut, waiter)``. Added in Python 3.14."""
-    if isinstance(fut, Future) and isinstance(waiter, Future) and fut._waiters is not None:
+    if isinstance(fut, _KINDS) and isinstance(waiter, _KINDS) and fut._waiters is not None:
         fut._waiters.discard(waiter)
 
 
@@ -416,6 +419,22 @@ def _set_result_unless_cancelled(fut: Future[Any], result: Any) -> None:
     """Set the result, unless a cancellation came first: the usual end of a timer."""
     if not fut.cancelled():
         fut.set_result(result)
+
+
+if not TYPE_CHECKING and twins is not None:
+    Future = _CFuture = twins.Future
+    _KINDS = (_CFuture, _PyFuture)
+    future_add_to_awaited_by = _c_future_add_to_awaited_by = twins.future_add_to_awaited_by
+    future_discard_from_awaited_by = _c_future_discard_from_awaited_by = (
+        twins.future_discard_from_awaited_by
+    )
+    _set_result_unless_cancelled = twins._set_result_unless_cancelled
+    twins.know(
+        _future_repr=_future_repr,
+        _loop_in_charge=_loop_in_charge,
+        _py_future_add_to_awaited_by=_py_future_add_to_awaited_by,
+        _py_future_discard_from_awaited_by=_py_future_discard_from_awaited_by,
+    )
 
 
 def _convert_future_exc(exc: BaseException) -> BaseException:

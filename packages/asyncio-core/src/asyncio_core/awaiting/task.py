@@ -23,10 +23,11 @@ from asyncio_core.awaiting.base_futures import _CANCELLED, _FINISHED, _PENDING
 from asyncio_core.awaiting.base_tasks import _task_get_stack, _task_print_stack, _task_repr
 from asyncio_core.awaiting.cancelling import cancel_along, cancels_in_steps
 from asyncio_core.awaiting.coroutines import iscoroutine
-from asyncio_core.awaiting.futures import Future, _get_loop, _loop_in_charge
+from asyncio_core.awaiting.futures import Future, _get_loop, _loop_in_charge, _PyFuture
 from asyncio_core.awaiting.task_registry import _current_tasks, _references, _swap_current_task
 from asyncio_core.choosing.running_loop import _get_running_loop, _standard_events, get_running_loop
 from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ _task_name_counter = count(1).__next__
 
 
 # Its result never changes from outside, so that a Task[int] is a Task[object], too.
-class Task(Future[_T_co]):  # type: ignore[type-var]
+class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
     """A coroutine that a loop runs; as a future, its outcome is the coroutine's.
 
     *coro* is what an ``async def`` function returns, or a generator-based coroutine; anything else
@@ -226,7 +227,7 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
         if self._state is not _PENDING:
             return False
         waiter = self._fut_waiter
-        if waiter is not None and type(waiter) is not Future:
+        if waiter is not None and type(waiter) is not _PyFuture:
             # It may lead on to other tasks, and be of a class with a cancel() of its own.
             return cancel_along(self._cancel_steps(msg), msg)
         self._num_cancels_requested += 1
@@ -366,11 +367,9 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
             self._conclude_cancelled(error)
         except BaseException as error:
             drop_own_frame(error)
-            if isinstance(error, (AttributeError, RuntimeError)) and _standard_events() is not None:
-                from asyncio_core.choosing.mixing import explained
-
-                error = explained(error, loop)
-            Future.set_exception(self, error)
+            if isinstance(error, (AttributeError, RuntimeError)):
+                error = _explained(error, loop)
+            _PyFuture.set_exception(self, error)
             _references.pop(id(self), None)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 # It ends the run of the loop, so it is known to whoever runs that.
@@ -381,7 +380,7 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
                 return True
             kind = type(waiter)
             if (
-                (kind is Future or kind is Task)
+                (kind is _PyFuture or kind is _PyTask)
                 and waiter._asyncio_future_blocking
                 and waiter._state is _PENDING
                 and waiter._loop is loop
@@ -409,7 +408,7 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
     def _wakeup(self, future: Any) -> None:
         """Go on after *future*, which the coroutine waited for, is done."""
         kind = type(future)
-        if kind is not Future and kind is not Task:
+        if kind is not _PyFuture and kind is not _PyTask:
             failure = _failure_of_foreign(future)
         elif future._exception is None and future._state is _FINISHED:
             failure = None
@@ -474,11 +473,34 @@ class Task(Future[_T_co]):  # type: ignore[type-var]
 _PyTask = Task
 
 
+def _explained(error: BaseException, loop: AbstractEventLoop) -> BaseException:
+    """Say more about an error where the standard asyncio is there, too, and may have to do with it."""
+    if _standard_events() is None:
+        return error
+    from asyncio_core.choosing.mixing import explained
+
+    return explained(error, loop)
+
+
 # The ids of tasks whose cancel() is at what they wait for, in any thread.
 _being_cancelled: set[int] = set()
 
 
 cancels_in_steps(Task.cancel, Task._cancel_steps)
+
+if not TYPE_CHECKING and twins is not None:
+    Task = _CTask = twins.Task
+    cancels_in_steps(Task.cancel, Task._cancel_steps)
+    twins.know(
+        task=globals(),
+        _PyTask=_PyTask,
+        _explained=_explained,
+        _task_get_stack=_task_get_stack,
+        _task_print_stack=_task_print_stack,
+        _task_repr=_task_repr,
+        cancel_along=cancel_along,
+        iscoroutine=iscoroutine,
+    )
 
 
 def _forget_cancellation(future: Any) -> None:

@@ -14,6 +14,7 @@ from _weakref import ref
 from asyncio_core.awaiting.futures import _get_loop
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import drop_own_frame
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ _references: dict[int, ref[Any]] = {}
 _eager_tasks: set[Any] = set()
 # The task that each loop is running just now.
 _current_tasks: dict[AbstractEventLoop, Any] = {}
+
+if twins is not None:
+    # Ours of these have their current tasks themselves.
+    _current_tasks = twins._current_tasks
 
 if hasattr(os, "register_at_fork"):
     # The parent's loops do not run in a forked child, whatever the copies look like.
@@ -50,6 +55,8 @@ def all_tasks(loop: AbstractEventLoop | None = None) -> set[Task[Any]]:
             raise
     # The snapshot comes first, in one go: other threads may be making tasks meanwhile.
     known = list(_eager_tasks)
+    if twins is not None:
+        known += twins._compiled_tasks()
     # Not a list of items: each is a tuple, and up to Python 3.11 making one may run the collector.
     for key, reference in _references.copy().items():
         if (task := reference()) is not None:
@@ -142,6 +149,8 @@ class _ScheduledTasks:
         self.data: set[ref[Any]] = set()
 
     def __iter__(self) -> Iterator[Any]:
+        if twins is not None:
+            yield from twins._compiled_tasks()
         for reference in list(_references.values()):
             if (task := reference()) is not None:
                 yield task
@@ -151,7 +160,9 @@ class _ScheduledTasks:
 
     def __contains__(self, task: object) -> bool:
         reference = _references.get(id(task))
-        return reference is not None and reference() is task
+        if reference is not None:
+            return reference() is task
+        return twins is not None and any(task is other for other in twins._compiled_tasks())
 
     def add(self, task: Any) -> None:
         """Make *task* known to ``all_tasks()``."""
@@ -175,3 +186,20 @@ _py_unregister_eager_task = _unregister_eager_task
 _py_enter_task = _enter_task
 _py_leave_task = _leave_task
 _py_swap_current_task = _swap_current_task
+
+if not TYPE_CHECKING and twins is not None:
+    all_tasks = _c_all_tasks = twins.all_tasks
+    current_task = _c_current_task = twins.current_task
+    _register_task = _c_register_task = twins._register_task
+    _unregister_task = _c_unregister_task = twins._unregister_task
+    _c_register_eager_task = _register_eager_task
+    _c_unregister_eager_task = _unregister_eager_task
+    _enter_task = _c_enter_task = twins._enter_task
+    _leave_task = _c_leave_task = twins._leave_task
+    _swap_current_task = _c_swap_current_task = twins._swap_current_task
+    twins.know(
+        registry=globals(),
+        _py_all_tasks=_py_all_tasks,
+        _py_register_task=_py_register_task,
+        _py_unregister_task=_py_unregister_task,
+    )

@@ -148,6 +148,40 @@ from asyncio_core.awaiting.waiting import (
 )
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
+from asyncio_core.twins import twins
+
+TYPE_CHECKING = False
+
+if not TYPE_CHECKING and twins is not None:
+    # The compiled ones, under the names by which suites tell them from those of Python.
+    from asyncio_core.awaiting.task import _CTask as _CTask
+    from asyncio_core.awaiting.task_registry import (
+        _c_all_tasks as _c_all_tasks,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_current_task as _c_current_task,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_enter_task as _c_enter_task,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_leave_task as _c_leave_task,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_register_eager_task as _c_register_eager_task,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_register_task as _c_register_task,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_swap_current_task as _c_swap_current_task,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_unregister_eager_task as _c_unregister_eager_task,
+    )
+    from asyncio_core.awaiting.task_registry import (
+        _c_unregister_task as _c_unregister_task,
+    )
 
 if sys.version_info < (3, 12):
     from asyncio_core.awaiting.task_registry import (

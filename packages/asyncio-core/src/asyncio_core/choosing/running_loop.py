@@ -14,6 +14,7 @@ import threading
 
 from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.exceptions import drop_own_frame
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,8 +97,16 @@ def _why_no_loop() -> str:
     )
 
 
+if not TYPE_CHECKING and twins is not None:
+    get_running_loop = twins.get_running_loop
+    _get_running_loop = twins._get_running_loop
+    _set_running_loop = twins._set_running_loop
+    _runs_here = twins._runs_here
+    twins.know(_why_no_loop=_why_no_loop)
+
+
 def _forget_after_fork() -> None:
-    _slot.loop = None
+    _set_running_loop(None)
 
 
 if hasattr(os, "register_at_fork"):

@@ -31,6 +31,9 @@ from asyncio_core.interfaces.server import AbstractServer
 from asyncio_core.lent_names import lend_names
 from asyncio_core.scheduling.handles import Handle, TimerHandle
 from asyncio_core.scheduling.handles import _ThreadSafeHandle as _ThreadSafeHandle
+from asyncio_core.twins import twins
+
+TYPE_CHECKING = False
 
 __all__: tuple[str, ...] = (
     "AbstractEventLoop",
@@ -47,11 +50,18 @@ __all__: tuple[str, ...] = (
     "set_event_loop_policy",
 )
 
-# The pure-Python functions under the names by which suites tell them from compiled ones.
+# The pure-Python functions under the names by which suites tell them from compiled ones. What runs in a thread is
+# one fact, so where there are compiled ones, these are the same.
 _py__get_running_loop = _get_running_loop
 _py__set_running_loop = _set_running_loop
 _py_get_event_loop = get_event_loop
 _py_get_running_loop = get_running_loop
+
+if not TYPE_CHECKING and twins is not None:
+    _c__get_running_loop = _get_running_loop
+    _c__set_running_loop = _set_running_loop
+    _c_get_event_loop = get_event_loop
+    _c_get_running_loop = get_running_loop
 
 if sys.version_info >= (3, 14):
     from asyncio_core.choosing.policies import AbstractEventLoopPolicy as _AbstractEventLoopPolicy  # noqa: F401
@@ -95,6 +105,7 @@ make_face(
         "awaiting.threads",
         "awaiting.timeouts",
         "scheduling.timers",
+        "scheduling.turn",
         "awaiting.waiting",
     ),
 )

@@ -11,6 +11,7 @@ from contextvars import copy_context
 from threading import RLock
 
 from asyncio_core.exceptions import drop_own_frame
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class TimerHandle(Handle):
         return hash(self._when)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TimerHandle):
+        if not isinstance(other, _PyTimerHandle):
             return NotImplemented
         return self is other or (
             (self._when, self._callback, self._args, self._cancelled)
@@ -210,24 +211,33 @@ class TimerHandle(Handle):
         )
 
     def __lt__(self, other: TimerHandle) -> bool:
-        if not isinstance(other, TimerHandle):
+        if not isinstance(other, _PyTimerHandle):
             return NotImplemented
         return self._when < other._when
 
     def __gt__(self, other: TimerHandle) -> bool:
-        if not isinstance(other, TimerHandle):
+        if not isinstance(other, _PyTimerHandle):
             return NotImplemented
         return self._when > other._when
 
     def __le__(self, other: TimerHandle) -> bool:
-        if not isinstance(other, TimerHandle):
+        if not isinstance(other, _PyTimerHandle):
             return NotImplemented
         return self._when < other._when or self == other
 
     def __ge__(self, other: TimerHandle) -> bool:
-        if not isinstance(other, TimerHandle):
+        if not isinstance(other, _PyTimerHandle):
             return NotImplemented
         return self._when > other._when or self == other
+
+
+_PyHandle = Handle
+_PyTimerHandle = TimerHandle
+
+if not TYPE_CHECKING and twins is not None:
+    Handle = _CHandle = twins.Handle
+    TimerHandle = _CTimerHandle = twins.TimerHandle
+    twins.know(_PyHandle=_PyHandle)
 
 
 class _ThreadSafeHandle(Handle):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio_core.awaiting import task
 from asyncio_core.awaiting.futures import Future
 from asyncio_core.scheduling.loop_part import LoopPart
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class TaskMakingPart(LoopPart):
     def get_task_factory(self) -> _TaskFactory | None:
         """Return the factory set with `set_task_factory()`, or None. Added in Python 3.4.4."""
         return self._task_factory
+
+
+if twins is not None:
+    twins.know(TaskMakingPart=TaskMakingPart, making=globals())
 
 
 def _takes_name(factory: Callable[..., Any]) -> bool:

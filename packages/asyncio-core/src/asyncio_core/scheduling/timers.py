@@ -22,6 +22,7 @@ from threading import get_ident
 from asyncio_core.moments import check_moment
 from asyncio_core.scheduling.handles import TimerHandle
 from asyncio_core.scheduling.loop_part import LoopPart
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -357,3 +358,7 @@ class TimerPart(LoopPart):
 
 def _order_of(timer: TimerHandle) -> tuple[float, int]:
     return timer._when, getattr(timer, "_number", 0)
+
+
+if twins is not None:
+    twins.know(timers=globals())

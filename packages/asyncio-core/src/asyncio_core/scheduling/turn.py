@@ -13,9 +13,11 @@ from collections import deque
 from heapq import heappop
 from threading import get_ident
 
+from asyncio_core.moments import check_moment
 from asyncio_core.scheduling.handles import Handle, _StepHandle, _ThreadSafeHandle
 from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_core.scheduling.timers import MAXIMUM_SELECT_TIMEOUT, TimerPart
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -228,6 +230,15 @@ class TurnPart(TimerPart):
 _CALL_SOON = TurnPart._call_soon
 _CALL_SOON_ITSELF = TurnPart.call_soon
 _ADD_CALLBACK = TurnPart._add_callback
+
+
+_PyTurnPart = TurnPart
+
+if not TYPE_CHECKING and twins is not None:
+    twins.know(_PyTurnPart=_PyTurnPart, check_moment=check_moment, turn=globals())
+
+    class TurnPart(twins.CompiledTurn, _PyTurnPart):
+        """The same, with what every callback goes through compiled."""
 
 
 def _made_elsewhere(handle: _HandleT) -> _HandleT:

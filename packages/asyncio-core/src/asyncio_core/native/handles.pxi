@@ -1,0 +1,227 @@
+# Handle and TimerHandle. The pure forms are in asyncio_core.scheduling.handles.
+
+
+cdef object stack_here():
+    """Return the stack of whoever is calling, for debug mode."""
+    from asyncio_core.format_helpers import extract_stack
+
+    return extract_stack(sys._getframe())
+
+
+@cython.freelist(128)
+cdef class Handle:
+    """A callback that is waiting to run, as returned by `loop.call_soon()` and its kin.
+
+    `callback` will be called with the positional arguments `args` in `context`, or, where that is
+    None, in a copy of the context (`contextvars`) that is current when the handle is made. See
+    PEP 3156 and PEP 567.
+    """
+
+    cdef public object _callback
+    cdef public object _args
+    cdef public object _context
+    cdef public object _loop
+    cdef public object _repr
+    cdef public object _source_traceback
+    cdef public bint _cancelled
+    cdef object __weakref__
+
+    def __init__(self, callback, args, loop, context=None):
+        self._context = PyContext_CopyCurrent() if context is None else context
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = stack_here() if loop.get_debug() else None
+
+    def _repr_info(self):
+        return known["_PyHandle"]._repr_info(self)
+
+    def __repr__(self):
+        return self._repr or f"<{' '.join(self._repr_info())}>"
+
+    def get_context(self):
+        """Return the context (`contextvars.Context`) in which the callback runs.
+
+        Added in Python 3.12.
+        """
+        return self._context
+
+    def cancel(self):
+        """Make sure that the callback does not run.
+
+        Nothing happens where it has run already or was cancelled before.
+        """
+        cancel_handle(self)
+
+    def cancelled(self):
+        """Return True where the handle was cancelled."""
+        return self._cancelled
+
+    def _run(self):
+        """Call the callback in its context; what it raises goes to the loop's exception handler."""
+        run_handle(self)
+
+
+cdef int cancel_handle(Handle handle) except -1:
+    if handle._cancelled:
+        return 0
+    handle._cancelled = True
+    # While the interpreter ends there are no more reports, and what shows a callback may not be importable.
+    if in_debug_mode(handle._loop) and not Py_IsFinalizing():
+        # Callback and arguments are dropped below; slow-callback reports still want them.
+        handle._repr = f"<{' '.join(handle._repr_info())}>"
+    handle._callback = None
+    handle._args = None
+    return 0
+
+
+cdef int run_handle(Handle handle) except -1:
+    """Call what a handle holds, in its context. Fails with what ends the loop's run, and with that only."""
+    cdef PyObject* result = NULL
+    # What runs may cancel the handle, which then lets go of all that it holds.
+    context = handle._context
+    callback = handle._callback
+    args = handle._args
+    if type(args) is not tuple or not PyContext_CheckExact(context):
+        return run_odd_handle(handle, context, callback, args)
+    if PyContext_Enter(<PyObject*>context) == 0:
+        result = PyObject_Call(<PyObject*>callback, <PyObject*>args, NULL)
+        if PyContext_Exit(<PyObject*>context) < 0:
+            Py_XDECREF(result)
+            result = NULL
+    if result is not NULL:
+        Py_DECREF(<object>result)
+        return 0
+    return report_from(handle)
+
+
+cdef int run_odd_handle(Handle handle, object context, object callback, object args) except -1:
+    """Do the same for arguments or a context that somebody else has put there."""
+    cdef PyObject* result
+    run = context.run
+    given = (callback, *args)
+    result = PyObject_Call(<PyObject*>run, <PyObject*>given, NULL)
+    if result is NULL:
+        return report_from(handle)
+    Py_DECREF(<object>result)
+    return 0
+
+
+cdef int report_from(Handle handle) except -1:
+    """Report the exception that is set as that of a handle's callback; let those through that end the run."""
+    if PyErr_ExceptionMatches(SystemExit) or PyErr_ExceptionMatches(KeyboardInterrupt):
+        return -1
+    tell_of_failure(handle, take_error())
+    return 0
+
+
+cdef int tell_of_failure(Handle handle, object error) except -1:
+    known["_PyHandle"]._report(handle, error)
+    return 0
+
+
+cdef inline Handle new_handle(object callback, object args, object loop, object context):
+    """Make a handle, outside of debug mode."""
+    cdef Handle handle = Handle.__new__(Handle)
+    handle._callback = callback
+    handle._args = args
+    handle._loop = loop
+    handle._context = PyContext_CopyCurrent() if context is None else context
+    return handle
+
+
+cdef class TimerHandle(Handle):
+    """A callback that is due at a time, as returned by `loop.call_later()` and `loop.call_at()`.
+
+    Timer handles order by their time. Source: PEP 3156.
+    """
+
+    cdef double moment
+    # What was given as time, where that was no float.
+    cdef object given
+    cdef bint was_given
+    # Counts the timers of a loop, so that those of one moment keep their order.
+    cdef public uint64_t _number
+    # Its place in the loop's heap, -1 outside of it.
+    cdef Py_ssize_t place
+    # True while it lies among the timers that the pure form keeps.
+    cdef bint listed
+
+    def __cinit__(self):
+        self.place = -1
+
+    def __init__(self, when, callback, args, loop, context=None):
+        self._context = PyContext_CopyCurrent() if context is None else context
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = stack_here() if loop.get_debug() else None
+        self._when = when
+        self.listed = False
+
+    @property
+    def _when(self):
+        return self.given if self.was_given else self.moment
+
+    @_when.setter
+    def _when(self, when):
+        if PyFloat_CheckExact(when):
+            self.moment = PyFloat_AS_DOUBLE(when)
+            self.given = None
+            self.was_given = False
+        else:
+            self.given = when
+            self.was_given = True
+
+    @property
+    def _scheduled(self):
+        return self.listed or self.place >= 0
+
+    @_scheduled.setter
+    def _scheduled(self, value):
+        self.listed = value
+
+    def _repr_info(self):
+        words = Handle._repr_info(self)
+        words.insert(2 if self._cancelled else 1, f"when={self._when}")
+        return words
+
+    def when(self):
+        """Return the time at which the callback is due, in seconds of `loop.time()`."""
+        return self._when
+
+    def cancel(self):
+        """Make sure that the callback does not run; the loop forgets the timer in time."""
+        if not self._cancelled:
+            timer_is_cancelled(self)
+        cancel_handle(self)
+
+    def __hash__(self):
+        return hash(self._when)
+
+    def __richcmp__(self, other, int kind):
+        if not isinstance(other, TimerHandle):
+            return NotImplemented
+        mine = self._when
+        its = (<TimerHandle>other)._when
+        if kind == Py_LT:
+            return mine < its
+        if kind == Py_GT:
+            return mine > its
+        same = self is other or (
+            mine == its
+            and self._callback == (<TimerHandle>other)._callback
+            and self._args == (<TimerHandle>other)._args
+            and self._cancelled == (<TimerHandle>other)._cancelled
+        )
+        if kind == Py_EQ:
+            return same
+        if kind == Py_NE:
+            return not same
+        if kind == Py_LE:
+            return mine < its or same
+        return mine > its or same

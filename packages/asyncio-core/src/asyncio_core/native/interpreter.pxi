@@ -1,0 +1,215 @@
+# What is taken from CPython's own interface.
+
+cimport cython
+from cpython.object cimport PyObject, PyTypeObject, visitproc, Py_EQ, Py_NE, Py_LT, Py_GT, Py_LE, Py_GE
+from cpython.mem cimport PyMem_Malloc, PyMem_Realloc, PyMem_Free
+from cpython.ref cimport Py_INCREF, Py_DECREF, Py_XDECREF, Py_XINCREF, Py_CLEAR
+from libc.stdint cimport uint64_t
+
+ctypedef int (*traversing)(PyObject*, visitproc, void*) noexcept
+ctypedef int (*clearing)(PyObject*) noexcept
+
+cdef extern from *:
+    """
+    /* Nobody who reads a traceback wants to see lines of this file between those of his program. Cython adds its
+       frames with this one function. It also relies on them: an `except` clause takes it for granted that there is
+       a traceback. So these files have none, and take what was raised with caught(). */
+    #ifndef ASYNCIO_TWINS_SHOW_FRAMES
+    #define PyTraceBack_Here(frame) ((void)0)
+    #endif
+
+    #if defined(_MSC_VER)
+    #define PER_THREAD __declspec(thread)
+    #else
+    #define PER_THREAD __thread
+    #endif
+
+    /* The loop that runs in this thread; a new reference is held. */
+    static PER_THREAD PyObject *running_loop = NULL;
+
+    #define TYPE_VERSION(o) (Py_TYPE(o)->tp_version_tag)
+    #define SET_TRAVERSE(type, function) (((PyTypeObject *)(type))->tp_traverse = (traverseproc)(function))
+    #define SET_CLEAR(type, function) (((PyTypeObject *)(type))->tp_clear = (inquiry)(function))
+    #define GET_TRAVERSE(type) (((PyTypeObject *)(type))->tp_traverse)
+    #define GET_CLEAR(type) (((PyTypeObject *)(type))->tp_clear)
+    /* Let what a class has be replaced, as in a class of Python: methods of handles are, by tools that watch a loop. */
+    static void make_patchable(PyObject *type) {
+        ((PyTypeObject *)type)->tp_flags &= ~Py_TPFLAGS_IMMUTABLETYPE;
+        PyType_Modified((PyTypeObject *)type);
+    }
+    #define VERSION_OF(type) (((PyTypeObject *)(type))->tp_version_tag)
+    #define SET_ITERNEXT(type, function) (((PyTypeObject *)(type))->tp_iternext = (iternextfunc)(function))
+    #define SET_DICT_OFFSET(type, offset) (((PyTypeObject *)(type))->tp_dictoffset = (offset))
+
+    static PyGetSetDef dict_access[] = {
+        {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}, {NULL}};
+
+    /* Give the class the descriptor by which instances show their own attributes. */
+    static int show_dict(PyObject *kind) {
+        PyTypeObject *type = (PyTypeObject *)kind;
+        PyObject *access = PyDescr_NewGetSet(type, dict_access);
+        int failed = access == NULL || PyDict_SetItemString(type->tp_dict, "__dict__", access) < 0;
+        Py_XDECREF(access);
+        if (!failed) PyType_Modified(type);
+        return failed ? -1 : 0;
+    }
+
+    /* End an iteration with a result, as `return value` in a generator does. Returns NULL. */
+    static PyObject *stop_with(PyObject *value) {
+        if (value != Py_None) {
+            if (PyTuple_Check(value) || PyExceptionInstance_Check(value)) {
+                /* These would be taken for the arguments of the exception, or for the exception. */
+                PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+                if (stop != NULL) {
+                    PyErr_SetObject(PyExc_StopIteration, stop);
+                    Py_DECREF(stop);
+                }
+            } else {
+                PyErr_SetObject(PyExc_StopIteration, value);
+            }
+        }
+        return NULL;
+    }
+
+    /* Take the exception that is set out of the interpreter, as one object with its traceback. */
+    static PyObject *caught(void) {
+    #if PY_VERSION_HEX >= 0x030c0000
+        return PyErr_GetRaisedException();
+    #else
+        PyObject *type, *value, *trace;
+        PyErr_Fetch(&type, &value, &trace);
+        if (type == NULL) return NULL;
+        PyErr_NormalizeException(&type, &value, &trace);
+        if (trace != NULL) PyException_SetTraceback(value, trace);
+        Py_XDECREF(type);
+        Py_XDECREF(trace);
+        return value;
+    #endif
+    }
+
+    /* Set an exception again that was caught. */
+    static void put_back(PyObject *error) {
+    #if PY_VERSION_HEX >= 0x030c0000
+        PyErr_SetRaisedException(error);
+    #else
+        PyObject *type = (PyObject *)Py_TYPE(error), *trace = PyException_GetTraceback(error);
+        Py_INCREF(type);
+        PyErr_Restore(type, error, trace);
+    #endif
+    }
+
+    /* Raise an exception object from where the program is. */
+    static void raise_object(PyObject *error) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    }
+
+    /* The number of nanoseconds that time.monotonic() tells as seconds, where the system is known. */
+    #if defined(CLOCK_MONOTONIC) && !defined(_WIN32) && !defined(__APPLE__)
+    #define OWN_CLOCK 1
+    static double monotonic_seconds(void) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)((long long)now.tv_sec * 1000000000LL + now.tv_nsec) / 1e9;
+    }
+    #else
+    #define OWN_CLOCK 0
+    static double monotonic_seconds(void) { return 0.0; }
+    #endif
+    """
+    PyObject* running_loop
+    int OWN_CLOCK
+    double monotonic_seconds() noexcept
+    unsigned int TYPE_VERSION(PyObject*) noexcept
+    void SET_TRAVERSE(object, void*) noexcept
+    void SET_CLEAR(object, void*) noexcept
+    traversing GET_TRAVERSE(object) noexcept
+    clearing GET_CLEAR(object) noexcept
+    void make_patchable(object) noexcept
+    unsigned int VERSION_OF(object) noexcept
+    void SET_ITERNEXT(object, void*) noexcept
+    void SET_DICT_OFFSET(object, Py_ssize_t) noexcept
+    int show_dict(object) except -1
+    PyObject* stop_with(PyObject*) noexcept
+    PyObject* caught() noexcept
+    void put_back(PyObject*) noexcept
+    void raise_object(PyObject*) noexcept
+
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+    PySendResult PyIter_Send(PyObject*, PyObject*, PyObject**) noexcept
+    PyObject* PyObject_CallMethodOneArg(PyObject*, PyObject*, PyObject*) noexcept
+    PyObject* PyObject_CallMethodNoArgs(PyObject*, PyObject*) noexcept
+    PyObject* PyObject_CallOneArg(PyObject*, PyObject*) noexcept
+    PyObject* PyObject_Call(PyObject*, PyObject*, PyObject*) noexcept
+    object PyContext_CopyCurrent()
+    int PyContext_Enter(PyObject*) noexcept
+    int PyContext_Exit(PyObject*) noexcept
+    bint PyContext_CheckExact(object) noexcept
+    bint PyCoro_CheckExact(object) noexcept
+    bint PyFloat_CheckExact(object) noexcept
+    bint PyLong_CheckExact(object) noexcept
+    double PyFloat_AS_DOUBLE(object) noexcept
+    double PyLong_AsDouble(object) noexcept
+    PyObject* PyErr_Occurred() noexcept
+    bint PyErr_ExceptionMatches(object) noexcept
+    void PyErr_SetString(PyObject*, const char*) noexcept
+    void PyErr_SetNone(PyObject*) noexcept
+    PyObject* PyExc_RuntimeError
+    PyObject* PyExc_StopIteration
+    Py_ssize_t Py_REFCNT(PyObject*) noexcept
+    PyObject* Py_None
+    int PyException_SetTraceback(object, object) except -1
+    unsigned long PyThread_get_thread_ident() noexcept
+    bint Py_IsFinalizing "_Py_IsFinalizing_any" () noexcept
+    PyObject* PyDict_GetItemWithError(object, object) except? NULL
+
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX >= 0x030d0000
+    #define _Py_IsFinalizing_any() Py_IsFinalizing()
+    #else
+    #define _Py_IsFinalizing_any() _Py_IsFinalizing()
+    #endif
+    """
+
+import sys
+import time
+from _thread import _count as other_threads
+from types import GenericAlias
+from contextvars import Context
+
+from asyncio_core.exceptions import CancelledError, InvalidStateError
+
+
+# Functions and classes of Python that do what is rare, by name. The modules that have them hand them over as they are
+# loaded: when a future is reported that nobody has asked, at the end of the interpreter, nothing can be imported.
+cdef dict known = {}
+
+
+def know(**functions):
+    """Take functions and classes of Python over, by their names."""
+    known.update(functions)
+
+
+cdef inline void forget_error() noexcept:
+    """Drop the exception that is set."""
+    Py_XDECREF(caught())
+
+
+cdef int raise_it(object error) except -1:
+    """Raise an exception object from where the program is."""
+    raise_object(<PyObject*>error)
+    return -1
+
+
+cdef object take_error():
+    """Return the exception that is set, and that no longer is."""
+    cdef PyObject* error = caught()
+    if error is NULL:
+        return None
+    taken = <object>error
+    Py_DECREF(taken)
+    return taken

@@ -1,0 +1,607 @@
+# The base of event loops: call_soon(), call_later(), call_at() and the turn.
+#
+# The pure form is asyncio_core.scheduling.turn. It takes over in debug mode, where somebody has looked at the timers
+# or put a queue of his own in place, and where a class or an instance overrides what is cut short here.
+
+# What is looked for in the class and in the instance.
+cdef object WATCHED = frozenset(
+    (
+        *("call_soon", "_call_soon", "call_at", "time", "_timer_handle_cancelled"),
+        *("_poll", "_process_events", "_add_callback", "_selector"),
+    )
+)
+
+# Seconds; as in asyncio_core.scheduling.timers.
+cdef double LONGEST_WAIT = 24 * 3600.0
+
+# As in asyncio_core.scheduling.turn, where the reason is.
+cdef enum:
+    POLLS_SPARED = 63
+
+cdef object time_names = vars(time)
+cdef object monotonic = time.monotonic
+
+
+cdef class CompiledTurn:
+    """The queue, the timers and the turn of an event loop."""
+
+    cdef ReadyQueue ready
+    # What somebody has put in the queue's place.
+    cdef object other_queue
+    cdef Heap timers
+    # Once they have been shown, they are kept as the pure form keeps them.
+    cdef bint timers_shown
+    cdef uint64_t timer_number
+    cdef PyObject* current
+    cdef PyObject* previous_turn
+    cdef PyObject* next_turn
+    cdef bint closed
+    cdef bint debug
+    cdef public bint _stopping
+    cdef public object _thread_id
+    cdef public double _clock_resolution
+    cdef public object _current_handle
+    cdef public object _task_factory
+    cdef public Py_ssize_t _timer_cancelled_count
+    cdef public bint _call_soon_hooked
+    cdef public bint _may_spare_poll
+    cdef public int _polls_spared
+    # The version of the class for which the following holds.
+    cdef unsigned int version
+    cdef bint soon_is_plain
+    cdef bint clock_is_plain
+    cdef bint at_is_plain
+    cdef bint cancelling_is_plain
+    cdef bint futures_are_plain
+    cdef bint tasks_are_plain
+
+    def __cinit__(self):
+        global first_turn
+        self.next_turn = first_turn
+        if first_turn is not NULL:
+            (<CompiledTurn>first_turn).previous_turn = <PyObject*>self
+        first_turn = <PyObject*>self
+
+    def __dealloc__(self):
+        global first_turn
+        if self.previous_turn is NULL:
+            first_turn = self.next_turn
+        else:
+            (<CompiledTurn>self.previous_turn).next_turn = self.next_turn
+        if self.next_turn is not NULL:
+            (<CompiledTurn>self.next_turn).previous_turn = self.previous_turn
+        if self.ready is not None:
+            self.ready.loop = NULL
+        Py_CLEAR(self.current)
+        drop_timers(&self.timers)
+
+    def __setattr__(self, name, value):
+        if name in WATCHED:
+            self.version = 0
+        PyObject_GenericSetAttr(self, name, <PyObject*>value)
+
+    def __delattr__(self, name):
+        if name in WATCHED:
+            self.version = 0
+        PyObject_GenericSetAttr(self, name, NULL)
+
+    @property
+    def _ready(self):
+        return self.other_queue if self.ready is None else self.ready
+
+    @_ready.setter
+    def _ready(self, queue):
+        if self.ready is not None:
+            self.ready.loop = NULL
+        if type(queue) is ReadyQueue:
+            self.ready = queue
+            self.ready.loop = <PyObject*>self
+            self.other_queue = None
+        else:
+            self.ready = None
+            self.other_queue = queue
+
+    @property
+    def _closed(self):
+        return self.closed
+
+    @_closed.setter
+    def _closed(self, value):
+        self.closed = value
+
+    @property
+    def _debug(self):
+        return self.debug
+
+    @_debug.setter
+    def _debug(self, value):
+        self.debug = value
+
+    @property
+    def _scheduled(self):
+        show_timers(self)
+        return pure()._scheduled.fget(self)
+
+    @_scheduled.setter
+    def _scheduled(self, timers):
+        drop_timers(&self.timers)
+        self.timers_shown = True
+        pure()._scheduled.fset(self, timers)
+
+    def _init_turn(self):
+        pure()._init_turn(self)
+        self._ready = ReadyQueue()
+
+    def _notice_hooked_call_soon(self):
+        pure()._notice_hooked_call_soon(self)
+        look_again(self)
+
+    def _drop_all(self):
+        drop_timers(&self.timers)
+        pure()._drop_all(self)
+
+    def time(self):
+        """Return the loop's clock in seconds; it never goes back and says nothing about the date.
+
+        Source: PEP 3156.
+        """
+        if OWN_CLOCK and clock_is_real():
+            return monotonic_seconds()
+        return time.monotonic()
+
+    def call_soon(self, callback, *args, context=None):
+        """Run `callback(*args)` in the next turn, after what was queued before it.
+
+        `context` is the `contextvars.Context` to run it in, by default a copy of the present one.
+        Returns the handle that can cancel it. Raises RuntimeError where the loop is closed; in debug
+        mode also for calls from another thread than the loop's, and TypeError for a callback that
+        is none. Source: PEP 3156.
+        """
+        if not queues_plainly(self):
+            return pure().call_soon(self, callback, *args, context=context)
+        handle = new_handle(callback, args, self, context)
+        push(self.ready, HANDLE, <PyObject*>handle, NULL, NULL)
+        return handle
+
+    def call_later(self, delay, callback, *args, context=None):
+        """Run `callback(*args)` in `delay` seconds; 0 and less mean the next turn.
+
+        Returns a handle with which it can be cancelled. Raises what `call_soon()` raises, TypeError
+        where `delay` is None or no number, ValueError where it is NaN. Source: PEP 3156.
+        """
+        cdef double seconds
+        if keeps_time_plainly(self):
+            if PyFloat_CheckExact(delay):
+                seconds = PyFloat_AS_DOUBLE(delay)
+                if seconds == seconds:
+                    return new_timer(self, now(self) + seconds, callback, args, context)
+            elif type(delay) is int:
+                seconds = as_double(delay)
+                if seconds == seconds:
+                    return new_timer(self, now(self) + seconds, callback, args, context)
+        return pure().call_later(self, delay, callback, *args, context=context)
+
+    def call_at(self, when, callback, *args, context=None):
+        """Run `callback(*args)` when the loop's clock reaches `when`, in seconds of `time()`.
+
+        Timers for the same moment run in the order in which they were made. Returns and raises what
+        `call_later()` does. Source: PEP 3156.
+        """
+        cdef double moment
+        cdef TimerHandle timer
+        if self.closed or self.debug or self.timers_shown or when is None:
+            if not self.closed:
+                show_timers(self)
+            return pure().call_at(self, when, callback, *args, context=context)
+        if PyFloat_CheckExact(when) and PyFloat_AS_DOUBLE(when) == PyFloat_AS_DOUBLE(when):
+            return new_timer(self, PyFloat_AS_DOUBLE(when), callback, args, context)
+        moment = known["check_moment"](when)
+        timer = new_timer(self, moment, callback, args, context)
+        timer.given = when
+        timer.was_given = True
+        return timer
+
+    def _add_timer(self, moment, number, timer):
+        pure()._add_timer(self, moment, number, timer)
+
+    def _timer_handle_cancelled(self, handle, /):
+        if type(handle) is TimerHandle and (<TimerHandle>handle).place >= 0:
+            forget_timer(<TimerHandle>handle)
+        else:
+            pure()._timer_handle_cancelled(self, handle)
+
+    def create_future(self):
+        """Return a new future bound to this loop. Added in Python 3.5.2."""
+        cdef Future future
+        know_class(self)
+        if not self.futures_are_plain:
+            return known["TaskMakingPart"].create_future(self)
+        future = Future.__new__(Future)
+        future.loop = self
+        future.loop_is_ours = True
+        if self.debug and self.get_debug():
+            future._source_traceback = stack_here()
+        return future
+
+    def create_task(self, coro, **kwargs):
+        """Schedule the coroutine `coro` and return its task.
+
+        Keyword arguments are those of `Task`: `name` (str), `context` (`contextvars.Context`) and
+        `eager_start` (bool). With a task factory they go to it, and what it returns is returned.
+        Raises RuntimeError where the loop is closed. Added in Python 3.4.4.
+        """
+        cdef Task task
+        if (
+            kwargs
+            or self._task_factory is not None
+            or not queues_plainly(self)
+            or not self.tasks_are_plain
+            or not PyCoro_CheckExact(coro)
+        ):
+            return known["TaskMakingPart"].create_task(self, coro, **kwargs)
+        task = Task.__new__(Task)
+        task.loop = self
+        task.loop_is_ours = True
+        begin_task(task, coro, None, PyContext_CopyCurrent())
+        push(self.ready, STEP, <PyObject*>task, NULL, NULL)
+        enter_list(task)
+        return task
+
+    def _run_once(self):
+        """Wait for something to do, then run the callbacks that are ready.
+
+        This is the loop's inner loop. Timers, the clock and debug mode cost nothing where there is no
+        timer and no debug mode.
+        """
+        if self.debug or self.ready is None or self.timers_shown:
+            if self.debug:
+                show_timers(self)
+            pure()._run_once(self)
+            return
+        turn_once(self)
+
+
+cdef double as_double(object number) noexcept:
+    """Return an int as a float; NaN where it is too large."""
+    cdef double value = PyLong_AsDouble(number)
+    if value == -1.0 and PyErr_Occurred() is not NULL:
+        forget_error()
+        return NAN
+    return value
+
+
+cdef extern from "Python.h":
+    double NAN "Py_NAN"
+    int PyObject_GenericSetAttr(object, object, PyObject*) except -1
+
+
+cdef object pure():
+    """Return the class that does what is not done here."""
+    return known["_PyTurnPart"]
+
+
+cdef int look_again(CompiledTurn turn) except -1:
+    """Find out what a class or an instance, or somebody else, has put in the place of what is here."""
+    kind = type(turn)
+    own = turn.__dict__
+    turn.futures_are_plain = known["making"]["Future"] is Future
+    turn.tasks_are_plain = known["task"]["Task"] is Task
+    turn.soon_is_plain = (
+        known["turn"]["Handle"] is Handle
+        and kind.call_soon is CompiledTurn.call_soon
+        and kind._call_soon is pure()._call_soon
+        and "call_soon" not in own
+        and "_call_soon" not in own
+    )
+    turn.clock_is_plain = kind.time is CompiledTurn.time and "time" not in own
+    turn.at_is_plain = (
+        known["timers"]["TimerHandle"] is TimerHandle
+        and kind.call_at is CompiledTurn.call_at
+        and "call_at" not in own
+    )
+    turn.cancelling_is_plain = (
+        kind._timer_handle_cancelled is CompiledTurn._timer_handle_cancelled
+        and "_timer_handle_cancelled" not in own
+    )
+    # Looking for them has given the class a version, unless there are no more.
+    turn.version = TYPE_VERSION(<PyObject*>turn)
+    if turn._thread_id is not None and turn._may_spare_poll:
+        # What a poll means may have changed with the rest.
+        turn._notice_hooks()
+    return 0
+
+
+cdef inline int know_class(CompiledTurn turn) except -1:
+    if turn.version != TYPE_VERSION(<PyObject*>turn) or turn.version == 0:
+        look_again(turn)
+    return 0
+
+
+cdef inline bint queues_plainly(CompiledTurn turn) except -1:
+    """Tell whether what is ready may be put into the queue without asking anybody."""
+    if turn.closed or turn.debug or turn.ready is None:
+        return False
+    know_class(turn)
+    return turn.soon_is_plain
+
+
+cdef inline bint keeps_time_plainly(CompiledTurn turn) except -1:
+    if turn.closed or turn.debug or turn.timers_shown:
+        return False
+    know_class(turn)
+    return turn.at_is_plain
+
+
+cdef inline bint clock_is_real() except -1:
+    """Tell whether time.monotonic() is what it was: tests put another clock in its place."""
+    return PyDict_GetItemWithError(time_names, "monotonic") is <PyObject*>monotonic
+
+
+cdef double now(CompiledTurn turn) except -1.0e308:
+    know_class(turn)
+    if OWN_CLOCK and turn.clock_is_plain and clock_is_real():
+        return monotonic_seconds()
+    return turn.time()
+
+
+cdef object new_timer(CompiledTurn turn, double moment, object callback, object args, object context):
+    cdef TimerHandle timer = TimerHandle.__new__(TimerHandle)
+    timer._callback = callback
+    timer._args = args
+    timer._loop = turn
+    timer._context = PyContext_CopyCurrent() if context is None else context
+    timer.moment = moment
+    turn.timer_number += 1
+    timer._number = turn.timer_number
+    add_timer(&turn.timers, timer)
+    return timer
+
+
+cdef int show_timers(CompiledTurn turn) except -1:
+    """Hand the timers over to the pure form, for good."""
+    cdef Py_ssize_t n
+    cdef list entries = []
+    if turn.timers_shown:
+        return 0
+    for n in range(turn.timers.count):
+        timer = <TimerHandle>turn.timers.entries[n].timer
+        entries.append((timer.moment, timer._number, timer))
+    entries.sort()
+    drop_timers(&turn.timers)
+    turn.timers_shown = True
+    turn._timer_number = turn.timer_number
+    turn._timer_heap = entries
+    turn._timers_plain = True
+    for entry in entries:
+        (<TimerHandle>entry[2]).listed = True
+    pure()._scheduled.fget(turn)
+    return 0
+
+
+cdef int forget_timer(TimerHandle timer) except -1:
+    """Take a cancelled timer out of the heap it is in, or count it where there are few."""
+    cdef CompiledTurn turn = <CompiledTurn>timer._loop
+    if turn.timers.count > FEW_TIMERS:
+        Py_DECREF(<object>take_timer(&turn.timers, timer.place))
+    else:
+        turn._timer_cancelled_count += 1
+    return 0
+
+
+cdef int timer_is_cancelled(TimerHandle timer) except -1:
+    """Tell the loop of a timer that it is cancelled."""
+    cdef CompiledTurn turn
+    if timer.place >= 0:
+        turn = <CompiledTurn>timer._loop
+        know_class(turn)
+        if turn.cancelling_is_plain:
+            return forget_timer(timer)
+    timer._loop._timer_handle_cancelled(timer)
+    return 0
+
+
+cdef inline bint in_debug_mode(object loop) except -1:
+    if isinstance(loop, CompiledTurn):
+        return (<CompiledTurn>loop).debug and loop.get_debug()
+    return loop.get_debug()
+
+
+cdef int drop_first_timers(CompiledTurn turn) except -1:
+    """Take cancelled timers off the heap's top; all of them where they are many."""
+    cdef Heap* timers = &turn.timers
+    if 2 * turn._timer_cancelled_count > FEW_TIMERS:
+        drop_cancelled_timers(timers)
+        turn._timer_cancelled_count = 0
+    while timers.count and (<TimerHandle>timers.entries[0].timer)._cancelled:
+        Py_DECREF(<object>take_timer(timers, 0))
+        if turn._timer_cancelled_count:
+            turn._timer_cancelled_count -= 1
+    return 0
+
+
+cdef int queue_due_timers(CompiledTurn turn) except -1:
+    cdef Heap* timers = &turn.timers
+    cdef PyObject* timer
+    # What falls due before the clock's next tick cannot be told from what is due now.
+    cdef double due = now(turn) + turn._clock_resolution
+    while timers.count and timers.entries[0].moment < due:
+        timer = take_timer(timers, 0)
+        if (<TimerHandle>timer)._cancelled:
+            if turn._timer_cancelled_count:
+                turn._timer_cancelled_count -= 1
+        elif turn.ready is None:
+            turn.other_queue.append(<object>timer)
+        else:
+            push(turn.ready, HANDLE, timer, NULL, NULL)
+        Py_DECREF(<object>timer)
+    return 0
+
+
+cdef int turn_once(CompiledTurn turn) except -1:
+    cdef double wait
+    cdef Py_ssize_t left
+    if turn._timer_cancelled_count:
+        drop_first_timers(turn)
+    if turn.ready.length or turn._stopping:
+        if not spares_poll(turn):
+            turn._poll(0)
+    elif turn.timers.count:
+        wait = turn.timers.entries[0].moment - now(turn)
+        turn._poll(0 if wait <= 0 else wait if wait < LONGEST_WAIT else LONGEST_WAIT)
+    else:
+        turn._poll(None)
+    if turn.timers_shown:
+        turn._queue_due_timers()
+    elif turn.timers.count:
+        queue_due_timers(turn)
+    if turn.debug or turn.ready is None or not handles_are_plain():
+        return run_batch_otherwise(turn)
+    left = turn.ready.length
+    while left > 0 and turn.ready is not None and turn.ready.length:
+        left -= 1
+        run_first(turn)
+    return 0
+
+
+cdef bint spares_poll(CompiledTurn turn) except -1:
+    """Tell whether a busy turn goes without a poll; as the pure form's `_poll()` does, and without calling it."""
+    if not turn._may_spare_poll or turn._stopping or turn._polls_spared >= POLLS_SPARED:
+        return False
+    know_class(turn)
+    if not turn._may_spare_poll or other_threads() != 0:
+        return False
+    turn._polls_spared += 1
+    return True
+
+
+cdef int run_batch_otherwise(CompiledTurn turn) except -1:
+    """Run what is ready, handle by handle: where that is watched, or where the queue or the running is another's."""
+    ready = turn._ready
+    count = len(ready)
+    if turn.debug:
+        turn._run_batch_watched(count)
+        return 0
+    for _ in range(count):
+        handle = ready.popleft()
+        if not handle._cancelled:
+            handle._run()
+    return 0
+
+
+cdef int run_first(CompiledTurn turn) except -1:
+    """Take the first entry of the queue, and do what it says."""
+    cdef ReadyQueue ready = turn.ready
+    cdef Entry entry = ready.entries[ready.begin]
+    cdef int status
+    ready.begin = (ready.begin + 1) & ready.mask
+    ready.length -= 1
+    status = (<running>run_entry)(turn, &entry)
+    Py_XDECREF(entry.first)
+    Py_XDECREF(entry.second)
+    Py_XDECREF(entry.third)
+    return status
+
+
+ctypedef int (*running)(CompiledTurn, Entry*) noexcept
+
+
+cdef int run_entry(CompiledTurn turn, Entry* entry) except -1:
+    cdef int status
+    cdef PyObject* result
+    cdef PyObject* context
+    if entry.kind == HANDLE:
+        return run_queued_handle(<object>entry.first)
+    if entry.kind == CALL:
+        context = entry.third
+        if PyContext_Enter(context) < 0:
+            return report_entry(turn, entry)
+        result = PyObject_CallOneArg(entry.first, entry.second)
+        if PyContext_Exit(context) < 0:
+            Py_XDECREF(result)
+            result = NULL
+        if result is NULL:
+            return report_entry(turn, entry)
+        Py_DECREF(<object>result)
+        return 0
+    context = <PyObject*>(<Task>entry.first).context
+    if PyContext_Enter(context) < 0:
+        return report_entry(turn, entry)
+    if entry.kind == STEP:
+        status = (<stepping>step)(<Task>entry.first, entry.second)
+    else:
+        status = (<stepping>wake)(<Task>entry.first, entry.second)
+    if status < 0 or PyContext_Exit(context) < 0:
+        if status < 0:
+            (<leaving>leave_context)(<Task>entry.first, status)
+        return report_entry(turn, entry)
+    return 0
+
+
+ctypedef int (*leaving)(Task, int) noexcept
+
+
+# The versions of the two classes for which their _run() is ours.
+cdef unsigned int handle_version = 0
+cdef unsigned int timer_version = 0
+
+
+cdef inline bint handles_are_plain() except -1:
+    """Tell whether the handles' _run() is still ours; tools put another one there."""
+    if handle_version and VERSION_OF(Handle) == handle_version and VERSION_OF(TimerHandle) == timer_version:
+        return True
+    return know_handles()
+
+
+cdef bint know_handles() except -1:
+    global handle_version, timer_version
+    if Handle._run is not OWN_RUN or TimerHandle._run is not OWN_RUN:
+        return False
+    # Looking for them has given the classes a version, unless there are no more.
+    handle_version = VERSION_OF(Handle)
+    timer_version = VERSION_OF(TimerHandle)
+    return True
+
+
+cdef int run_queued_handle(object handle) except -1:
+    if type(handle) is Handle or type(handle) is TimerHandle:
+        if (<Handle>handle)._cancelled:
+            return 0
+        if handles_are_plain():
+            return run_handle(<Handle>handle)
+    if not handle._cancelled:
+        handle._run()
+    return 0
+
+
+cdef int report_entry(CompiledTurn turn, Entry* entry) except -1:
+    """Report the exception that is set as a handle of this entry would; let those through that end the run."""
+    if PyErr_ExceptionMatches(SystemExit) or PyErr_ExceptionMatches(KeyboardInterrupt):
+        return -1
+    error = take_error()
+    tell_of_failure(handle_of(turn.ready, entry), error)
+    return 0
+
+
+# Cython's own knows nothing of the heap and the current task.
+
+cdef traversing traverse_turn_before = NULL
+cdef clearing clear_turn_before = NULL
+
+cdef int traverse_turn(PyObject* op, visitproc visit, void* arg) noexcept:
+    cdef CompiledTurn turn = <CompiledTurn>op
+    cdef Py_ssize_t n
+    cdef int answer
+    if turn.current is not NULL:
+        answer = visit(turn.current, arg)
+        if answer:
+            return answer
+    for n in range(turn.timers.count):
+        answer = visit(turn.timers.entries[n].timer, arg)
+        if answer:
+            return answer
+    return traverse_turn_before(op, visit, arg)
+
+cdef int clear_turn(PyObject* op) noexcept:
+    Py_CLEAR((<CompiledTurn>op).current)
+    drop_timers(&(<CompiledTurn>op).timers)
+    return clear_turn_before(op)
