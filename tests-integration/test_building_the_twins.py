@@ -210,10 +210,18 @@ def test_extension_lies_beside_the_sources_until_they_no_longer_compile(copy: Pa
     source.write_text(SMALL.replace("42", "43"), "utf-8")
     assert run_hook(copy).returncode == 0
     assert place.read_bytes() != first
-    source.write_text("no Cython", "utf-8")
+    part = place.with_name("native") / "part.pxi"
+    part.write_text("PART = 44\n", "utf-8")
+    source.write_text(f'{SMALL}include "native/part.pxi"\n', "utf-8")
+    assert run_hook(copy).returncode == 0
+    second = place.read_bytes()
+    part.write_text("PART = 45\n", "utf-8")
+    assert run_hook(copy).returncode == 0
+    assert place.read_bytes() != second
+    part.write_text("no Cython", "utf-8")
     done = run_hook(copy)
     assert done.returncode == 1
-    assert "asyncio_core/_twins.pyx:1" in done.stderr
+    assert "asyncio_core/native/part.pxi:1" in done.stderr
     assert not place.exists()
 
 

@@ -130,9 +130,9 @@ def test_environment_chooses_the_pure_form(
 def package(tmp_path: Path) -> Callable[[str, int], bool]:
     """A package whose twin was built at 100; changes the time of one file, and tells if the twin is out of date."""
     folder = tmp_path / "src" / "asyncio_sample"
-    folder.mkdir(parents=True)
-    names = {"source": "_twins.pyx", "part": "more.pxi", "header": "shared.h", "module": "other.py"}
-    files = {key: folder / name for key, name in names.items()}
+    (folder / "native").mkdir(parents=True)
+    names = {"source": "_twins.pyx", "part": "native/more.pxi", "header": "shared.h"}
+    files = {key: folder / name for key, name in {**names, "module": "other.py"}.items()}
     files["twin"] = folder / "_twins.cpython-x.so"
     files |= {"hook": tmp_path / "hatch_build.py", "interpreter": tmp_path / "python"}
     for path in files.values():

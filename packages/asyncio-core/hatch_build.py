@@ -129,7 +129,7 @@ def cythonize(source: Path) -> None:
         version = importlib.metadata.version("cython")
     except importlib.metadata.PackageNotFoundError:
         raise Lacking("Cython is not installed") from None
-    inputs = [path for path in source.parent.iterdir() if path.suffix in SOURCES]
+    inputs = [path for path in source.parent.rglob("*") if path.suffix in SOURCES]
     newest = max(path.stat().st_mtime for path in (*inputs, Path(__file__)))
     if MADE_C.is_file() and MADE_C.stat().st_mtime > newest:
         with MADE_C.open() as made:

@@ -66,7 +66,7 @@ def _twins() -> Iterator[tuple[Path, Path]]:
 
 
 def _is_stale(hook: Path, source: Path, python: Interpreter) -> bool:
-    inputs = [path for path in source.parent.iterdir() if path.suffix in _SOURCES]
+    inputs = [path for path in source.parent.rglob("*") if path.suffix in _SOURCES]
     try:
         built = source.with_name(f"_twins{python.extension_suffix}").stat().st_mtime
     except FileNotFoundError:
