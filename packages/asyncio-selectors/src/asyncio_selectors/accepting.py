@@ -20,7 +20,7 @@ from asyncio_core.connections.accepted import (
 )
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.loops.base_events import BaseEventLoop
-from asyncio_core.scheduling.loop_part import context_for_hook, takes_context
+from asyncio_core.scheduling.loop_part import context_for_hook, made_on_use, takes_context
 from asyncio_selectors.hangups import why_dead
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     """
 
     # Listening sockets, those at rest too, by descriptor.
-    _listening: set[int]
+    _listening: set[int] = made_on_use(set)  # type: ignore[assignment]
     _spare: int | None = None
 
     if TYPE_CHECKING:

@@ -79,9 +79,6 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         self._notice_hooks()
         # The transport that owns a descriptor, if one does: nobody else may register it.
         self._transports: MutableMapping[int, Any] = weakref.WeakValueDictionary()
-        self._resting = {}
-        self._futile_since = {}
-        self._listening = set()
         self._internal_fds = 0
         try:
             self._make_self_pipe()

@@ -85,9 +85,10 @@ class SignalHandlers(_Base):
     # The wake-up descriptor that was set before ours, and ours.
     _former_wakeup_fd: int = -1
     _own_wakeup_fd: int = -1
-    # For each signal, how often it came, and how often its number did, since they were compared.
+    # For each signal, how often it came, and how often its number did, since they were compared. There is one
+    # for the loop from its first handler on.
     _signals_come: dict[int, int]
-    _numbers_read: dict[int, int]
+    _numbers_read: dict[int, int] | None = None
     _settling = False
 
     def add_signal_handler(
@@ -107,6 +108,8 @@ class SignalHandlers(_Base):
         self._check_signal(sig)
         self._check_closed()
         self._take_wakeup_fd()
+        if self._numbers_read is None:
+            self._signals_come, self._numbers_read = {}, {}
         handlers = self._signal_handlers
         handlers[sig] = Handle(callback, args, self)
         self._notice_watched()
@@ -184,7 +187,8 @@ class SignalHandlers(_Base):
         for number in data:
             # Zero is a mere wake-up.
             if number:
-                self._numbers_read[number] = self._numbers_read.get(number, 0) + 1
+                if self._numbers_read is not None:
+                    self._numbers_read[number] = self._numbers_read.get(number, 0) + 1
                 self._handle_signal(number)
 
     def _ignores_data(self) -> bool:
@@ -222,7 +226,7 @@ class SignalHandlers(_Base):
         except OSError:
             # It is mended already.
             pass
-        read, self._numbers_read = self._numbers_read, {}
+        read, self._numbers_read = self._numbers_read or {}, {}
         for sig, times in come.items():
             if read.get(sig, 0) < times:
                 self._handle_signal(sig)

@@ -15,6 +15,7 @@ from asyncio_core.connections.datagram_addresses import needs_lookup
 from asyncio_core.connections.socket_options import _check_ssl_socket
 from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.scheduling.loop_part import made_on_use
 from asyncio_selectors.hangups import why_dead
 
 TYPE_CHECKING = False
@@ -84,7 +85,7 @@ class SocketCalls(BaseEventLoop):
     """The `sock_*` methods. The sockets must not block."""
 
     # When the waits in vain for a descriptor became too many.
-    _futile_since: dict[int, float]
+    _futile_since: dict[int, float] = made_on_use(dict)  # type: ignore[assignment]
 
     if TYPE_CHECKING:
         _add_reader: Callable[..., Handle]

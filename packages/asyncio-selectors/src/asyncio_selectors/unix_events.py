@@ -58,9 +58,6 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
 
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         self._signal_handlers = {}
-        self._signals_come = {}
-        self._numbers_read = {}
-        self._unix_server_sockets = {}
         super().__init__(selector)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from asyncio_core.connections import socket_files
 from asyncio_core.connections.serving import Server
 from asyncio_core.connections.socket_options import _tls_timeouts
 from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
+from asyncio_core.scheduling.loop_part import made_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class UnixSockets(_Base):
     """`create_unix_connection()` and `create_unix_server()`."""
 
     # Listening sockets whose file is ours to remove.
-    _unix_server_sockets: dict[socket.socket, _ListeningFile]
+    _unix_server_sockets: dict[socket.socket, _ListeningFile] = made_on_use(dict)  # type: ignore[assignment]
 
     async def create_unix_connection(
         self,

@@ -14,7 +14,7 @@ from functools import partial
 from asyncio_core import constants, log
 from asyncio_core.connections.hooks import IOPart
 from asyncio_core.connections.trsock import TransportSocket
-from asyncio_core.scheduling.loop_part import context_for_hook
+from asyncio_core.scheduling.loop_part import context_for_hook, made_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class AcceptedPart(IOPart):
     """Protocols and transports for accepted sockets, and what becomes of one that accepts no more."""
 
     # Listening sockets at rest, by descriptor, with the timers that will wake them.
-    _resting: dict[int, TimerHandle]
+    _resting: dict[int, TimerHandle] = made_on_use(dict)  # type: ignore[assignment]
 
     def _accept_failed(
         self,

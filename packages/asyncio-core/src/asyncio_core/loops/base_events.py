@@ -86,19 +86,9 @@ class BaseEventLoop(
     def __init__(self) -> None:
         provide()
         self._init_turn()
-        self._exception_handler = None
-        self._task_factory = None
         self._asyncgens = weakref.WeakSet()
-        self._asyncgens_shutdown = False
         self._left_asyncgens = []
-        self._closing_asyncgens = set()
-        self._hooks_before = None
-        self._default_executor = None
         self._answers_owed = {}
-        self._executor_shutdown_called = False
-        self._lookups = None
-        self._origin_depth_before = None
-        self.slow_callback_duration = 0.1
         self.set_debug(coroutines._is_debug_mode())
 
     def __repr__(self) -> str:

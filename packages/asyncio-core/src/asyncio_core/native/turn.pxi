@@ -130,6 +130,7 @@ cdef class CompiledTurn:
 
     def _init_turn(self):
         pure()._init_turn(self)
+        self._clock_resolution = pure()._clock_resolution
         self._ready = ReadyQueue()
 
     def _notice_hooked_call_soon(self):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from asyncio_core.scheduling.loop_part import LoopPart
+from asyncio_core.scheduling.loop_part import LoopPart, made_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ __all__ = ("AsyncgenPart",)
 class AsyncgenPart(LoopPart):
     """Knows every asynchronous generator that was iterated while the loop ran."""
 
-    _asyncgens_shutdown: bool
+    _asyncgens_shutdown: bool = False
     # Those that nobody iterates any more, and the tasks that close such.
     _left_asyncgens: list[AsyncGenerator[Any, Any]]
-    _closing_asyncgens: set[Any]
+    _closing_asyncgens: set[Any] = made_on_use(set)  # type: ignore[assignment]
     # The thread's hooks from before the loop ran, None while it does not run.
-    _hooks_before: Any
+    _hooks_before: Any = None
 
     def _adopt_asyncgens(self) -> None:
         """Take the calling thread's asynchronous generators into care, while the loop runs in it."""

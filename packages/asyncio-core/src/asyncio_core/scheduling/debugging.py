@@ -27,7 +27,7 @@ class DebugPart(LoopPart):
     """Slow callbacks, calls from the wrong thread, callbacks that are none, origins of coroutines."""
 
     # Depth that was set before this loop began to track origins, None while it does not.
-    _origin_depth_before: int | None
+    _origin_depth_before: int | None = None
 
     def get_debug(self) -> bool:
         """Return True in debug mode. Added in Python 3.4.2."""

@@ -199,8 +199,8 @@ class _LookupThreads:
 class ExecutorPart(LoopPart):
     """Threads: the default executor, and those that resolve names."""
 
-    _executor_shutdown_called: bool
-    _lookups: _LookupThreads | None
+    _executor_shutdown_called: bool = False
+    _lookups: _LookupThreads | None = None
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[_Ts]], _T], *args: Unpack[_Ts]

@@ -10,6 +10,7 @@ missing, what to install.
 from __future__ import annotations
 
 import sys
+import time
 
 from asyncio_core.interfaces.loop import AbstractEventLoop
 
@@ -74,10 +75,31 @@ def is_replaced(hook: Any, own: Any) -> bool:
     return getattr(hook, "__func__", None) is not own
 
 
+class made_on_use:
+    """An attribute of a loop that most loops never need: made when it is first asked for.
+
+    For what the loop's own thread alone asks for.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, loop: Any, owner: type) -> Any:
+        if loop is None:
+            return self
+        value = self._make()
+        setattr(loop, self._name, value)
+        return value
+
+
 class LoopPart(AbstractEventLoop):
     """Base of the parts: shared state, helpers and hooks, declared once."""
 
-    # State, made by BaseEventLoop.
+    # State, made by BaseEventLoop. What seldom changes stands on the class: from some 30 attributes on, the
+    # interpreter takes longer for each of an instance, and for each call of a method of it.
 
     _ready: deque[Handle]
     _closed: bool
@@ -88,15 +110,15 @@ class LoopPart(AbstractEventLoop):
     # Anything with select(timeout) -> list of events; loops with a poller set it.
     _selector: Any
     # In seconds: what time() can tell apart, and what debug mode calls a slow callback.
-    _clock_resolution: float
-    slow_callback_duration: float
+    _clock_resolution: float = time.get_clock_info("monotonic").resolution
+    slow_callback_duration: float = 0.1
     # The handle that runs now, for reports; set in debug mode only.
-    _current_handle: Handle | None
-    _default_executor: Executor | None
+    _current_handle: Handle | None = None
+    _default_executor: Executor | None = None
     # What other threads wait for, and the coroutine where that has not begun.
     _answers_owed: dict[ThreadFuture[Any], Any]
-    _exception_handler: ExceptionHandler | None
-    _task_factory: _TaskFactory | None
+    _exception_handler: ExceptionHandler | None = None
+    _task_factory: _TaskFactory | None = None
     _asyncgens: weakref.WeakSet[AsyncGenerator[Any, Any]]
 
     # Helpers, defined by BaseEventLoop.

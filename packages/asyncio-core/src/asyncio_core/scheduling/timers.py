@@ -54,18 +54,15 @@ class TimerPart(LoopPart):
     # Plain: tuples. Shown: handles, or whatever was set. Swept: what is yet to be looked at; not
     # empty as long as there are timers, so that a turn can tell by this one list.
     _timer_heap: list[Any]
-    _timers_plain: bool
+    _timers_plain: bool = True
     # Swept: the timers that stay, and new ones. None in the other forms.
-    _timers_kept: list[Any] | None
-    _timers_busy: bool
+    _timers_kept: list[Any] | None = None
+    _timers_busy: bool = False
     _timer_number: int
     _timer_cancelled_count: int
 
     def _init_timers(self) -> None:
         self._timer_heap = []
-        self._timers_plain = True
-        self._timers_kept = None
-        self._timers_busy = False
         self._timer_number = 0
         self._timer_cancelled_count = 0
 

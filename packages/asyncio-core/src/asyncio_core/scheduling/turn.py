@@ -60,8 +60,6 @@ class TurnPart(TimerPart):
         self._stopping = False
         self._debug = False
         self._thread_id = None
-        self._clock_resolution = time.get_clock_info("monotonic").resolution
-        self._current_handle = None
         self._may_spare_poll = False
         self._polls_spared = 0
         self._notice_hooked_call_soon()
