@@ -1,21 +1,67 @@
-"""The measurements of `dev.py bench`, small: that they measure what they say, and both sides."""
+"""The measurements of `dev.py bench`, small: that they measure what they say, and name who cannot be measured."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from typing import TYPE_CHECKING
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import ROOT
+from bench import (
+    cases,
+    charts,
+    comparing,
+    counting,
+    field,
+    growth,
+    memory,
+    results,
+    sides,
+    tables,
+    timing,
+)
+from bench.ratios import best_peer, ratio
+from bench.sides import Side
+from bench.workers import Lost
+from support import ROOT, run
+from workspace.console import Failure
 
 if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from bench.field import Runner
     from support import Environment, MakeEnvironment
+    from workspace.interpreters import Interpreter
 
 BENCH = ROOT / "tools" / "bench"
+CASES = cases.load()
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="measures on Unix")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+#: Loops that are the standard one until they are asked for the second time: the first loop says what the side is.
+_SECOND_LOOP = """
+import asyncio, os, time
+made = 0
+def new_event_loop():
+    global made
+    made += 1
+    if made > 1:
+        {what}
+    return asyncio.new_event_loop()
+"""
+PEERS = {
+    "crashing": "import os\ndef new_event_loop():\n    os.abort()\n",
+    "failing": _SECOND_LOOP.format(what="raise ValueError('no second loop')"),
+    "crashing_later": _SECOND_LOOP.format(what="os.abort()"),
+    "hanging": _SECOND_LOOP.format(what="time.sleep(3600)"),
+    "without_a_loop": "",
+    "noisy": "import asyncio\nprint('hello')\nnew_event_loop = asyncio.new_event_loop\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +69,49 @@ def environment(make_environment: MakeEnvironment) -> Environment:
     return make_environment("asyncio")
 
 
-@pytest.mark.parametrize("kind", ["protocols", "streams"])
-def test_idle_connections_are_counted_on_both_sides(environment: Environment, kind: str) -> None:
-    options = ["--streams"] if kind == "streams" else []
+@pytest.fixture(scope="module")
+def plain(pythons: list[Interpreter]) -> Path:
+    """The Python of the environment, without it."""
+    return pythons[-1].path
 
-    done = environment.run(BENCH, "idle", "--connections", "500", "--json", *options)
+
+@pytest.fixture(scope="module")
+def python(pythons: list[Interpreter]) -> Interpreter:
+    return pythons[-1]
+
+
+@pytest.fixture
+def find(python: Interpreter, environment: Environment, tmp_path: Path) -> Any:
+    """Find a side in an environment that is there: ours, the standard one, or a peer of `PEERS`."""
+
+    def found(side: Side | str) -> Runner:
+        if isinstance(side, str):
+            (tmp_path / f"{side}.py").write_text(PEERS[side], "utf-8")
+            path = {"PYTHONPATH": str(tmp_path)}
+            side = Side(side, "peer", f"{side}:new_event_loop", variables=path)
+        where = environment.python if side.implementation == "independent" else python.path
+        return field.find(side, python, {side.name: where})
+
+    return found
+
+
+def bench(*words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return run([sys.executable, BENCH, *words], check=check)
+
+
+def quiet(_: str) -> None:
+    """Show no progress."""
+
+
+@on_linux
+@pytest.mark.parametrize("kind", ["protocols", "streams"])
+def test_idle_connections_are_counted_on_both_sides(
+    environment: Environment, plain: Path, kind: str
+) -> None:
+    options = ["--streams"] if kind == "streams" else []
+    given = [f"--environment=ours={environment.python}", f"--environment=standard={plain}"]
+
+    done = bench("idle", "--connections", "500", "--json", *options, *given)
 
     numbers = json.loads(done.stdout)
     for side in ("independent", "standard"):
@@ -37,8 +121,285 @@ def test_idle_connections_are_counted_on_both_sides(environment: Environment, ki
     assert numbers["ratio"] == numbers["independent"]["each"] / numbers["standard"]["each"]
 
 
-def test_who_asks_for_no_measurement_is_told_which_there_are(environment: Environment) -> None:
-    done = environment.run(BENCH, "nothing", check=False)
+def test_sides_are_measured_by_time_and_kept(
+    environment: Environment, plain: Path, tmp_path: Path
+) -> None:
+    given = [f"--environment=ours-pure={environment.python}", f"--environment=standard={plain}"]
+    words = ["--by=time", "--rounds=1", "--sides=ours-pure,standard", "--cases=call_soon,locks"]
+
+    done = bench("scheduling", *words, *given, "--out", tmp_path)
+
+    (kept,) = tmp_path.glob("*-scheduling-time-*.json")
+    result = results.load(kept)
+    assert result["sides"]["ours-pure"]["form"] == "pure"
+    assert result["sides"]["ours-pure"]["distributions"]["asyncio"]
+    assert result["sides"]["standard"]["implementation"] == "standard"
+    assert {"call_soon", "queue", "lock"} < set(result["figures"])
+    assert "switch" not in result["figures"]
+    for figures in result["figures"].values():
+        for side in ("ours-pure", "standard"):
+            # Between a nanosecond and a tenth of a second.
+            assert 1 < figures[side]["value"] < 1e8
+            assert figures[side]["rounds"] == [figures[side]["value"]]
+    assert "ours-pure, as a ratio to each" in done.stdout
+    assert f"written: {kept}" in done.stdout
+    assert ET.parse(kept.with_suffix(".svg")).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    assert kept.name in bench("history", "--out", tmp_path).stdout
+    compared = bench("compare", "last", kept, "--out", tmp_path).stdout
+    assert compared.splitlines()[-1] == f"{2 * len(result['figures'])} same"
+    drawn = tmp_path / "again.svg"
+    bench("chart", "last", drawn, "--out", tmp_path)
+    assert drawn.read_bytes() == kept.with_suffix(".svg").read_bytes()
+
+
+def test_every_case_runs_with_both_implementations(find: Any) -> None:
+    ours = Side("ours", sides.WORK_TREE, implementation="independent", form=sides.ANY_FORM)
+    runners = [find(ours), find(sides.STANDARD)]
+
+    found = timing.measure(runners, [(case, 200) for case in CASES.values()], 1, quiet)
+
+    missing = {
+        (case.name, side): each["missing"]
+        for case, _, figures in found
+        for side, each in figures.items()
+        if "missing" in each
+    }
+    assert missing == {}
+    assert len(found) == len(CASES) > 40
+
+
+@on_linux
+def test_memory_is_that_of_the_things_that_are_held(find: Any) -> None:
+    case = CASES["futures_held"]
+
+    figures = memory.measure([find(sides.STANDARD)], [case], 0.2, quiet)
+
+    found = figures["futures_held"]["standard"]
+    assert found["count"] == case.held // 5
+    # What the interpreter says of one, and a little for the collector.
+    assert 80 < found["value"] < 400
+    assert found["stays"] <= found["peak"]
+
+
+@pytest.mark.skipif(
+    not (shutil.which("valgrind") and shutil.which("gcc")), reason="valgrind and gcc are not here"
+)
+def test_instructions_are_the_same_from_run_to_run(find: Any) -> None:
+    runners = [find(sides.STANDARD), find("crashing_later")]
+
+    first, second = (
+        counting.measure(runners, [CASES["call_soon"]], 1, quiet)["call_soon"] for _ in range(2)
+    )
+
+    assert 500 < first["standard"]["value"] < 100_000
+    assert second["standard"]["value"] == pytest.approx(first["standard"]["value"], rel=0.02)
+    assert "ended with SIGABRT" in first["crashing_later"]["missing"]
+
+
+def test_counts_are_read_from_what_callgrind_leaves(tmp_path: Path) -> None:
+    dump = "desc: Trigger: Client Request: {}\nsummary: {}\n"
+    (tmp_path / "callgrind.0.1").write_text(dump.format("switch", 1234))
+    (tmp_path / "callgrind.0.2").write_text(dump.format("spawn", 5678))
+    (tmp_path / "callgrind.0").write_text("desc: Trigger: Program termination\ntotals: 9\n")
+
+    assert counting.read_counts(tmp_path) == {"switch": 1234, "spawn": 5678}
+
+
+@pytest.mark.parametrize(
+    ("peer", "reason"),
+    [
+        ("crashing", "does not start: ended with SIGABRT"),
+        ("without_a_loop", "has no loop: AttributeError: .* 'new_event_loop'"),
+    ],
+)
+def test_peer_that_cannot_be_measured_is_a_reason(find: Any, peer: str, reason: str) -> None:
+    with pytest.raises(field.Absent, match=reason):
+        find(peer)
+
+
+def test_peer_that_ends_or_fails_in_a_case_does_not_stop_the_others(find: Any) -> None:
+    runners = [find("crashing_later"), find("failing"), find("noisy"), find(sides.STANDARD)]
+    # These loops are made for the first time when the first round runs, and again for the second.
+    ((case, count, figures),) = timing.measure(runners, [(CASES["switch"], 200)], 2, quiet)
+
+    assert (case.name, count) == ("switch", 200)
+    assert "ended with SIGABRT" in figures["crashing_later"]["missing"]
+    assert figures["failing"]["missing"] == "ValueError: no second loop"
+    assert len(figures["noisy"]["rounds"]) == len(figures["standard"]["rounds"]) == 2
+
+
+def test_process_that_hangs_is_ended(find: Any) -> None:
+    worker = find("hanging").start()
+    assert "figures" in worker.ask(60, case="switch", by="time", count=20)
+
+    with pytest.raises(Lost, match=r"hangs: no answer within 0\.2 s"):
+        worker.ask(0.2, case="switch", by="time", count=20)
+
+
+def test_no_side_is_measured_in_the_name_of_another(
+    environment: Environment, python: Interpreter
+) -> None:
+    pure = Side(
+        "ours",
+        sides.WORK_TREE,
+        implementation="independent",
+        form="compiled",
+        variables={"ASYNCIO_PURE_PYTHON": "1"},
+    )
+    ours = {"ours": environment.python, "standard": environment.python}
+
+    with pytest.raises(field.Absent, match="not built: ASYNCIO_PURE_PYTHON is set"):
+        field.find(pure, python, ours)
+    with pytest.raises(field.Absent, match="the independent asyncio runs, not the standard"):
+        field.find(sides.STANDARD, python, ours)
+
+
+def a_result(by: str = "instructions", **figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    names = dict.fromkeys(name for each in figures.values() for name in each)
+    return {
+        "format": results.FORMAT,
+        "what": "scheduling",
+        "by": by,
+        "unit": results.UNITS[by],
+        "made": "2026-01-02T03:04:05+00:00",
+        "commit": "",
+        "machine": {"system": "", "processor": "a processor", "processors": 1},
+        "sides": {name: {"python": "3.14.0"} for name in names},
+        "cases": {},
+        "figures": figures,
+    }
+
+
+def test_comparing_says_what_changed() -> None:
+    before = a_result(
+        switch={"ours": {"value": 1000}, "standard": {"value": 1000}, "uvloop": {"value": 500}},
+        spawn={"ours": {"value": 5}, "standard": {"missing": "hangs"}},
+        gone={"ours": {"value": 1}},
+    )
+    after = a_result(
+        switch={"ours": {"value": 800}, "standard": {"value": 1005}, "uvloop": {"value": 550}},
+        spawn={"ours": {"missing": "hangs"}, "standard": {"missing": "hangs"}},
+        new={"ours": {"value": 1}},
+    )
+
+    rows = comparing.compare(before, after)
+
+    assert {(row.case, row.side): row.verdict for row in rows} == {
+        ("switch", "ours"): "less",
+        ("switch", "standard"): "same",
+        ("switch", "uvloop"): "more",
+        ("spawn", "ours"): "gone",
+        ("spawn", "standard"): "none",
+        ("new", "ours"): "new",
+        ("gone", "ours"): "gone",
+    }
+    assert rows[0].ratio == 0.8
+
+
+def test_comparing_times_minds_their_spread() -> None:
+    def one(value: float, spread: float) -> dict[str, Any]:
+        return a_result("time", switch={"ours": {"value": value, "spread": spread}})
+
+    (still,) = comparing.compare(one(100, 10), one(150, 10))
+    (slower,) = comparing.compare(one(100, 1), one(150, 1))
+
+    assert (still.verdict, slower.verdict) == ("same", "more")
+    with pytest.raises(Failure, match="one is by time, the other by instructions"):
+        comparing.compare(one(1, 1), a_result())
+
+
+def test_two_kept_results_are_compared_by_the_command(tmp_path: Path) -> None:
+    for moment, value in (("2026-01-01T00:00:00", 1000), ("2026-01-02T00:00:00", 700)):
+        result = a_result(switch={"ours": {"value": value}}, wake={"ours": {"value": 7}})
+        results.save({**result, "made": moment}, tmp_path)
+
+    done = bench("compare", "last-1", "2026-01-02", "--out", tmp_path)
+
+    assert "0.700" in done.stdout
+    assert "wake" not in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 less, 1 same"
+
+
+def test_best_peer_is_none_of_ours() -> None:
+    result = a_result(
+        switch={"ours": {"value": 10}, "standard": {"value": 40}, "uvloop": {"value": 20}},
+        spawn={"ours": {"value": 10}, "uvloop": {"missing": "hangs"}},
+    )
+
+    assert best_peer(result, "switch") == "uvloop"
+    assert ratio(result, "switch", "ours", "uvloop") == 0.5
+    assert best_peer(result, "spawn") is None
+    assert ratio(result, "spawn", "ours", "uvloop") is None
+
+
+def test_chart_has_a_panel_for_each_case_and_one_line_for_each_side(tmp_path: Path) -> None:
+    figures = {
+        f"spawn_all@{size}": {"ours": {"value": size}, "standard": {"value": 2 * size}}
+        for size in (1000, 10_000)
+    }
+    growing = {**a_result("time", **figures), "what": "growth"}
+
+    charts.draw(growing, tmp_path / "growth.svg")
+    charts.draw(a_result(switch={"ours": {"value": 1234}}, wake={}), tmp_path / "bars.svg")
+
+    lines, bars = ((tmp_path / f"{name}.svg").read_text("utf-8") for name in ("growth", "bars"))
+    assert lines.count(">spawn_all<") == 1
+    assert ">ours<" in lines
+    assert ">standard<" in lines
+    for word in (">switch<", ">wake<", ">1,234<", ">none<"):
+        assert word in bars
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["scheduling", "--sides", "ours,nobody"], "no side 'nobody': there are ours, "),
+        (["scheduling", "--cases", "nothing"], "no case 'nothing': there are switch, "),
+        (["memory", "--environment", "uvloop=no/such"], "SIDE=PYTHON is wanted"),
+        (["compare", "last", "last-1"], "last: there are 0 results in "),
+        (["compare", "one", "two"], "one: names none of the results in "),
+        (["compare", *2 * [str(ROOT / "hatch.toml")]], "hatch.toml: no result of a measurement"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(words: list[str], message: str, tmp_path: Path) -> None:
+    out = [] if words[0] == "memory" else ["--out", str(tmp_path)]
+
+    done = bench(*words, *out, check=False)
 
     assert done.returncode == 2
-    assert "which one? idle" in done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert message in line
+
+
+def test_help_says_how_long_it_takes() -> None:
+    shown = bench("--help").stdout
+    assert "How long it takes" in shown
+    assert "minutes" in shown
+
+
+def test_growth_is_the_time_with_most_by_the_time_with_few() -> None:
+    figures: dict[str, dict[str, Any]] = {
+        "spawn_all@1000": {"ours": {"value": 9}, "standard": {"value": 1}},
+        "spawn_all@10000": {"ours": {"value": 2}, "standard": {"value": 1}},
+        "spawn_all@1000000": {"ours": {"value": 3}, "standard": {"missing": "hangs"}},
+        "wait@1000": {"ours": {"value": 1}},
+    }
+
+    assert growth.factors(a_result("time", **figures)) == {"spawn_all": {"ours": 1.5}}
+
+
+def test_reasons_are_said_once_for_a_side() -> None:
+    hangs = {"missing": "hangs"}
+    result = a_result(
+        switch={"uvloop": {"value": 1}, "zloop": hangs},
+        wake={"uvloop": hangs, "zloop": hangs},
+        spawn={"uvloop": hangs, "zloop": hangs},
+    )
+    result["sides"]["talyn"] = {"missing": "has no loop"}
+
+    assert tables.reasons(result) == [
+        "talyn: has no loop",
+        "zloop: hangs (all 3)",
+        "uvloop: hangs (wake, spawn)",
+    ]

@@ -121,10 +121,9 @@ def stubs(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    python = _one_python(options)
-    twins.refresh(environments.prepare("test", python), python)
-    where = f"test.py{python.version}"
-    return environments.hatch_run(where, "python", TOOLS / "bench", *options.arguments)
+    environments.prepare("bench")
+    which = ("--python", _one_python(options).version)
+    return environments.hatch_run("bench", "python", TOOLS / "bench", *which, *options.arguments)
 
 
 def fuzz(options: argparse.Namespace) -> int:
@@ -188,9 +187,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(
-        name: str, call: Callable[[argparse.Namespace], int], text: str, python: str = ""
+        name: str,
+        call: Callable[[argparse.Namespace], int],
+        text: str,
+        python: str = "",
+        *,
+        help_of_its_own: bool = False,
     ) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text)
+        made = commands.add_parser(name, help=text, description=text, add_help=not help_of_its_own)
         made.set_defaults(call=call, arguments=[])
         if python:
             many = python == "many"
@@ -234,8 +238,8 @@ def _parser() -> argparse.ArgumentParser:
         help="break a copy of the implementation in many ways, and see that each is noticed",
     )
     command("stubs", stubs, "hold asyncio against typeshed's stubs (tools/stubtest)", "many")
-    made = command("bench", bench, "measure this asyncio beside the standard one", "one")
-    made.usage = "tools/dev.py bench [--python 3.X] idle [--connections N] [--streams] [--json]"
+    text = "measure this asyncio beside the standard one and other loops (`bench --help`)"
+    command("bench", bench, text, "one", help_of_its_own=True)
     text = "run random programs of tasks in both forms, and compare (tools/fuzz/README.md)"
     made = command("fuzz", fuzz, text, "one")
     made.usage = "tools/dev.py fuzz [--python 3.X] [--seconds N | --count N] [--seed N] [OPTIONS]"

@@ -6,35 +6,79 @@ before and N times what one connection takes, buffers of the kernel not counted.
 
 from __future__ import annotations
 
-import argparse
 import json
-import resource
+import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sides
+from bench import sides
+from bench.workers import variables
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from bench.field import Runner
 
 HERE = Path(__file__).resolve().parent
 KIB = 1024
 #: Descriptors that a process needs besides those of the connections.
 SPARE = 50
+#: By title: this asyncio in the form that is built, and the interpreter's own.
+SIDES = {
+    "independent": sides.Side(
+        "ours", sides.WORK_TREE, implementation="independent", form=sides.ANY_FORM
+    ),
+    "standard": sides.STANDARD,
+}
 
 
-def measure(side: str, count: int, *, streams: bool) -> dict[str, Any]:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connections", type=int, default=10_000, metavar="N")
+    parser.add_argument("--streams", action="store_true", help="with StreamReader and StreamWriter")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+
+
+def _start(runner: Runner, program: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start a program on one side; lines go to its input and come from its output."""
+    return subprocess.Popen(
+        [str(runner.python), str(HERE / program), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=variables(runner.side.variables),
+    )
+
+
+def _ask(process: subprocess.Popen[str], word: str = "") -> Any:
+    """Send a word, if there is one, and return what comes back, a line of JSON."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if word:
+        print(word, file=process.stdin, flush=True)
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"{process.args!r} ended with status {process.wait()}")
+    return json.loads(line)
+
+
+def measure(runner: Runner, count: int, *, streams: bool) -> dict[str, Any]:
     """Let one side hold `count` connections and return what its process says of itself before and after."""
-    server = sides.start(side, HERE / "idle_server.py", *(["--streams"] if streams else []))
+    wanted = runner.side.implementation
+    server = _start(runner, "idle_server.py", *(["--streams"] if streams else []))
     clients = None
     try:
-        hello = sides.ask(server)
-        if hello["implementation"] != side:
-            raise RuntimeError(f"the {side} asyncio was to run, and {hello['implementation']} does")
-        clients = sides.start(side, HERE / "idle_clients.py", hello["port"], count)
+        hello = _ask(server)
+        if hello["implementation"] != wanted:
+            said = hello["implementation"]
+            raise RuntimeError(f"the {wanted} asyncio was to run, and {said} does")
+        clients = _start(runner, "idle_clients.py", hello["port"], count)
         # The first connection makes what is made once: it is part of "before".
-        sides.ask(clients)
-        before = sides.ask(server, "measure")
-        made = sides.ask(clients, "go")["connections"]
-        after = sides.ask(server, "measure")
+        _ask(clients)
+        before = _ask(server, "measure")
+        made = _ask(clients, "go")["connections"]
+        after = _ask(server, "measure")
     finally:
         for process in (clients, server):
             if process is not None:
@@ -44,11 +88,12 @@ def measure(side: str, count: int, *, streams: bool) -> dict[str, Any]:
     opened = after["descriptors"] - before["descriptors"]
     if not made == held == opened == count:
         raise RuntimeError(
-            f"{side}: {count} connections wanted, {made} made, {held} held, {opened} descriptors"
+            f"{wanted}: {count} connections wanted, {made} made, {held} held, {opened} descriptors"
         )
     return {
         "python": hello["python"],
         "loop": hello["loop"],
+        "form": runner.facts["form"],
         "connections": held,
         "descriptors": opened,
         "before": before["bytes"],
@@ -57,20 +102,15 @@ def measure(side: str, count: int, *, streams: bool) -> dict[str, Any]:
     }
 
 
-def main(words: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bench idle", description=__doc__)
-    parser.add_argument("--connections", type=int, default=10_000, metavar="N")
-    parser.add_argument("--streams", action="store_true", help="with StreamReader and StreamWriter")
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    options = parser.parse_args(words)
-    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptors != resource.RLIM_INFINITY and descriptors < options.connections + SPARE:
-        print(f"bench idle: a process may have {descriptors} descriptors here", file=sys.stderr)
+def run(options: argparse.Namespace, runners: Sequence[Runner]) -> int:
+    """Measure the two sides and print what they need."""
+    if _descriptors() < options.connections + SPARE:
+        print(f"bench idle: a process may have {_descriptors()} descriptors here", file=sys.stderr)
         return 2
     try:
         found = {
-            side: measure(side, options.connections, streams=options.streams)
-            for side in sides.SIDES
+            title: measure(runner, options.connections, streams=options.streams)
+            for title, runner in zip(SIDES, runners, strict=True)
         }
     except RuntimeError as exc:
         print(f"bench idle: {exc}", file=sys.stderr)
@@ -89,3 +129,11 @@ def main(words: list[str]) -> int:
         )
     print(f"  ratio        {ratio:7.2f}")
     return 0
+
+
+def _descriptors() -> float:
+    """Return how many descriptors a process may have."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return float("inf") if most == resource.RLIM_INFINITY else most

@@ -1,43 +1,81 @@
-"""The two sides of a measurement: this asyncio and the interpreter's own, as programs of their own."""
+"""Who is measured: this asyncio in its two forms, the interpreter's own, and other event loops under that one."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
-#: Title of a side, and what a process is to have in its environment for it.
-SIDES: dict[str, dict[str, str]] = {
-    "independent": {},
-    "standard": {"ASYNCIO_IMPLEMENTATION": "stdlib"},
+
+@dataclass(frozen=True)
+class Side:
+    """One of those who are measured."""
+
+    name: str
+    #: What pip installs: one exact version, so that a result can be had again. Empty for the interpreter's own.
+    requirement: str = ""
+    #: What makes a loop, as `module:attribute`. Empty: asyncio.new_event_loop.
+    factory: str = ""
+    #: What asyncio says of itself where this side runs, and in which form: for ours only.
+    implementation: str = "standard"
+    form: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> str:
+        """The name of the environment it runs in: our two forms share one."""
+        return self.name.removesuffix("-pure")
+
+
+#: Stands for the distributions of the work tree.
+WORK_TREE = "."
+#: Compiled or pure, whichever is built.
+ANY_FORM = "any"
+
+
+def _ours(name: str, form: str, variables: Mapping[str, str]) -> Side:
+    return Side(name, WORK_TREE, "", "independent", form, variables)
+
+
+def _peer(name: str, version: str, attribute: str = "new_event_loop") -> Side:
+    return Side(name, f"{name}=={version}", f"{name}:{attribute}")
+
+
+OURS = _ours("ours", "compiled", {})
+OURS_PURE = _ours("ours-pure", "pure", {"ASYNCIO_PURE_PYTHON": "1"})
+STANDARD = Side("standard")
+
+#: All of them by name, in the order in which tables show them.
+SIDES: dict[str, Side] = {
+    side.name: side
+    for side in (
+        OURS,
+        OURS_PURE,
+        STANDARD,
+        _peer("uvloop", "0.23.0"),
+        _peer("zuvloop", "0.0.17"),
+        _peer("rloop", "0.5.0"),
+        _peer("rsloop", "0.1.66"),
+        _peer("blazio", "0.1.0"),
+        _peer("loopmini", "0.2.3"),
+        _peer("veloxloop", "0.2.0"),
+        _peer("zloop", "0.0.1"),
+        _peer("bracio", "0.0.1", "BracioLoop"),
+        _peer("talyn", "0.10.4"),
+        _peer("uringcore", "0.9.1"),
+    )
 }
 
 
-def start(side: str, program: Path, *arguments: object) -> subprocess.Popen[str]:
-    """Start a program on one side; lines go to its input and come from its output."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ASYNCIO_")}
-    command = [sys.executable, str(program), *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**env, **SIDES[side]},
-    )
+def choose(words: Iterable[str]) -> list[Side]:
+    """Return the sides with these names, or all of them; ValueError for a name that there is not."""
+    wanted = set(words)
+    if unknown := sorted(wanted - SIDES.keys()):
+        raise ValueError(f"no side {unknown[0]!r}: there are {', '.join(SIDES)}")
+    return [side for side in SIDES.values() if not wanted or side.name in wanted]
 
 
-def ask(process: subprocess.Popen[str], word: str = "") -> Any:
-    """Send a word, if there is one, and return what comes back, a line of JSON."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    if word:
-        print(word, file=process.stdin, flush=True)
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"{process.args!r} ended with status {process.wait()}")
-    return json.loads(line)
+def is_ours(name: str) -> bool:
+    return SIDES[name].requirement == WORK_TREE if name in SIDES else False

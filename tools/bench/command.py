@@ -1,0 +1,316 @@
+"""The words after `dev.py bench`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import (
+    cases,
+    charts,
+    comparing,
+    counting,
+    field,
+    growth,
+    idle,
+    memory,
+    results,
+    sides,
+    tables,
+    timing,
+)
+from bench.progress import Progress
+from workspace import interpreters
+from workspace.console import Failure, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.cases import Case
+    from bench.field import Runner
+    from bench.results import Figures
+
+_ABOUT = """\
+Measure this asyncio, in both its forms, beside the standard one and other event loops.
+
+  scheduling   tasks, callbacks, timers, what waits, locks, threads: by instructions, by time or by memory
+  memory       what a task, a future, a timer takes; a million of sleeping tasks
+  growth       the time of an operation where a thousand things are there at once, and up to a million
+  idle         the memory of a server that holds many connections on which nothing happens
+  compare      two results, and what changed between them
+  history      the results that are kept
+  chart        the picture of a result, drawn anew
+
+Each side runs in an environment of its own, made on first use under .cache/bench (a minute or two for all).
+A side that cannot be installed, has no loop, hangs or crashes is a line below the table.
+
+How long it takes, on two cores of 2026: {times}
+"""
+_TIMES = """\
+scheduling by instructions about 15 minutes with all sides (the ten cases
+`--cases ten`: 6), by time 10, by memory 15; memory 5; growth 40; idle 1. `--sides` and `--cases` make it less.\
+"""
+#: The cases with which loops are compared at large; `--cases ten`.
+TEN = [
+    "switch",
+    "spawn",
+    "wake",
+    "call_soon",
+    "timers",
+    "gather",
+    "queue",
+    "lock",
+    "timeout",
+    "group",
+]
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench",
+        description=_ABOUT.format(times=_TIMES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--python", metavar="3.X", help="the Python to use")
+    commands = parser.add_subparsers(metavar="WHAT", required=True, dest="what")
+    _measuring(
+        commands.add_parser("scheduling", help="what the loop does with tasks and callbacks")
+    )
+    _measuring(commands.add_parser("memory", help="what each thing takes"))
+    _measuring(commands.add_parser("growth", help="what becomes of it with a million"))
+    idle.add_options(_with_sides(commands.add_parser("idle", help="memory of idle connections")))
+    made = commands.add_parser("compare", help="what changed between two results")
+    made.add_argument(
+        "before", help="a file, a part of its name in the history, or last, last-1, …"
+    )
+    made.add_argument("after", help="likewise")
+    made.add_argument("--all", action="store_true", help="show what is the same, too")
+    _with_folder(made)
+    _with_folder(commands.add_parser("history", help="the results that are kept"))
+    made = commands.add_parser("chart", help="draw a result")
+    made.add_argument("result", help="a file, a part of its name in the history, or last")
+    made.add_argument("svg", type=Path, help="the file to write")
+    _with_folder(made)
+    return parser.parse_args(words)
+
+
+def _with_folder(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument(
+        "--out", type=Path, default=results.HISTORY, metavar="FOLDER", help="where results are kept"
+    )
+    return parser
+
+
+def _with_sides(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument(
+        "--environment",
+        action="append",
+        default=[],
+        metavar="SIDE=PYTHON",
+        help="run a side with this program, in whose environment it is installed (may be repeated)",
+    )
+    return parser
+
+
+def _measuring(parser: argparse.ArgumentParser) -> None:
+    _with_folder(_with_sides(parser))
+    names = ", ".join(sides.SIDES)
+    parser.add_argument("--sides", type=_words, default=[], metavar="A,B", help=f"of {names}")
+    subjects = ", ".join(cases.SUBJECTS)
+    parser.add_argument(
+        "--cases",
+        type=_words,
+        default=[],
+        metavar="A,B",
+        help=f"by name, or all of {subjects}, ten",
+    )
+    parser.add_argument("--rounds", type=_positive, help="rounds of time (15; growth 3)")
+    parser.add_argument("--no-chart", action="store_true", help="write no SVG beside the JSON")
+    what = parser.prog.split()[-1]
+    if what == "scheduling":
+        parser.add_argument("--by", choices=tuple(results.UNITS), default="instructions")
+        jobs = os.cpu_count() or 1
+        parser.add_argument(
+            "--jobs",
+            type=_positive,
+            default=jobs,
+            help="sides at once, where instructions are counted",
+        )
+    if what == "growth":
+        sizes = ",".join(map(str, growth.SIZES))
+        parser.add_argument("--sizes", type=_sizes, default=list(growth.SIZES), help=f"({sizes})")
+    if what != "growth":
+        parser.add_argument(
+            "--scale",
+            type=float,
+            default=1.0,
+            help="memory: so many times the things, 0.1 for a quick look",
+        )
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.replace(",", " ").split() if word]
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _sizes(text: str) -> list[int]:
+    return [_positive(word) for word in _words(text.replace("_", ""))]
+
+
+def main(words: Sequence[str]) -> int:
+    try:
+        options = parse(words)
+        return _COMMANDS[options.what](options)
+    except Failure as failure:
+        say(f"bench: {failure}")
+        return failure.status
+    except BrokenPipeError:
+        return 1
+
+
+def _given(options: argparse.Namespace) -> dict[str, Path]:
+    """Return the programs that were named for sides."""
+    given = {}
+    for word in options.environment:
+        name, equals, path = word.partition("=")
+        if name not in sides.SIDES or not equals or not Path(path).is_file():
+            raise Failure(
+                f"--environment {word}: SIDE=PYTHON is wanted, with a side and a program", 2
+            )
+        given[name] = Path(path).absolute()
+    return given
+
+
+def _python(options: argparse.Namespace) -> interpreters.Interpreter:
+    if options.python:
+        return interpreters.available([interpreters.parse_version(options.python)])[0]
+    return interpreters.default()
+
+
+def _chosen(options: argparse.Namespace) -> list[Case]:
+    """Return the cases that were asked for, or those that belong to the measurement."""
+    every = list(cases.load().values())
+    belonging = {
+        "scheduling": [case for case in every if case.subject != "holding"],
+        "memory": [case for case in every if case.held],
+        "growth": [case for case in every if case.at_once and case.subject != "holding"],
+    }
+    words = [word for part in options.cases for word in (TEN if part == "ten" else [part])]
+    try:
+        return cases.choose(words, belonging[options.what])
+    except ValueError as error:
+        raise Failure(str(error), 2) from None
+
+
+def _measure(options: argparse.Namespace) -> int:
+    try:
+        wanted = sides.choose(options.sides)
+    except ValueError as error:
+        raise Failure(str(error), 2) from None
+    chosen = _chosen(options)
+    by = {"growth": "time", "memory": "memory"}.get(options.what) or options.by
+    if by == "instructions":
+        counting.check()
+    if by == "memory":
+        memory.check()
+    given, python = _given(options), _python(options)
+    with Progress() as progress:
+        with progress.part("environments", len(wanted)) as show:
+            runners, absent = field.find_all(wanted, python, given, show)
+        figures = _figures(options, by, runners, chosen, progress) if runners else {}
+    result = results.make(
+        options.what, by, runners, absent, {case.name: case for case in chosen}, figures
+    )
+    out = tables.console()
+    tables.show(result, out)
+    path = results.save(result, options.out)
+    out.print(f"written: {path}", soft_wrap=True, markup=False)
+    if figures and not options.no_chart:
+        charts.draw(result, path.with_suffix(".svg"))
+        out.print(f"drawn:   {path.with_suffix('.svg')}", soft_wrap=True, markup=False)
+    return 0 if figures else 1
+
+
+def _figures(
+    options: argparse.Namespace,
+    by: str,
+    runners: list[Runner],
+    chosen: list[Case],
+    progress: Progress,
+) -> Figures:
+    if options.what == "growth":
+        with progress.part("growth", len(chosen) * len(options.sizes)) as show:
+            return growth.measure(runners, chosen, options.sizes, options.rounds or 3, show)
+    if by == "memory":
+        with progress.part("memory", len(chosen) * len(runners)) as show:
+            return memory.measure(runners, chosen, options.scale, show)
+    if by == "time":
+        sizes = [(case, case.timed) for case in chosen]
+        with progress.part("time", len(chosen)) as show:
+            return timing.figures_of(timing.measure(runners, sizes, options.rounds or 15, show))
+    with progress.part("instructions", len(chosen) * len(runners)) as show:
+        return counting.measure(runners, chosen, options.jobs, show)
+
+
+def _idle(options: argparse.Namespace) -> int:
+    given, python = _given(options), _python(options)
+    runners, absent = field.find_all(idle.SIDES.values(), python, given, lambda _: None)
+    if absent:
+        raise Failure("; ".join(f"{name}: {reason}" for name, reason in absent.items()))
+    return idle.run(options, runners)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    paths = [results.find(word, options.out) for word in (options.before, options.after)]
+    before, after = map(results.load, paths)
+    rows = comparing.compare(before, after)
+    out = tables.console()
+    for title, path, result in (("before", paths[0], before), ("after", paths[1], after)):
+        where = f"Python {results.python_of(result)}, commit {result['commit'] or 'unknown'}"
+        out.print(f"{title}: {path.name} ({where})", soft_wrap=True, markup=False)
+    shown = [row for row in rows if options.all or row.verdict not in ("same", "none")]
+    if shown:
+        tables.changes(shown, ("before", "after"), out)
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.verdict] = counts.get(row.verdict, 0) + 1
+    out.print(", ".join(f"{number} {verdict}" for verdict, number in counts.items()) or "nothing")
+    return 0
+
+
+def _history(options: argparse.Namespace) -> int:
+    for path in results.history(options.out):
+        result = results.load(path)
+        print(
+            f"{path.name}  commit {result['commit'] or 'unknown'}  {', '.join(results.measured(result))}"
+        )
+    return 0
+
+
+def _chart(options: argparse.Namespace) -> int:
+    charts.draw(results.load(results.find(options.result, options.out)), options.svg)
+    return 0
+
+
+_COMMANDS = {
+    "scheduling": _measure,
+    "memory": _measure,
+    "growth": _measure,
+    "idle": _idle,
+    "compare": _compare,
+    "history": _history,
+    "chart": _chart,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""By instructions: each case runs under valgrind's callgrind, which counts around its warm middle.
+
+The figure is the same on a busy machine. Where a case ends or hangs the process, the side goes on in a new one.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.workers import Lost
+from workspace.console import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.cases import Case
+    from bench.field import Runner
+    from bench.results import Figures
+    from bench.workers import Worker
+
+#: Seconds for one case, and for the start of the process; they take one to ten each on a quiet machine.
+LIMIT = 120.0
+#: A side whose process was lost so often is given up; at once where it never answered.
+PATIENCE = 4
+
+_CLIENT = """
+#include <valgrind/callgrind.h>
+void count_begin(void) { CALLGRIND_START_INSTRUMENTATION; CALLGRIND_ZERO_STATS; }
+void count_end(const char *name) { CALLGRIND_DUMP_STATS_AT(name); CALLGRIND_STOP_INSTRUMENTATION; }
+"""
+_TRIGGER = re.compile(r"^desc: Trigger: Client Request: (\w+)$", re.MULTILINE)
+_TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
+
+
+def check() -> None:
+    """Raise Failure with status 2 where a program that is needed is not here."""
+    missing = [name for name in ("valgrind", "gcc") if shutil.which(name) is None]
+    if missing:
+        raise Failure(
+            f"counting instructions needs {' and '.join(missing)} (Debian: apt-get install)", 2
+        )
+
+
+def build_client(folder: Path) -> Path:
+    """Compile the library with which the measured process talks to valgrind."""
+    library = folder / "client.so"
+    command = ["gcc", "-O1", "-shared", "-fPIC", "-x", "c", "-", "-o", str(library)]
+    done = subprocess.run(command, input=_CLIENT, capture_output=True, text=True)
+    if done.returncode:
+        raise Failure(
+            f"gcc cannot build the client of valgrind: {done.stderr.strip().splitlines()[0]}"
+        )
+    return library
+
+
+def read_counts(folder: Path) -> dict[str, int]:
+    """Return the instructions by case that callgrind left in a folder."""
+    found = {}
+    for path in folder.glob("callgrind.*"):
+        text = path.read_text("utf-8", "replace")
+        name, total = _TRIGGER.search(text), _TOTAL.search(text)
+        if name and total:
+            found[name[1]] = int(total[1])
+    return found
+
+
+class _Side:
+    """One side under valgrind: a process, and a new one after each that was lost."""
+
+    def __init__(self, runner: Runner, library: Path, folder: Path) -> None:
+        self._runner = runner
+        self._library = library
+        self._folder = folder
+        self._worker: Worker | None = None
+        self._lost: list[str] = []
+        self._answered = False
+
+    def count(self, case: Case) -> dict[str, Any]:
+        """Return the instructions of an operation, or why there are none."""
+        if len(self._lost) >= (PATIENCE if self._answered else 1):
+            return {"missing": self._lost[-1]}
+        worker = self._worker = self._worker or self._start()
+        library = str(self._library)
+        try:
+            answer = worker.ask(
+                LIMIT, case=case.name, by="instructions", count=case.counted, library=library
+            )
+        except Lost as error:
+            self._lost.append(str(error))
+            self._worker = None
+            return {"missing": str(error)}
+        self._answered = True
+        if "missing" in answer:
+            return answer
+        counts = read_counts(self._folder)
+        if case.name not in counts:
+            return {"missing": "valgrind counted nothing"}
+        return {"value": counts[case.name] / case.counted}
+
+    def _start(self) -> Worker:
+        out = self._folder / f"callgrind.{len(self._lost)}"
+        options = ["--tool=callgrind", "--instr-atstart=no", "--fair-sched=try"]
+        return self._runner.start(["valgrind", *options, f"--callgrind-out-file={out}"])
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+
+def measure(
+    runners: Sequence[Runner], cases: Sequence[Case], jobs: int, show: Callable[[str], None]
+) -> Figures:
+    """Count all cases for all sides, so many sides at once, and return the figures by case and side."""
+    figures: Figures = {case.name: {} for case in cases}
+    with tempfile.TemporaryDirectory() as made:
+        library = build_client(Path(made))
+
+        def work(runner: Runner) -> None:
+            folder = Path(made, runner.side.name)
+            folder.mkdir()
+            side = _Side(runner, library, folder)
+            try:
+                for case in cases:
+                    show(f"{runner.side.name}: {case.name}")
+                    figures[case.name][runner.side.name] = side.count(case)
+            finally:
+                side.close()
+
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(work, runners))
+    return figures
