@@ -96,7 +96,6 @@ class Future(Generic[_T]):
         self._state = _PENDING
         self._exception = None
         self._callbacks = None
-        self._asyncio_future_blocking = False
         if loop.get_debug():
             self._remember_birth(sys._getframe(1))
 

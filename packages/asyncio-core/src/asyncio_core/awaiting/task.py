@@ -128,9 +128,7 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
         self._state = _PENDING
         self._exception = None
         self._callbacks = None
-        self._asyncio_future_blocking = False
         self._must_cancel = False
-        self._fut_waiter = None
         self._coro = coro
         self._context = context
         self._name = called
