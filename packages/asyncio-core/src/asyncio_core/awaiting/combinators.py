@@ -75,6 +75,12 @@ def _failure_of(future: Future[Any]) -> BaseException | None:
     return error
 
 
+def _mark_as_seen(future: Future[Any]) -> None:
+    """Have nobody told that the exception of a future that is done was never asked for."""
+    if not future.cancelled():
+        future.exception()
+
+
 def _has_ended_the_run(future: Future[Any]) -> bool:
     """Tell whether a future, not yet asked, failed with what has come out of the loop: a second report
     of it, by a future that it is handed on to, would be one too many.
@@ -87,6 +93,9 @@ def _has_ended_the_run(future: Future[Any]) -> bool:
 
 class _GatheringFuture(Future["Any"]):
     """What `gather()` returns: done when its children are, and cancelled through them."""
+
+    # Not in the future's dictionary, which the interpreter is slow to look into where futures are compiled.
+    __slots__ = ("_asker", "_cancel_error", "_children", "_keep_failures", "_missing", "_places")
 
     def __init__(
         self,
@@ -129,26 +138,17 @@ class _GatheringFuture(Future["Any"]):
     def _watch(self) -> None:
         """Follow the children. What is done already counts at once, without a turn of the loop."""
         finished = []
-        asker, report = self._asker, self._child_done
+        report = self._child_done
         for child in self._children:
             if child.done():
                 finished.append(child)
             else:
-                if asker is not None:
-                    future_add_to_awaited_by(child, asker)
                 child.add_done_callback(report)
         for child in finished:
             report(child)
 
     def _child_done(self, child: Future[Any]) -> None:
         self._missing = missing = self._missing - 1
-        if self._asker is not None:
-            future_discard_from_awaited_by(child, self._asker)
-        if self.done():
-            # An earlier failure has been reported; this one is known to nobody, on purpose.
-            if not child.cancelled():
-                child.exception()
-            return
         if not self._keep_failures:
             # Most children are tasks, and went well: these are looked at no further.
             well = type(child) is Task and not child.cancelled() and child.exception() is None
@@ -157,8 +157,15 @@ class _GatheringFuture(Future["Any"]):
         if not missing:
             self._complete()
 
+    # The call graph is told who waits: the task that stands there.
+    _child_done._has_waiter_in = "_asker"  # type: ignore[attr-defined]
+
     def _failed_with(self, child: Future[Any]) -> bool:
         """Fail as `child` did, if it did."""
+        if self.done():
+            # An earlier failure has been reported; this one is known to nobody, on purpose.
+            _mark_as_seen(child)
+            return True
         # A task's failure that ended the run is known from the beginning, asked for or not.
         known = _has_ended_the_run(child)
         failure = _failure_of(child)
@@ -167,10 +174,15 @@ class _GatheringFuture(Future["Any"]):
         self.set_exception(failure)
         if known:
             self._log_traceback = False
-        self._let_go()
+        # Nobody awaits the children that go on through here.
+        self._asker = None
         return True
 
     def _complete(self) -> None:
+        if self.done():
+            for child in self._children:
+                _mark_as_seen(child)
+            return
         if self._cancel_error is not None:
             for child in self._children:
                 _failure_of(child)
@@ -184,12 +196,6 @@ class _GatheringFuture(Future["Any"]):
             failure = _failure_of(child)
             results.append(child.result() if failure is None else failure)
         self.set_result(results)
-
-    def _let_go(self) -> None:
-        """Take the children that go on out of the call graph: nobody awaits them through here."""
-        for child in self._children:
-            if not child.done():
-                future_discard_from_awaited_by(child, self._asker)
 
 
 cancels_in_steps(_GatheringFuture.cancel, _GatheringFuture._cancel_steps)
@@ -372,6 +378,7 @@ def gather(*coros_or_futures: Any, return_exceptions: bool = False) -> Any:
         empty.set_result([])
         return empty
     home: AbstractEventLoop | None = None
+    # Each argument once.
     futures: dict[Any, Any] = dict.fromkeys(coros_or_futures)
     for argument in futures:
         if home is not None and type(argument) is CoroutineType:

@@ -137,15 +137,13 @@ class Future(Generic[_T]):
     def _asyncio_awaited_by(self) -> frozenset[Future[Any]] | None:
         """The futures and tasks that wait for this one, or None.
 
-        A task that awaits this future has left its wake-up method among the callbacks, which
-        says it all: only other links are recorded on their own.
+        Who waits has left a method among the callbacks, a task its wake-up or a gathering what counts its
+        children. That mostly says it all: only other links are recorded on their own.
         """
         waiting = set(self._waiters or ())
-        callback: Any
         for callback, _ in self._callbacks or ():
-            # A method answers with its function's attributes; mocks would answer with anything.
-            if getattr(callback, "_resumes_its_task", None) is True:
-                waiting.add(callback.__self__)
+            if (waiter := _waiter_behind(callback)) is not None:
+                waiting.add(waiter)
         return frozenset(waiting) or None
 
     def get_loop(self) -> AbstractEventLoop:
@@ -335,6 +333,15 @@ class Future(Generic[_T]):
         __iter__ = __await__
 
 
+def _waiter_behind(callback: Any) -> Future[Any] | None:
+    """Return the task that waits for a future through one of its callbacks, None where that tells of none."""
+    # A method answers with its function's attributes; mocks would answer with anything.
+    if getattr(callback, "_resumes_its_task", None) is True:
+        return callback.__self__  # type: ignore[no-any-return]
+    where = getattr(callback, "_has_waiter_in", None)
+    return getattr(callback.__self__, where, None) if type(where) is str else None
+
+
 _PyFuture = Future
 # What tells of itself who waits for it.
 _KINDS: tuple[type[Future[Any]], ...] = (Future,)
@@ -431,6 +438,7 @@ if not TYPE_CHECKING and twins is not None:
     twins.know(
         _future_repr=_future_repr,
         _loop_in_charge=_loop_in_charge,
+        _waiter_behind=_waiter_behind,
         _py_future_add_to_awaited_by=_py_future_add_to_awaited_by,
         _py_future_discard_from_awaited_by=_py_future_discard_from_awaited_by,
     )

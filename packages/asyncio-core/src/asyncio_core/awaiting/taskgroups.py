@@ -9,7 +9,6 @@ cancellation that came from elsewhere is thereby told from the group's own and g
 from __future__ import annotations
 
 from asyncio_core.annotations import leave_to_checkers
-from asyncio_core.awaiting.futures import future_add_to_awaited_by, future_discard_from_awaited_by
 from asyncio_core.awaiting.task_registry import current_task
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError, drop_own_frame
@@ -65,7 +64,7 @@ class TaskGroup:
         self._cancels_before = 0
         # What __aexit__() waits for: resolved when the last child is done.
         self._drained: Future[None] | None = None
-        # _on_task_done(), bound once for all children, as long as the group is open.
+        # _on_task_done(), bound once for all children: while the body runs and nothing was stopped.
         self._report: Callable[[Task[Any]], object] | None = None
 
     def __repr__(self) -> str:
@@ -93,11 +92,15 @@ class TaskGroup:
         self._loop = loop
         self._parent = parent
         # A cancellation that is pending has not been heard of: it is no thing of the past.
-        self._cancels_before = parent.cancelling() - bool(getattr(parent, "_must_cancel", False))
+        self._cancels_before = cancels = parent.cancelling()
+        if cancels and getattr(parent, "_must_cancel", False):
+            self._cancels_before -= 1
         self._phase = _BODY
         if self._stopping:
             # Cancelled before it began: the body runs up to its first wait.
             self._interrupt_body()
+        else:
+            self._report = self._on_task_done
         return self
 
     async def __aexit__(
@@ -111,19 +114,11 @@ class TaskGroup:
         failure: BaseException | None = None
         try:
             self._phase = _WAITING
+            self._report = None
             if exc is not None or self._interrupting:
                 outside = self._leave_body(exc)
-            while self._tasks:
-                self._drained = get_running_loop().create_future()
-                try:
-                    await self._drained
-                except CancelledError as error:
-                    drop_own_frame(error)  # raised again below
-                    # The group interrupts nobody in this phase, so it comes from outside.
-                    if outside is None:
-                        outside = error
-                    self._stop()
-            self._drained = None
+            if self._tasks:
+                outside = await self._aexit(outside)
             self._phase = _FINISHED
             if self._errors or outside is not None:
                 failure = self._verdict(exc, outside)
@@ -139,10 +134,31 @@ class TaskGroup:
         finally:
             # The exceptions' tracebacks lead to this frame, which must not lead to them.
             del et, exc, tb, outside, failure
-            self._parent = self._report = None
+            self._parent = None
             if self._errors:
                 self._errors = []
                 self._base_error = None
+
+    async def _aexit(self, outside: CancelledError | None) -> CancelledError | None:
+        """Wait until all children are done; return the first cancellation from outside, if any.
+
+        Who waits at the end of a group is found in the call graph by this name.
+        """
+        try:
+            while self._tasks:
+                self._drained = get_running_loop().create_future()
+                try:
+                    await self._drained
+                except CancelledError as error:
+                    drop_own_frame(error)  # It is raised again, from __aexit__().
+                    # The group interrupts nobody in this phase, so it comes from outside.
+                    if outside is None:
+                        outside = error
+                    self._stop()
+            self._drained = None
+            return outside
+        finally:
+            outside = None  # Its traceback led to this frame.
 
     def _leave_body(self, exc: BaseException | None) -> CancelledError | None:
         """Deal with how the body ended; return a cancellation that came from outside, if one did."""
@@ -161,21 +177,22 @@ class TaskGroup:
         Raises RuntimeError, and closes `coro`, where the group has not been entered, is finished or
         is shutting down.
         """
-        if self._phase is not _BODY or self._stopping:
+        report = self._report
+        if report is None:
             refusal = self._refusal()
             if refusal is not None:
                 coro.close()
                 raise RuntimeError(f"TaskGroup {self!r} {refusal}")
-        loop: AbstractEventLoop = self._loop  # type: ignore[assignment]
-        task: Task[T] = loop.create_task(coro, **kwargs) if kwargs else loop.create_task(coro)
+            report = self._on_task_done
+        task: Task[T] = (
+            self._loop.create_task(coro, **kwargs)  # type: ignore[union-attr]
+            if kwargs
+            else self._loop.create_task(coro)  # type: ignore[union-attr]
+        )
         try:
-            future_add_to_awaited_by(task, self._parent)
             self._tasks.add(task)
             # Eager tasks too are taken care of in a callback: the failure of one that is done by
             # now would otherwise cancel this very task in the middle of its step.
-            report = self._report
-            if report is None:
-                report = self._report = self._on_task_done
             task.add_done_callback(report)
             if self._stopping:
                 # Its first step, run eagerly, stopped the group before it belonged to it.
@@ -219,6 +236,7 @@ class TaskGroup:
     def _abort(self) -> None:
         """Cancel the children and take no more of them; programs that know no `cancel()` yet do this."""
         self._stopping = True
+        self._report = None
         for task in self._tasks:
             if not task.done():
                 task.cancel()
@@ -277,11 +295,12 @@ class TaskGroup:
 
     def _on_task_done(self, task: Task[Any]) -> None:
         """Take a child that is done out of the group, and stop the group where it failed."""
-        self._tasks.discard(task)
-        future_discard_from_awaited_by(task, self._parent)
-        drained = self._drained
-        if drained is not None and not self._tasks and not drained.done():
-            drained.set_result(None)
+        tasks = self._tasks
+        tasks.discard(task)
+        if not tasks:
+            drained = self._drained
+            if drained is not None and not drained.done():
+                drained.set_result(None)
         if task.cancelled():
             return
         failure = task.exception()
@@ -302,6 +321,9 @@ class TaskGroup:
             self._loop.call_exception_handler(context)
             return
         self._stop()
+
+    # The call graph is told who waits: the task that stands there.
+    _on_task_done._has_waiter_in = "_parent"  # type: ignore[attr-defined]
 
 
 lend_names(

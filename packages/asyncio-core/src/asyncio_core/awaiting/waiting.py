@@ -255,10 +255,13 @@ def run_coroutine_threadsafe(
 class _Gate:
     """Opens when enough of the futures that report to it are done."""
 
-    __slots__ = ("_missing", "_rule", "opened")
+    __slots__ = ("_missing", "_rule", "asker", "opened")
 
-    def __init__(self, opened: Future[None], missing: int, rule: str) -> None:
+    def __init__(
+        self, opened: Future[None], missing: int, rule: str, asker: Task[Any] | None
+    ) -> None:
         self.opened = opened
+        self.asker = asker
         self._missing = missing
         self._rule = rule
 
@@ -267,6 +270,9 @@ class _Gate:
         self._missing = missing = self._missing - 1
         if missing <= 0 or (self._rule != ALL_COMPLETED and self._alarmed_by(future)):
             self.open()
+
+    # The call graph is told who waits: the task that stands there.
+    report._has_waiter_in = "asker"  # type: ignore[attr-defined]
 
     def _alarmed_by(self, future: Future[Any]) -> bool:
         return self._rule == FIRST_COMPLETED or (
@@ -309,10 +315,9 @@ async def _wait(
 ) -> tuple[set[FutureT], set[FutureT]]:
     """Do what `wait()` does, for futures of `loop` only."""
     futures = set(fs)
-    gate = _Gate(loop.create_future(), len(futures), return_when)
+    gate = _Gate(loop.create_future(), len(futures), return_when, current_task(loop))
     report = gate.report
     watched: list[FutureT] = []  # not all where one of them is no future
-    asker = current_task(loop)
     timer = None if timeout is None else loop.call_later(timeout, gate.open)
     try:
         # Futures that are done report in the next turn of the loop, so a program that waits for
@@ -320,13 +325,11 @@ async def _wait(
         for future in futures:
             future.add_done_callback(report)
             watched.append(future)
-            future_add_to_awaited_by(future, asker)
         await gate.opened
     finally:
         if timer is not None:
             timer.cancel()
         for future in watched:
-            future_discard_from_awaited_by(future, asker)
             future.remove_done_callback(report)
     done = {future for future in futures if future.done()}
     return done, futures - done
@@ -373,21 +376,16 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         if isinstance(exc, ArithmeticError):
             check_moment(timeout, "timeout")
         raise
-    if scope is None:
-        return await _at_once(fut)
-    try:
-        async with scope:
-            return await fut
-    except TimeoutError:
-        # A future can get its result in the very turn in which the time is up.
-        if scope.expired() and isfuture(fut) and fut.done() and not _is_cancelled(fut):
-            result: T = fut.result()
-            return result
-        raise
-
-
-async def _at_once(fut: Awaitable[T]) -> T:
-    """Do what `wait_for()` does where there is no time at all."""
+    if scope is not None:
+        try:
+            async with scope:
+                return await fut
+        except TimeoutError:
+            # A future can get its result in the very turn in which the time is up.
+            if scope.expired() and isfuture(fut) and fut.done() and not _is_cancelled(fut):
+                result: T = fut.result()
+                return result
+            raise
     future = ensure_future(fut)
     if future.done():
         return future.result()

@@ -165,8 +165,9 @@ cdef class Future:
         """The futures and tasks that wait for this one, or None."""
         waiting = set(self.waiters or ())
         for callback, _ in self._callbacks or ():
-            if getattr(callback, "_resumes_its_task", None) is True:
-                waiting.add(callback.__self__)
+            waiter = known["_waiter_behind"](callback)
+            if waiter is not None:
+                waiting.add(waiter)
         return frozenset(waiting) or None
 
     def get_loop(self):
