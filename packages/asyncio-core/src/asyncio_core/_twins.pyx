@@ -13,7 +13,8 @@ read in this order:
     future        Future, and what `await` drives
     registry      which loop runs, which task is current, which tasks there are
     task          Task and its step
-    turn          the base of event loops: call_soon(), call_at() and the turn
+    turn          the base of event loops: the clock, and the turn
+    calls         call_soon(), call_later(), call_at() and create_task()
 """
 
 include "native/interpreter.pxi"
@@ -24,4 +25,5 @@ include "native/future.pxi"
 include "native/registry.pxi"
 include "native/task.pxi"
 include "native/turn.pxi"
+include "native/calls.pxi"
 include "native/set_up.pxi"

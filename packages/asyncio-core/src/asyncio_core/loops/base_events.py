@@ -61,6 +61,8 @@ __all__ = ("BaseEventLoop", "Server")
 
 @one_class(AbstractEventLoop)
 class BaseEventLoop(
+    # First, as its compiled form is looked for at each call of its methods.
+    TurnPart,
     ConnectingPart,
     TLSPart,
     ServingPart,
@@ -69,7 +71,6 @@ class BaseEventLoop(
     SubprocessPart,
     FileSendingPart,
     ExecutorPart,
-    TurnPart,
     TaskMakingPart,
     AsyncgenPart,
     ErrorReportingPart,
@@ -160,6 +161,10 @@ class BaseEventLoop(
         self._run_forever_setup()
         try:
             while True:
+                if self._turns_by_itself:
+                    self._take_turns()
+                    if self._stopping:
+                        break
                 # Looked up each time: it may be replaced while the loop runs, as in a notebook.
                 self._run_once()
                 if self._stopping:

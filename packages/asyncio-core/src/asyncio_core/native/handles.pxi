@@ -8,7 +8,6 @@ cdef object stack_here():
     return extract_stack(sys._getframe())
 
 
-@cython.freelist(128)
 cdef class Handle:
     """A callback that is waiting to run, as returned by `loop.call_soon()` and its kin.
 
@@ -20,20 +19,33 @@ cdef class Handle:
     cdef public object _callback
     cdef public object _args
     cdef public object _context
-    cdef public object _loop
+    cdef object loop
     cdef public object _repr
     cdef public object _source_traceback
     cdef public bint _cancelled
+    # Whether the loop is one of ours, whose fields can be read.
+    cdef bint loop_is_ours
     cdef object __weakref__
 
     def __init__(self, callback, args, loop, context=None):
         self._context = PyContext_CopyCurrent() if context is None else context
         self._callback = callback
         self._args = args
-        self._loop = loop
+        self.loop = loop
         self._cancelled = False
         self._repr = None
         self._source_traceback = stack_here() if loop.get_debug() else None
+
+    @property
+    def _loop(self):
+        return self.loop
+
+    @_loop.setter
+    def _loop(self, loop):
+        if isinstance(self, TimerHandle) and (<TimerHandle>self).place >= 0:
+            raise AttributeError("a timer that its loop keeps cannot be given to another loop")
+        self.loop = loop
+        self.loop_is_ours = False
 
     def _repr_info(self):
         return known["_PyHandle"]._repr_info(self)
@@ -69,7 +81,8 @@ cdef int cancel_handle(Handle handle) except -1:
         return 0
     handle._cancelled = True
     # While the interpreter ends there are no more reports, and what shows a callback may not be importable.
-    if in_debug_mode(handle._loop) and not Py_IsFinalizing():
+    debug = (<CompiledTurn>handle.loop).debug if handle.loop_is_ours else handle.loop.get_debug()
+    if debug and not Py_IsFinalizing():
         # Callback and arguments are dropped below; slow-callback reports still want them.
         handle._repr = f"<{' '.join(handle._repr_info())}>"
     handle._callback = None
@@ -87,7 +100,7 @@ cdef int run_handle(Handle handle) except -1:
     if type(args) is not tuple or not PyContext_CheckExact(context):
         return run_odd_handle(handle, context, callback, args)
     if PyContext_Enter(<PyObject*>context) == 0:
-        result = PyObject_Call(<PyObject*>callback, <PyObject*>args, NULL)
+        result = call_with(<PyObject*>callback, <PyObject*>args)
         if PyContext_Exit(<PyObject*>context) < 0:
             Py_XDECREF(result)
             result = NULL
@@ -122,12 +135,13 @@ cdef int tell_of_failure(Handle handle, object error) except -1:
     return 0
 
 
-cdef inline Handle new_handle(object callback, object args, object loop, object context):
+cdef inline Handle new_handle(object callback, object args, CompiledTurn loop, object context):
     """Make a handle, outside of debug mode."""
     cdef Handle handle = Handle.__new__(Handle)
     handle._callback = callback
     handle._args = args
-    handle._loop = loop
+    handle.loop = loop
+    handle.loop_is_ours = loop is not None
     handle._context = PyContext_CopyCurrent() if context is None else context
     return handle
 
@@ -156,7 +170,7 @@ cdef class TimerHandle(Handle):
         self._context = PyContext_CopyCurrent() if context is None else context
         self._callback = callback
         self._args = args
-        self._loop = loop
+        self.loop = loop
         self._cancelled = False
         self._repr = None
         self._source_traceback = stack_here() if loop.get_debug() else None

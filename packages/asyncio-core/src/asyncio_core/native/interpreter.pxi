@@ -23,9 +23,17 @@ cdef extern from *:
     #else
     #define PER_THREAD __thread
     #endif
+    /* Found without asking the loader for it each time. */
+    #if defined(__linux__) && defined(__GNUC__)
+    #define AT_HAND __attribute__((tls_model("initial-exec")))
+    #else
+    #define AT_HAND
+    #endif
 
     /* The loop that runs in this thread; a new reference is held. */
-    static PER_THREAD PyObject *running_loop = NULL;
+    static PER_THREAD PyObject *running_loop AT_HAND = NULL;
+    /* Whether it is one of ours, whose fields can be read. */
+    static PER_THREAD int running_is_ours AT_HAND = 0;
 
     #define TYPE_VERSION(o) (Py_TYPE(o)->tp_version_tag)
     #define SET_TRAVERSE(type, function) (((PyTypeObject *)(type))->tp_traverse = (traverseproc)(function))
@@ -52,6 +60,93 @@ cdef extern from *:
         Py_XDECREF(access);
         if (!failed) PyType_Modified(type);
         return failed ? -1 : 0;
+    }
+
+    /* Give a class a method that takes its arguments as they are on the stack. The class is there for good, and so is
+       what describes the method. */
+    static int add_method(PyObject *type, const char *name, void *function, const char *doc) {
+        PyObject *method;
+        int failed;
+        PyMethodDef *definition = (PyMethodDef *)calloc(1, sizeof(PyMethodDef));
+        if (definition == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        definition->ml_name = name;
+        definition->ml_meth = (PyCFunction)(void (*)(void))function;
+        definition->ml_flags = METH_FASTCALL | METH_KEYWORDS;
+        definition->ml_doc = doc;
+        method = PyDescr_NewMethod((PyTypeObject *)type, definition);
+        failed = method == NULL || PyDict_SetItemString(((PyTypeObject *)type)->tp_dict, name, method) < 0;
+        Py_XDECREF(method);
+        if (!failed) PyType_Modified((PyTypeObject *)type);
+        return failed ? -1 : 0;
+    }
+
+    /* Memory of what comes and goes with each task and each timer, kept for the next one of the class. Cython keeps some
+       too, but then an object has the mark of having been finalized from its last life, and is never finalized again. */
+    #if PY_VERSION_HEX < 0x03100000 && !defined(__SANITIZE_ADDRESS__) && !defined(Py_DEBUG)
+    #define SPARES 256
+    typedef struct {
+        PyTypeObject *type;
+        int count;
+        PyObject *kept[SPARES];
+    } Spares;
+
+    static PyObject *take_spare(Spares *spares, PyTypeObject *type) {
+        PyObject *object;
+        if (spares->count == 0 || type != spares->type) return PyType_GenericAlloc(type, 0);
+        object = spares->kept[--spares->count];
+        /* What the collector has in front of it: links, and that mark. */
+        memset((uintptr_t *)object - 2, 0, 2 * sizeof(uintptr_t) + (size_t)type->tp_basicsize);
+        (void)PyObject_Init(object, type);
+        PyObject_GC_Track(object);
+        return object;
+    }
+
+    static void keep_spare(Spares *spares, void *object) {
+        if (Py_TYPE((PyObject *)object) == spares->type && spares->count < SPARES)
+            spares->kept[spares->count++] = (PyObject *)object;
+        else
+            PyObject_GC_Del(object);
+    }
+
+    #define WITH_SPARES(name) \
+        static Spares name##_spares; \
+        static PyObject *name##_alloc(PyTypeObject *type, Py_ssize_t items) { return take_spare(&name##_spares, type); } \
+        static void name##_free(void *object) { keep_spare(&name##_spares, object); } \
+        static void keep_##name##s(PyObject *type) { \
+            name##_spares.type = (PyTypeObject *)type; \
+            ((PyTypeObject *)type)->tp_alloc = name##_alloc; \
+            ((PyTypeObject *)type)->tp_free = name##_free; \
+        }
+    #else
+    #define WITH_SPARES(name) static void keep_##name##s(PyObject *type) {}
+    #endif
+    WITH_SPARES(future)
+    WITH_SPARES(task)
+    WITH_SPARES(handle)
+    WITH_SPARES(timer)
+
+    static PyObject *tuple_of(PyObject *const *items, Py_ssize_t count) {
+        Py_ssize_t n;
+        PyObject *tuple = PyTuple_New(count);
+        if (tuple == NULL) return NULL;
+        for (n = 0; n < count; n++) {
+            Py_INCREF(items[n]);
+            PyTuple_SET_ITEM(tuple, n, items[n]);
+        }
+        return tuple;
+    }
+
+    static PyObject *call_with(PyObject *callback, PyObject *args) {
+        return PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0), (size_t)PyTuple_GET_SIZE(args), NULL);
+    }
+
+    /* Whether no other thread could want the interpreter: none that Python has made or has heard of. */
+    static int is_only_thread(void) {
+        PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+        return PyThreadState_Next(first) == NULL;
     }
 
     /* End an iteration with a result, as `return value` in a generator does. Returns NULL. */
@@ -103,6 +198,27 @@ cdef extern from *:
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     }
 
+    /* Whether time.monotonic() may be something else than it was. Tests put another clock there. */
+    static int clock_may_be_other = 1;
+
+    #if PY_VERSION_HEX >= 0x030c0000
+    static int clock_changes(PyDict_WatchEvent event, PyObject *names, PyObject *key, PyObject *value) {
+        clock_may_be_other = 1;
+        return 0;
+    }
+    /* Have the interpreter tell when a name of the module changes. Returns 0 where it does. */
+    static int watch_clock(PyObject *names) {
+        int watcher = PyDict_AddWatcher(clock_changes);
+        if (watcher < 0 || PyDict_Watch(watcher, names) < 0) {
+            PyErr_Clear();
+            return -1;
+        }
+        return 0;
+    }
+    #else
+    static int watch_clock(PyObject *names) { return -1; }
+    #endif
+
     /* The number of nanoseconds that time.monotonic() tells as seconds, where the system is known. */
     #if defined(CLOCK_MONOTONIC) && !defined(_WIN32) && !defined(__APPLE__)
     #define OWN_CLOCK 1
@@ -117,7 +233,10 @@ cdef extern from *:
     #endif
     """
     PyObject* running_loop
+    bint running_is_ours
     int OWN_CLOCK
+    bint clock_may_be_other
+    int watch_clock(object) noexcept
     double monotonic_seconds() noexcept
     unsigned int TYPE_VERSION(PyObject*) noexcept
     void SET_TRAVERSE(object, void*) noexcept
@@ -125,6 +244,14 @@ cdef extern from *:
     traversing GET_TRAVERSE(object) noexcept
     clearing GET_CLEAR(object) noexcept
     void make_patchable(object) noexcept
+    int add_method(object, const char*, void*, const char*) except -1
+    void keep_futures(object) noexcept
+    void keep_tasks(object) noexcept
+    void keep_handles(object) noexcept
+    void keep_timers(object) noexcept
+    object tuple_of(PyObject**, Py_ssize_t)
+    PyObject* call_with(PyObject*, PyObject*) noexcept
+    bint is_only_thread() noexcept
     unsigned int VERSION_OF(object) noexcept
     void SET_ITERNEXT(object, void*) noexcept
     void SET_DICT_OFFSET(object, Py_ssize_t) noexcept
@@ -177,8 +304,7 @@ cdef extern from *:
 
 import sys
 import time
-from _thread import _count as other_threads
-from types import GenericAlias
+from types import BuiltinMethodType, GenericAlias, MethodType
 from contextvars import Context
 
 from asyncio_core.exceptions import CancelledError, InvalidStateError
@@ -189,9 +315,21 @@ from asyncio_core.exceptions import CancelledError, InvalidStateError
 cdef dict known = {}
 
 
+# Of these, what each task and each turn asks for: the names of a module, in which others may put something else.
+cdef dict task_names = {}
+cdef dict making_names = {}
+cdef dict turn_names = {}
+cdef dict timer_names = {}
+
+
 def know(**functions):
     """Take functions and classes of Python over, by their names."""
+    global task_names, making_names, turn_names, timer_names
     known.update(functions)
+    task_names = known.get("task", {})
+    making_names = known.get("making", {})
+    turn_names = known.get("turn", {})
+    timer_names = known.get("timers", {})
 
 
 cdef inline void forget_error() noexcept:

@@ -245,7 +245,7 @@ cdef object handle_of(ReadyQueue ready, Entry* entry):
     """Return the handle that does what an entry does."""
     if entry.kind == HANDLE:
         return <object>entry.first
-    loop = <object>ready.loop if ready.loop is not NULL else None
+    loop = <CompiledTurn>ready.loop if ready.loop is not NULL else None
     if entry.kind == CALL:
         return new_handle(<object>entry.first, (<object>entry.second,), loop, <object>entry.third)
     task = <Task>entry.first

@@ -29,8 +29,9 @@ def _set_running_loop(loop, /):
 
     For event loops only, around the time they run. Added in Python 3.5.3.
     """
-    global running_loop
+    global running_loop, running_is_ours
     cdef PyObject* former = running_loop
+    running_is_ours = isinstance(loop, CompiledTurn)
     if loop is None:
         running_loop = NULL
     else:
@@ -53,7 +54,7 @@ cdef PyObject* first_turn = NULL
 
 cdef object current_of(object loop):
     cdef PyObject* current
-    if isinstance(loop, CompiledTurn):
+    if (running_is_ours and running_loop is <PyObject*>loop) or isinstance(loop, CompiledTurn):
         current = (<CompiledTurn>loop).current
         return None if current is NULL else <object>current
     return current_elsewhere.get(loop)

@@ -184,7 +184,7 @@ cdef inline int begin_task(Task task, object coro, object name, object context) 
     task.context = context
     if name is None:
         # Looked up each time: tests put a count of their own there.
-        count = PyDict_GetItemWithError(known["task"], "_task_name_counter")
+        count = PyDict_GetItemWithError(task_names, "_task_name_counter")
         task.number = (<object>count)()
     else:
         task.name = name

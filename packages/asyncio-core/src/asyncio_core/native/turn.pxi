@@ -1,4 +1,4 @@
-# The base of event loops: call_soon(), call_later(), call_at() and the turn.
+# The base of event loops: the clock, and the turn.
 #
 # The pure form is asyncio_core.scheduling.turn. It takes over in debug mode, where somebody has looked at the timers
 # or put a queue of his own in place, and where a class or an instance overrides what is cut short here.
@@ -7,7 +7,7 @@
 cdef object WATCHED = frozenset(
     (
         *("call_soon", "_call_soon", "call_at", "time", "_timer_handle_cancelled"),
-        *("_poll", "_process_events", "_add_callback", "_selector"),
+        *("_poll", "_process_events", "_add_callback", "_selector", "_run_once"),
     )
 )
 
@@ -20,6 +20,8 @@ cdef enum:
 
 cdef object time_names = vars(time)
 cdef object monotonic = time.monotonic
+cdef double CLOCK_RESOLUTION = time.get_clock_info("monotonic").resolution
+cdef bint clock_is_watched = watch_clock(time_names) == 0
 
 
 cdef class CompiledTurn:
@@ -51,12 +53,15 @@ cdef class CompiledTurn:
     cdef bint soon_is_plain
     cdef bint clock_is_plain
     cdef bint at_is_plain
+    cdef bint timers_are_plain
     cdef bint cancelling_is_plain
     cdef bint futures_are_plain
     cdef bint tasks_are_plain
+    cdef bint turns_are_plain
 
     def __cinit__(self):
         global first_turn
+        self._clock_resolution = CLOCK_RESOLUTION
         self.next_turn = first_turn
         if first_turn is not NULL:
             (<CompiledTurn>first_turn).previous_turn = <PyObject*>self
@@ -150,58 +155,6 @@ cdef class CompiledTurn:
             return monotonic_seconds()
         return time.monotonic()
 
-    def call_soon(self, callback, *args, context=None):
-        """Run `callback(*args)` in the next turn, after what was queued before it.
-
-        `context` is the `contextvars.Context` to run it in, by default a copy of the present one.
-        Returns the handle that can cancel it. Raises RuntimeError where the loop is closed; in debug
-        mode also for calls from another thread than the loop's, and TypeError for a callback that
-        is none. Source: PEP 3156.
-        """
-        if not queues_plainly(self):
-            return pure().call_soon(self, callback, *args, context=context)
-        handle = new_handle(callback, args, self, context)
-        push(self.ready, HANDLE, <PyObject*>handle, NULL, NULL)
-        return handle
-
-    def call_later(self, delay, callback, *args, context=None):
-        """Run `callback(*args)` in `delay` seconds; 0 and less mean the next turn.
-
-        Returns a handle with which it can be cancelled. Raises what `call_soon()` raises, TypeError
-        where `delay` is None or no number, ValueError where it is NaN. Source: PEP 3156.
-        """
-        cdef double seconds
-        if keeps_time_plainly(self):
-            if PyFloat_CheckExact(delay):
-                seconds = PyFloat_AS_DOUBLE(delay)
-                if seconds == seconds:
-                    return new_timer(self, now(self) + seconds, callback, args, context)
-            elif type(delay) is int:
-                seconds = as_double(delay)
-                if seconds == seconds:
-                    return new_timer(self, now(self) + seconds, callback, args, context)
-        return pure().call_later(self, delay, callback, *args, context=context)
-
-    def call_at(self, when, callback, *args, context=None):
-        """Run `callback(*args)` when the loop's clock reaches `when`, in seconds of `time()`.
-
-        Timers for the same moment run in the order in which they were made. Returns and raises what
-        `call_later()` does. Source: PEP 3156.
-        """
-        cdef double moment
-        cdef TimerHandle timer
-        if self.closed or self.debug or self.timers_shown or when is None:
-            if not self.closed:
-                show_timers(self)
-            return pure().call_at(self, when, callback, *args, context=context)
-        if PyFloat_CheckExact(when) and PyFloat_AS_DOUBLE(when) == PyFloat_AS_DOUBLE(when):
-            return new_timer(self, PyFloat_AS_DOUBLE(when), callback, args, context)
-        moment = known["check_moment"](when)
-        timer = new_timer(self, moment, callback, args, context)
-        timer.given = when
-        timer.was_given = True
-        return timer
-
     def _add_timer(self, moment, number, timer):
         pure()._add_timer(self, moment, number, timer)
 
@@ -224,30 +177,6 @@ cdef class CompiledTurn:
             future._source_traceback = stack_here()
         return future
 
-    def create_task(self, coro, **kwargs):
-        """Schedule the coroutine `coro` and return its task.
-
-        Keyword arguments are those of `Task`: `name` (str), `context` (`contextvars.Context`) and
-        `eager_start` (bool). With a task factory they go to it, and what it returns is returned.
-        Raises RuntimeError where the loop is closed. Added in Python 3.4.4.
-        """
-        cdef Task task
-        if (
-            kwargs
-            or self._task_factory is not None
-            or not queues_plainly(self)
-            or not self.tasks_are_plain
-            or not PyCoro_CheckExact(coro)
-        ):
-            return known["TaskMakingPart"].create_task(self, coro, **kwargs)
-        task = Task.__new__(Task)
-        task.loop = self
-        task.loop_is_ours = True
-        begin_task(task, coro, None, PyContext_CopyCurrent())
-        push(self.ready, STEP, <PyObject*>task, NULL, NULL)
-        enter_list(task)
-        return task
-
     def _run_once(self):
         """Wait for something to do, then run the callbacks that are ready.
 
@@ -261,10 +190,26 @@ cdef class CompiledTurn:
             return
         turn_once(self)
 
+    def _take_turns(self):
+        """Turn until the loop is to stop, or until somebody has put another turn in the place of ours."""
+        while True:
+            know_class(self)
+            if not self.turns_are_plain:
+                return
+            if self.debug or self.ready is None or self.timers_shown:
+                self._run_once()
+            else:
+                turn_once(self)
+            if self._stopping:
+                return
+
 
 cdef double as_double(object number) noexcept:
-    """Return an int as a float; NaN where it is too large."""
-    cdef double value = PyLong_AsDouble(number)
+    """Return an int as a float; NaN where it is too large, and for everything else."""
+    cdef double value
+    if not PyLong_CheckExact(number):
+        return NAN
+    value = PyLong_AsDouble(number)
     if value == -1.0 and PyErr_Occurred() is not NULL:
         forget_error()
         return NAN
@@ -281,28 +226,32 @@ cdef object pure():
     return known["_PyTurnPart"]
 
 
+cdef bint has_own(CompiledTurn turn, str name, object own) except -1:
+    """Tell whether a method is the one that is given: neither a class nor the instance has another.
+
+    Without looking at the instance's attributes as a dict: where they have never been one, reading them is quicker.
+    """
+    if getattr(type(turn), name, None) is not own:
+        return False
+    found = getattr(turn, name)
+    return type(found) in (BuiltinMethodType, MethodType) and found.__self__ is turn
+
+
 cdef int look_again(CompiledTurn turn) except -1:
     """Find out what a class or an instance, or somebody else, has put in the place of what is here."""
-    kind = type(turn)
-    own = turn.__dict__
-    turn.futures_are_plain = known["making"]["Future"] is Future
-    turn.tasks_are_plain = known["task"]["Task"] is Task
+    turn.futures_are_plain = making_names["Future"] is Future
+    turn.tasks_are_plain = task_names["Task"] is Task
+    turn.timers_are_plain = timer_names["TimerHandle"] is TimerHandle
     turn.soon_is_plain = (
-        known["turn"]["Handle"] is Handle
-        and kind.call_soon is CompiledTurn.call_soon
-        and kind._call_soon is pure()._call_soon
-        and "call_soon" not in own
-        and "_call_soon" not in own
+        turn_names["Handle"] is Handle
+        and has_own(turn, "call_soon", CompiledTurn.call_soon)
+        and has_own(turn, "_call_soon", pure()._call_soon)
     )
-    turn.clock_is_plain = kind.time is CompiledTurn.time and "time" not in own
-    turn.at_is_plain = (
-        known["timers"]["TimerHandle"] is TimerHandle
-        and kind.call_at is CompiledTurn.call_at
-        and "call_at" not in own
-    )
-    turn.cancelling_is_plain = (
-        kind._timer_handle_cancelled is CompiledTurn._timer_handle_cancelled
-        and "_timer_handle_cancelled" not in own
+    turn.at_is_plain = turn.timers_are_plain and has_own(turn, "call_at", CompiledTurn.call_at)
+    turn.turns_are_plain = has_own(turn, "_run_once", CompiledTurn._run_once)
+    turn.clock_is_plain = has_own(turn, "time", CompiledTurn.time)
+    turn.cancelling_is_plain = has_own(
+        turn, "_timer_handle_cancelled", CompiledTurn._timer_handle_cancelled
     )
     # Looking for them has given the class a version, unless there are no more.
     turn.version = TYPE_VERSION(<PyObject*>turn)
@@ -333,9 +282,23 @@ cdef inline bint keeps_time_plainly(CompiledTurn turn) except -1:
     return turn.at_is_plain
 
 
+cdef inline bint makes_timers_plainly(CompiledTurn turn) except -1:
+    know_class(turn)
+    return turn.timers_are_plain
+
+
 cdef inline bint clock_is_real() except -1:
     """Tell whether time.monotonic() is what it was: tests put another clock in its place."""
-    return PyDict_GetItemWithError(time_names, "monotonic") is <PyObject*>monotonic
+    return not clock_may_be_other or look_at_clock()
+
+
+cdef bint look_at_clock() except -1:
+    global clock_may_be_other
+    if PyDict_GetItemWithError(time_names, "monotonic") is not <PyObject*>monotonic:
+        return False
+    if clock_is_watched:
+        clock_may_be_other = False
+    return True
 
 
 cdef double now(CompiledTurn turn) except -1.0e308:
@@ -349,7 +312,8 @@ cdef object new_timer(CompiledTurn turn, double moment, object callback, object 
     cdef TimerHandle timer = TimerHandle.__new__(TimerHandle)
     timer._callback = callback
     timer._args = args
-    timer._loop = turn
+    timer.loop = turn
+    timer.loop_is_ours = True
     timer._context = PyContext_CopyCurrent() if context is None else context
     timer.moment = moment
     turn.timer_number += 1
@@ -381,7 +345,7 @@ cdef int show_timers(CompiledTurn turn) except -1:
 
 cdef int forget_timer(TimerHandle timer) except -1:
     """Take a cancelled timer out of the heap it is in, or count it where there are few."""
-    cdef CompiledTurn turn = <CompiledTurn>timer._loop
+    cdef CompiledTurn turn = <CompiledTurn>timer.loop
     if turn.timers.count > FEW_TIMERS:
         Py_DECREF(<object>take_timer(&turn.timers, timer.place))
     else:
@@ -393,18 +357,12 @@ cdef int timer_is_cancelled(TimerHandle timer) except -1:
     """Tell the loop of a timer that it is cancelled."""
     cdef CompiledTurn turn
     if timer.place >= 0:
-        turn = <CompiledTurn>timer._loop
+        turn = <CompiledTurn>timer.loop
         know_class(turn)
         if turn.cancelling_is_plain:
             return forget_timer(timer)
-    timer._loop._timer_handle_cancelled(timer)
+    timer.loop._timer_handle_cancelled(timer)
     return 0
-
-
-cdef inline bint in_debug_mode(object loop) except -1:
-    if isinstance(loop, CompiledTurn):
-        return (<CompiledTurn>loop).debug and loop.get_debug()
-    return loop.get_debug()
 
 
 cdef int drop_first_timers(CompiledTurn turn) except -1:
@@ -469,7 +427,7 @@ cdef bint spares_poll(CompiledTurn turn) except -1:
     if not turn._may_spare_poll or turn._stopping or turn._polls_spared >= POLLS_SPARED:
         return False
     know_class(turn)
-    if not turn._may_spare_poll or other_threads() != 0:
+    if not turn._may_spare_poll or not is_only_thread():
         return False
     turn._polls_spared += 1
     return True

@@ -53,6 +53,14 @@ class TurnPart(TimerPart):
     _may_spare_poll: bool
     _polls_spared: int
 
+    # A compiled loop does: it returns when it is to stop, or where its _run_once() is no longer its own.
+    _turns_by_itself = False
+
+    if TYPE_CHECKING:
+
+        def _take_turns(self) -> None:
+            """Turn, and turn again."""
+
     def _init_turn(self) -> None:
         self._ready = deque()
         self._init_timers()
@@ -237,6 +245,8 @@ if not TYPE_CHECKING and twins is not None:
 
     class TurnPart(twins.CompiledTurn, _PyTurnPart):
         """The same, with what every callback goes through compiled."""
+
+        _turns_by_itself = True
 
 
 def _made_elsewhere(handle: _HandleT) -> _HandleT:
