@@ -93,6 +93,16 @@ def test_wheel_is_for_this_python_and_differs_from_the_pure_one_by_the_extension
         assert files ^ set(zipfile.ZipFile(pure).namelist()) == {f"{name}/{EXTENSION}"}
 
 
+def test_source_distribution_holds_all_that_the_twins_are_made_of(built: Path) -> None:
+    for folder in FOLDERS:
+        (archive,) = built.glob(f"{folder.name.replace('-', '_')}-*.tar.gz")
+        with tarfile.open(archive) as tar:
+            names = {name.partition("/")[2] for name in tar.getnames()}
+        suffixes = (".pyx", ".pxi", ".pxd", ".h")
+        sources = [path for path in (folder / "src").rglob("*") if path.suffix in suffixes]
+        assert {path.relative_to(folder).as_posix() for path in sources} <= names
+
+
 @needs_a_compiler
 def test_wheel_made_from_the_source_distribution_is_the_one_made_from_the_tree(
     copy: Path, tmp_path: Path
