@@ -21,6 +21,7 @@ from asyncio_core.awaiting.futures import (
     future_discard_from_awaited_by,
     wrap_future,
 )
+from asyncio_core.awaiting.task import _PyTask
 from asyncio_core.exceptions import CancelledError, InvalidStateError
 from asyncio_core.loops.parking import ParkingEventLoop
 from asyncio_test_support.loops import run_a_round
@@ -187,6 +188,34 @@ class TestConstruction:
             fut.result()
         with pytest.raises(RuntimeError, match="not initialized"):
             fut.get_loop()
+
+    def test_a_task_class_that_skips_init_is_pending_and_waits_for_nothing(self) -> None:
+        class Careless(_PyTask[int]):
+            def __init__(self) -> None:
+                pass
+
+        task = Careless()
+        assert not task.done()
+        assert not task.cancelled()
+        assert task.get_coro() is None
+        assert task._fut_waiter is None
+        assert task._must_cancel is False
+        with pytest.raises(InvalidStateError):
+            task.exception()
+
+    def test_an_attribute_that_is_not_there_is_missed_as_with_any_object(
+        self, loop: ParkingEventLoop
+    ) -> None:
+        fut: Any = Future(loop=loop)
+        assert getattr(fut, "nothing", 1) == 1
+        assert not hasattr(fut, "nothing")
+        with pytest.raises(
+            AttributeError, match="Future' object has no attribute 'nothing'"
+        ) as caught:
+            fut.nothing
+        assert caught.value.name == "nothing"
+        assert caught.value.obj is fut
+        assert len(caught.traceback) == 1
 
     def test_the_class_can_be_subscripted(self) -> None:
         alias: Any = Future[int]

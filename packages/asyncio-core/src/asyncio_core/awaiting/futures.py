@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from contextvars import Context
     from traceback import StackSummary
     from types import TracebackType
-    from typing import Any, Generic, Self, TypeVar, overload
+    from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
@@ -58,6 +58,13 @@ __all__ = (
 )
 
 
+def stand_on_class(future_class: type[Future[Any]]) -> None:
+    """Give a class of futures attributes for its table, where that costs least."""
+    if sys.version_info < (3, 12):
+        for name, value in future_class._at_first.items():
+            setattr(future_class, name, value)
+
+
 class Future(Generic[_T]):
     """The outcome of something that has not happened yet: a result, an exception, or nothing.
 
@@ -66,20 +73,19 @@ class Future(Generic[_T]):
     thread-safe: other threads go through ``loop.call_soon_threadsafe()``. (PEP 3156.)
     """
 
-    # The state stands on the class first, so that an instance whose __init__ was skipped answers
-    # as a pending future does instead of failing on a missing attribute. What the hot paths
-    # read is set on each instance as well: that is where the interpreter finds it fastest.
-    _state: str = _PENDING
+    # What the hot paths read and write is set on each instance. Before that, or where __init__ was skipped, an
+    # instance answers as a pending future does: with what stands on the class, or in the table below.
+    _state: str
     _loop: AbstractEventLoop | None = None
     _asyncio_future_blocking: bool = False
-    _result: Any = None
-    _exception: BaseException | None = None
+    _result: Any
+    _exception: BaseException | None
     _exception_tb: TracebackType | None = None
     _cancel_message: Any = None
     _cancelled_exc: CancelledError | None = None
     _source_traceback: StackSummary | None = None
     # True from set_exception() until somebody looks at the exception.
-    _unretrieved: bool = False
+    _unretrieved: bool
     # Futures that wait for this one without being called back by it; see the property below.
     _waiters: set[Future[Any]] | None = None
     # Pairs of callback and context; None while there are none.
@@ -96,8 +102,32 @@ class Future(Generic[_T]):
         self._state = _PENDING
         self._exception = None
         self._callbacks = None
+        self._unretrieved = False
         if loop.get_debug():
             self._remember_birth(sys._getframe(1))
+
+    _at_first: ClassVar[dict[str, Any]] = {
+        "_state": _PENDING,
+        "_result": None,
+        "_exception": None,
+        "_unretrieved": False,
+    }
+
+    if not TYPE_CHECKING and sys.version_info >= (3, 12):
+        # Where a class has an attribute, these are slow at the same one of its instances.
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return self._at_first[name]
+            except KeyError:
+                pass
+            try:
+                raise AttributeError(
+                    f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+                )
+            except AttributeError as error:
+                drop_own_frame(error)
+                raise
 
     def _remember_birth(self, frame: Any) -> None:
         from asyncio_core.format_helpers import extract_stack
@@ -343,6 +373,7 @@ def _waiter_behind(callback: Any) -> Future[Any] | None:
 
 
 _PyFuture = Future
+stand_on_class(Future)
 # What tells of itself who waits for it.
 _KINDS: tuple[type[Future[Any]], ...] = (Future,)
 

@@ -23,7 +23,13 @@ from asyncio_core.awaiting.base_futures import _CANCELLED, _FINISHED, _PENDING
 from asyncio_core.awaiting.base_tasks import _task_get_stack, _task_print_stack, _task_repr
 from asyncio_core.awaiting.cancelling import cancel_along, cancels_in_steps
 from asyncio_core.awaiting.coroutines import iscoroutine
-from asyncio_core.awaiting.futures import Future, _get_loop, _loop_in_charge, _PyFuture
+from asyncio_core.awaiting.futures import (
+    Future,
+    _get_loop,
+    _loop_in_charge,
+    _PyFuture,
+    stand_on_class,
+)
 from asyncio_core.awaiting.task_registry import _current_tasks, _references, _swap_current_task
 from asyncio_core.choosing.running_loop import _get_running_loop, _standard_events, get_running_loop
 from asyncio_core.exceptions import CancelledError, InvalidStateError, drop_own_frame
@@ -33,7 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
     from types import FrameType
-    from typing import Any, Protocol, TextIO, TypeAlias, TypeVar, Unpack
+    from typing import Any, ClassVar, Protocol, TextIO, TypeAlias, TypeVar, Unpack
 
     from asyncio_core.awaiting.cancelling import Steps
     from asyncio_core.interfaces.loop import AbstractEventLoop
@@ -88,13 +94,20 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
     """
 
     _log_destroy_pending: bool = True
-    _must_cancel: bool = False
-    _fut_waiter: Future[Any] | None = None
+    _must_cancel: bool
+    _fut_waiter: Future[Any] | None
     _num_cancels_requested: int = 0
-    _coro: Any = None
+    _coro: Any
     _context: Context
     # A number while nobody has asked for the name: most tasks die without having been printed.
     _name: str | int
+
+    _at_first: ClassVar[dict[str, Any]] = {
+        **_PyFuture._at_first,
+        "_must_cancel": False,
+        "_fut_waiter": None,
+        "_coro": None,
+    }
 
     def __init__(
         self,
@@ -128,7 +141,9 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
         self._state = _PENDING
         self._exception = None
         self._callbacks = None
+        self._unretrieved = False
         self._must_cancel = False
+        self._fut_waiter = None
         self._coro = coro
         self._context = context
         self._name = called
@@ -469,6 +484,7 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
 
 
 _PyTask = Task
+stand_on_class(Task)
 
 
 def _explained(error: BaseException, loop: AbstractEventLoop) -> BaseException:
