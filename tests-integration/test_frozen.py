@@ -36,6 +36,8 @@ async def main():
     return getattr(asyncio, "__implementation__", "standard")
 
 print(asyncio.run(main()))
+if "form" in sys.argv:
+    print(sys.modules["asyncio_core.twins"].why_pure or "compiled")
 """
 MISSING_LIBRARY = """
 import os, sysconfig
@@ -85,6 +87,7 @@ def test_pyinstaller(pyinstaller: Environment, program: Path, tmp_path: Path, fo
     made = made.with_suffix(suffix)
 
     assert _said([made]) == "independent"
+    assert _said([made, "form"]) == pyinstaller.run(program, "form").stdout.strip()
     # By its metadata; the default needs none.
     assert _said([made], ASYNCIO_LOOP="selectors") == "independent"
     done = run([made], env=STANDARD)
@@ -107,6 +110,9 @@ def test_cx_freeze(
     cx_freeze.run(*words, cwd=tmp_path, timeout=600, env=chosen)
 
     assert _said([tmp_path / "made" / "app"]) == implementation
+    if implementation == "independent":
+        unfrozen = cx_freeze.run(program, "form").stdout.strip()
+        assert _said([tmp_path / "made" / "app", "form"]) == unfrozen
     assert _said([tmp_path / "made" / "app"], ASYNCIO_LOOP="selectors") == implementation
 
 
