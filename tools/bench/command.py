@@ -50,9 +50,10 @@ A side that cannot be installed, has no loop, hangs or crashes is a line below t
 How long it takes, on two cores of 2026: {times}
 """
 _TIMES = """\
-scheduling by instructions about 15 minutes with all sides (the ten cases
-`--cases ten`: 6), by time 10, by memory 15; memory 5; growth 40; idle 1. `--sides` and `--cases` make it less.\
+with all sides, scheduling by instructions 15 minutes (`--cases ten`: 5), by
+time 25, by memory 15; memory 20; growth 90; idle 1. `--sides` and `--cases` make it less.\
 """
+ROUNDS = 15
 #: The cases with which loops are compared at large; `--cases ten`.
 TEN = [
     "switch",
@@ -127,7 +128,9 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help=f"by name, or all of {subjects}, ten",
     )
-    parser.add_argument("--rounds", type=_positive, help="rounds of time (15; growth 3)")
+    parser.add_argument(
+        "--rounds", type=_positive, help=f"rounds of time ({ROUNDS}; growth: fewer for more)"
+    )
     parser.add_argument("--no-chart", action="store_true", help="write no SVG beside the JSON")
     what = parser.prog.split()[-1]
     if what == "scheduling":
@@ -173,6 +176,9 @@ def main(words: Sequence[str]) -> int:
     except Failure as failure:
         say(f"bench: {failure}")
         return failure.status
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
     except BrokenPipeError:
         return 1
 
@@ -249,14 +255,15 @@ def _figures(
 ) -> Figures:
     if options.what == "growth":
         with progress.part("growth", len(chosen) * len(options.sizes)) as show:
-            return growth.measure(runners, chosen, options.sizes, options.rounds or 3, show)
+            return growth.measure(runners, chosen, options.sizes, options.rounds, show)
     if by == "memory":
         with progress.part("memory", len(chosen) * len(runners)) as show:
             return memory.measure(runners, chosen, options.scale, show)
     if by == "time":
-        sizes = [(case, case.timed) for case in chosen]
+        rounds = options.rounds or ROUNDS
+        sizes = [(case, case.timed, rounds) for case in chosen]
         with progress.part("time", len(chosen)) as show:
-            return timing.figures_of(timing.measure(runners, sizes, options.rounds or 15, show))
+            return timing.figures_of(timing.measure(runners, sizes, show))
     with progress.part("instructions", len(chosen) * len(runners)) as show:
         return counting.measure(runners, chosen, options.jobs, show)
 

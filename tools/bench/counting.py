@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,6 +119,7 @@ def measure(
 ) -> Figures:
     """Count all cases for all sides, so many sides at once, and return the figures by case and side."""
     figures: Figures = {case.name: {} for case in cases}
+    stopped = threading.Event()
     with tempfile.TemporaryDirectory() as made:
         library = build_client(Path(made))
 
@@ -127,11 +129,18 @@ def measure(
             side = _Side(runner, library, folder)
             try:
                 for case in cases:
+                    if stopped.is_set():
+                        return
                     show(f"{runner.side.name}: {case.name}")
                     figures[case.name][runner.side.name] = side.count(case)
             finally:
                 side.close()
 
         with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(work, runners))
+            try:
+                list(pool.map(work, runners))
+            except BaseException:
+                # The threads are waited for: they are not to go on to the last case.
+                stopped.set()
+                raise
     return figures

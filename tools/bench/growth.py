@@ -15,19 +15,26 @@ if TYPE_CHECKING:
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 #: What the time with most is held against: with fewer, a round has costs of its own, and all fits into the cache.
 FIRST = 10_000
+#: So many operations for a size, in rounds, and not more rounds than that.
+OPERATIONS, MOST_ROUNDS = 300_000, 15
 
 
 def measure(
     runners: Sequence[Runner],
     cases: Sequence[Case],
     sizes: Sequence[int],
-    rounds: int,
+    rounds: int | None,
     show: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """Return figures by case and size (`spawn_all@1000`), and by side."""
-    wanted = [(case, size) for case in cases for size in sizes]
-    found = timing.measure(runners, wanted, rounds, show)
+    wanted = [(case, size, rounds or _rounds(size)) for case in cases for size in sizes]
+    found = timing.measure(runners, wanted, show)
     return {f"{case.name}@{size}": figures for case, size, figures in found}
+
+
+def _rounds(size: int) -> int:
+    """Return how often a size is measured: what is over in a moment needs a median, what takes long does not."""
+    return max(1, min(MOST_ROUNDS, OPERATIONS // size))
 
 
 def split(name: str) -> tuple[str, int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Seconds for one round of one case, which takes about a tenth of one on a quiet machine; large sizes get more.
 LIMIT = 300.0
-#: Rounds before those that are measured.
+#: Rounds before those that are measured, where there are several.
 WARM = 1
 NANO = 1e9
 
@@ -61,15 +61,14 @@ class _Side:
 
 def measure(
     runners: Sequence[Runner],
-    sizes: Sequence[tuple[Case, int]],
-    rounds: int,
+    sizes: Sequence[tuple[Case, int, int]],
     show: Callable[[str], None],
 ) -> list[tuple[Case, int, dict[str, dict[str, Any]]]]:
-    """Measure cases with so many operations for all sides, and return (case, operations, figures by side)."""
+    """Measure (case, operations, rounds) for all sides, and return (case, operations, figures by side)."""
     sides = [_Side(runner) for runner in runners]
     found = []
     try:
-        for case, count in sizes:
+        for case, count, rounds in sizes:
             show(f"{case.name}, {count:,} times")
             found.append((case, count, _one_case(sides, case, count, rounds)))
     finally:
@@ -83,7 +82,8 @@ def _one_case(
 ) -> dict[str, dict[str, Any]]:
     seconds: dict[str, list[float]] = {side.name: [] for side in sides}
     missing: dict[str, dict[str, Any]] = {}
-    for number in range(WARM + rounds):
+    warm = WARM if rounds > 1 else 0
+    for number in range(warm + rounds):
         # Each round begins with another side: none is always the one behind a certain other.
         turn = number % len(sides)
         for side in (*sides[turn:], *sides[:turn]):
@@ -92,7 +92,7 @@ def _one_case(
             answer = side.round(case, count)
             if "missing" in answer:
                 missing[side.name] = answer
-            elif number >= WARM:
+            elif number >= warm:
                 seconds[side.name].append(answer["seconds"])
     return {
         side.name: missing.get(side.name) or figure(seconds[side.name], count) for side in sides
