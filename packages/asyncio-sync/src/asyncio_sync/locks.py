@@ -83,41 +83,38 @@ class Lock(_ContextManagerMixin, _LoopBoundMixin):
             await self.acquire()
             return
         # The same as acquire() does, without a coroutine more for each wait.
-        if self._locked or self._waiters:
-            turn = self._line_up()
-            if turn is not None:
+        line = self._waiters
+        if self._locked or line:
+            if line is None:
+                line = self._waiters = WaitLine()
+            if self._locked or line.woken or line.occupied():
+                turn = self._get_loop().create_future()
+                line.append(turn)
                 try:
                     await turn
                 except BaseException:
                     self._give_up(turn)
                     raise
-                self._waiters.go_on(turn)  # type: ignore[union-attr]
+                line.go_on(turn)
         self._locked = True
 
     async def acquire(self) -> Literal[True]:
         """Wait until the lock is free and it is this task's turn, take it and return True."""
-        if self._locked or self._waiters:
-            turn = self._line_up()
-            if turn is not None:
+        line = self._waiters
+        if self._locked or line:
+            if line is None:
+                line = self._waiters = WaitLine()
+            if self._locked or line.woken or line.occupied():
+                turn = self._get_loop().create_future()
+                line.append(turn)
                 try:
                     await turn
                 except BaseException:
                     self._give_up(turn)
                     raise
-                self._waiters.go_on(turn)  # type: ignore[union-attr]
+                line.go_on(turn)
         self._locked = True
         return True
-
-    def _line_up(self) -> Future[Any] | None:
-        """Take a place in line and return what to wait for; None where the lock can be taken."""
-        line = self._waiters
-        if line is None:
-            line = self._waiters = WaitLine()
-        if not (self._locked or line.woken or line.occupied()):
-            return None
-        turn: Future[Any] = self._get_loop().create_future()
-        line.append(turn)
-        return turn
 
     def _give_up(self, turn: Future[Any]) -> None:
         """Leave the line without having got the lock, which goes to the next if it is free."""
