@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from fractions import Fraction
 
 import pytest
 
@@ -12,6 +13,7 @@ from asyncio_core.awaiting.timeouts import Timeout, timeout, timeout_at
 from asyncio_core.awaiting.waiting import sleep, wait
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError
+from asyncio_core.loops.parking import ParkingEventLoop
 
 
 def test_block_that_takes_too_long_ends_in_timeout_error(run):
@@ -287,3 +289,77 @@ def test_a_timeout_can_be_referred_to_weakly_and_take_notes(run):
             return weakref.ref(scope)() is scope and scope.note
 
     assert run(main()) == "for later"
+
+
+# Compiled, a timeout asks a loop whose clock is the system's in another way.
+
+
+@pytest.mark.parametrize("delay", [0.0001, Fraction(1, 10_000), 0, -1, -1.5, False])
+def test_a_block_that_waits_for_ever_is_ended_by_the_systems_clock_too(run_in_real_time, delay):
+    async def main():
+        with pytest.raises(TimeoutError):
+            async with timeout(delay) as scope:
+                await get_running_loop().create_future()
+        return scope.expired() and type(scope.when()) is float
+
+    assert run_in_real_time(main()) is True
+
+
+@pytest.mark.parametrize("delay", [10, 10.0, True, Fraction(10), float("inf")])
+def test_a_block_in_time_by_the_systems_clock(run_in_real_time, delay):
+    async def main():
+        loop = get_running_loop()
+        earliest = loop.time() + delay
+        async with timeout(delay) as scope:
+            await sleep(0)
+            scope.reschedule(scope.when() + 1)
+        assert earliest + 1 <= scope.when() <= loop.time() + delay + 1
+        return scope.expired()
+
+    assert run_in_real_time(main()) is False
+
+
+def test_what_is_no_delay_is_said_by_the_systems_clock_too(run_in_real_time):
+    async def main():
+        with pytest.raises(ValueError, match="NaN"):
+            timeout(float("nan"))
+        with pytest.raises(OverflowError):
+            timeout(10**400)
+        with pytest.raises(TypeError):
+            timeout("1")
+
+    run_in_real_time(main())
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        timeout(1)
+
+
+def test_a_clock_in_place_of_the_systems_is_asked(run_in_real_time, monkeypatch):
+    async def main():
+        with monkeypatch.context() as patch:
+            patch.setattr("time.monotonic", lambda: 1e9)
+            made = timeout(1).when(), timeout(1.5).when()
+        loop = get_running_loop()
+        loop.time = lambda: 2e9
+        made += (timeout(1).when(),)
+        del loop.time
+        return made
+
+    assert run_in_real_time(main()) == (1e9 + 1, 1e9 + 1.5, 2e9 + 1)
+
+
+def test_call_at_of_a_loops_class_sets_the_alarm():
+    class Loop(ParkingEventLoop):
+        def call_at(self, when, callback, *args, context=None):
+            asked.append(when)
+            return super().call_at(when, callback, *args, context=context)
+
+    async def main():
+        async with timeout(10) as scope:
+            return scope.when()
+
+    asked = []
+    loop = Loop()
+    try:
+        assert [loop.run_until_complete(main())] == asked
+    finally:
+        loop.close()

@@ -16,9 +16,11 @@ from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.exceptions import CancelledError, drop_own_frame
 from asyncio_core.lent_names import lend_names
 from asyncio_core.moments import check_moment
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, final
 
     from asyncio_core.awaiting.task import Task
@@ -90,11 +92,7 @@ class Timeout:
         self._when = when
         if when is None:
             return
-        loop = get_running_loop()
-        if when > loop.time():
-            self._alarm = loop.call_at(when, _ON_TIMEOUT, self)
-        else:
-            self._alarm = loop.call_soon(_ON_TIMEOUT, self)
+        self._alarm = _alarm_at(when, _ON_TIMEOUT, self)
 
     def expired(self) -> bool:
         """Tell whether the deadline has passed within the block."""
@@ -111,21 +109,14 @@ class Timeout:
         """Start the clock. Raises RuntimeError outside of a task and on a second entry."""
         if self._state is not _CREATED:
             raise RuntimeError("Timeout has already been entered")
-        loop = get_running_loop()
-        task = current_task(loop)
+        task = current_task()
         if task is None:
             raise RuntimeError("Timeout should be used inside a task")
         self._task = task
         self._cancels_before = task.cancelling()
         self._state = _ENTERED
         when = self._when
-        if when is None:
-            self._alarm = None
-        elif when > loop.time():
-            self._alarm = loop.call_at(when, _ON_TIMEOUT, self)
-        else:
-            # Without the timer's detour: a block that yields but once is still ended.
-            self._alarm = loop.call_soon(_ON_TIMEOUT, self)
+        self._alarm = None if when is None else _alarm_at(when, _ON_TIMEOUT, self)
         return self
 
     async def __aexit__(
@@ -171,6 +162,26 @@ class Timeout:
 _ON_TIMEOUT = Timeout._on_timeout
 
 
+def _moment_in(delay: float) -> float:
+    """Return the moment of the running loop's clock in `delay` seconds."""
+    return get_running_loop().time() + delay
+
+
+def _alarm_at(when: float, callback: Callable[[Any], object], argument: Any) -> Cancellable:
+    """Have `callback(argument)` run when the running loop's clock reaches `when`; return the handle."""
+    loop = get_running_loop()
+    if when > loop.time():
+        return loop.call_at(when, callback, argument)
+    # Without the timer's detour: a block that yields but once is still ended.
+    return loop.call_soon(callback, argument)
+
+
+if not TYPE_CHECKING and twins is not None:
+    twins.know(_py_moment_in=_moment_in, _py_alarm_at=_alarm_at)
+    _moment_in = twins.moment_in
+    _alarm_at = twins.alarm_at
+
+
 def _blame_timeout(exc: BaseException) -> None:
     """Show TimeoutError where an exception arose while the cancellation was being handled.
 
@@ -207,7 +218,7 @@ def timeout(delay: float | None) -> Timeout:
     if delay is None:
         return Timeout(None)
     try:
-        when = get_running_loop().time() + delay
+        when = _moment_in(delay)
     except TypeError:
         # A decimal does not add to the clock, but its NaN is named as that of others is.
         check_moment(delay, "delay")
