@@ -21,6 +21,7 @@ from workspace import (
     environments,
     interpreters,
     packages,
+    sanitizing,
     testing,
     twins,
 )
@@ -135,6 +136,11 @@ def fuzz(options: argparse.Namespace) -> int:
     return environments.hatch_run(where, "python", TOOLS / "fuzz", *options.arguments)
 
 
+def sanitize(options: argparse.Namespace) -> int:
+    run = sanitizing.Sanitizing(_one_python(options), options.seconds, options.arguments)
+    return run.run(options.only or sanitizing.PARTS)
+
+
 def pythons(options: argparse.Namespace) -> int:
     missing = [v for v in interpreters.SUPPORTED if interpreters.find(v) is None]
     status = 0
@@ -243,6 +249,13 @@ def _parser() -> argparse.ArgumentParser:
     text = "run random programs of tasks in both forms, and compare (tools/fuzz/README.md)"
     made = command("fuzz", fuzz, text, "one")
     made.usage = "tools/dev.py fuzz [--python 3.X] [--seconds N | --count N] [--seed N] [OPTIONS]"
+    text = "run the compiled twins under the sanitizers, valgrind and a debug build of Python"
+    made = command("sanitize", sanitize, text, "one")
+    made.add_argument(
+        "--only", action="append", choices=sanitizing.PARTS, help="only this part (may be repeated)"
+    )
+    text = "how long to run random programs in each of these parts (120)"
+    made.add_argument("--seconds", type=float, default=120, help=text)
     made = command("pythons", pythons, "list the Pythons, and fetch those that can be fetched")
     made.add_argument("--list", action="store_true", help="list only")
     text = "run the Windows tests on a Windows CPython under Wine (tools/windows/README.md)"
@@ -256,7 +269,7 @@ def _parser() -> argparse.ArgumentParser:
 #: Commands that hand what they do not know to what they run.
 _PASSING_ON = (
     *("demo", "test", "types", "lint", "format", "rooms", "build", "conformance", "windows"),
-    *("stubs", "bench", "fuzz"),
+    *("stubs", "bench", "fuzz", "sanitize"),
 )
 
 

@@ -8,6 +8,8 @@ import contextvars
 import threading
 from typing import TYPE_CHECKING, Any
 
+from showing import PROGRAM
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -189,6 +191,11 @@ def by_hand(future: Any, *moves: Any) -> list[Any]:
             seen.append(error)
     future._asyncio_future_blocking = False
     return seen
+
+
+def frames(stack: list[Any]) -> list[str]:
+    """Return the names of the program's own functions in a stack."""
+    return [frame.f_code.co_name for frame in stack if frame.f_code.co_filename == PROGRAM]
 
 
 def in_thread(call: Callable[[], object]) -> None:

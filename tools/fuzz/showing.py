@@ -12,10 +12,22 @@ if TYPE_CHECKING:
 PROGRAM = "<program>"
 _DEEPEST = 4
 
-_ADDRESS = re.compile(r"\b0?x[0-9a-fA-F]+|(?<= at )[0-9A-F]{16}\b")
+# Of some, reprlib shows the end only.
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+|(?<=\.\.\.)x?[0-9a-f]{6,}|(?<= at )[0-9A-F]{16}\b")
 _TIME = re.compile(r"(?<=when=)[0-9.e+-]+")
 # Where a module is, and which line of it: an implementation's own affair.
 _PLACE = re.compile(r"[^\s'\"(]*[/\\](\w+)\.pyx?:\d+")
+# Debug mode tells where a thing was made: how many frames are the implementation's own is its own affair.
+_BIRTH = re.compile(
+    rf"(?:\\n|\n)(?:Coroutine|\w+_traceback: \w+) created at .*"
+    rf"|, 'source_traceback': \[.*?\]|(?<=\.\.\.)[^,()]*:\d+(?=>)| created at (?:{PROGRAM}|[^\s>]+):\d+",
+    re.DOTALL,
+)
+# Nor is a compiled function in any file; a method of C is named by its object's class, and not by the one that has it.
+_FUNCTION = re.compile(r"(\(.*?\)) at [\w/.-]+\.py(?::\d+)?")
+_METHOD = re.compile(r"\b(?:Sub|Loud|_Gathering)?(?:Future|Task)(\.\w+\()")
+# A handle of a task's step, which is a class of its own in one form; and a type's full name.
+_CLASS = re.compile(r"(?<=<)_StepHandle|\basyncio\.\w+\.(?=Future|Task)")
 _TASK = re.compile(r"\bTask-(\d+)")
 
 
@@ -29,6 +41,8 @@ class Showing:
     def text(self, text: str) -> str:
         """Return a text without addresses, places outside of the program, and absolute numbers of tasks."""
         text = _TIME.sub("…", _ADDRESS.sub("0x…", text))
+        text = _METHOD.sub(r"*\1", _FUNCTION.sub(r"\1", _BIRTH.sub("", text)))
+        text = _CLASS.sub(lambda found: "Handle" if "H" in found[0] else "", text)
         text = _PLACE.sub(r"\1.py", text)
         return _TASK.sub(lambda found: f"Task-+{int(found[1]) - self._first_task}", text)
 

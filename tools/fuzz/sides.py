@@ -106,7 +106,10 @@ class Side:
         )
         reading.start()
         self._seed = None
-        found = self._answer().get("form")
+        try:
+            found = self._answer().get("form")
+        except Crash as crash:
+            raise WrongForm(f"the {self.form} form does not start: {crash}") from None
         if found != self.form:
             self.close()
             raise WrongForm(f"asked for the {self.form} form, and it is the {found} one that runs")

@@ -9,6 +9,7 @@ import copy
 import functools
 import gc
 import logging
+import re
 import sys
 import threading
 import types
@@ -21,18 +22,31 @@ import props
 from showing import PROGRAM, Showing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     from tree import Program
 
 #: How often a run that something ended is taken up again.
 _RUNS = 6
+#: What is logged when something is gone.
+_END = re.compile("was never retrieved|was destroyed but|was never awaited|GeneratorExit")
+#: … and in what state what belonged to it was then.
+_HOW_FAR = re.compile(r" (?:running|done, defined) at [^\s>]*>:\d+")
 #: As many lines are enough; a callback that adds itself again and again would write for ever.
 _MOST_LINES = 1500
 
 
 class _Names:
-    """What a program has, by name."""
+    """What a program has, by name: as attributes, which lie in a dictionary of their own.
+
+    In that of the object they would not do: Python 3.13.0 may leave alive what was in there.
+    """
+
+    __slots__ = ("things",)
+    things: dict[str, Any]
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "things", {})
 
     def __repr__(self) -> str:
         return "v"
@@ -40,7 +54,16 @@ class _Names:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            raise AttributeError(f"there is no {name}")
+            if name not in self.things:
+                raise AttributeError(f"there is no {name}")
+            return self.things[name]
+
+        def __setattr__(self, name, value):
+            self.things[name] = value
+
+        def __delattr__(self, name):
+            self.__getattr__(name)
+            del self.things[name]
 
 
 async def _nothing() -> None:
@@ -55,6 +78,7 @@ class Stage:
         self.names = _Names()
         self._options = options
         self._idle_count = 0
+        self._collections = 0
         asyncio.set_event_loop(None)  # or what an earlier program did would matter
         self.loop = loops.make_loop(options["loop"], self._idle)
         self.other_loop = loops.make_loop("virtual", self._idle)
@@ -62,7 +86,7 @@ class Stage:
         first = asyncio.Task(_nothing(), loop=self.loop)
         number = int(first.get_name().removeprefix("Task-"))
         self.loop.run_until_complete(first)
-        self.showing = Showing(number, self.names.__dict__)
+        self.showing = Showing(number, self.names.things)
         self.loop.set_debug(options["debug"])
         self.loop.slow_callback_duration = 1e9
         self._set_factory(options["factory"])
@@ -94,6 +118,22 @@ class Stage:
             await asyncio.sleep(0)
             log("cleaned")
 
+    @contextlib.contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Let go of things and collect garbage: in what order they end is up to memory, so the log is sorted."""
+        first = len(self.lines)
+        self._collections += 1
+        try:
+            yield
+            gc.collect()
+        finally:
+            self._collections -= 1
+            self.lines[first:] = sorted(self.lines[first:])
+
+    def all_tasks(self, *loop: Any) -> set[Any] | None:
+        """Return the tasks that there are; not in a destructor, where those that end with it may be among them."""
+        return None if self._collections else asyncio.all_tasks(*loop)
+
     def through(self, log: Callable[..., None], label: str) -> Generator[Any, Any, Any]:
         """Wait in a generator, as coroutines were written once."""
         thing: Any = getattr(self.names, "through")  # noqa: B009 - named by programs only
@@ -123,7 +163,7 @@ class Stage:
         self.loop.call_soon(step[(self._idle_count - 1) % len(step)])
 
     def _finish_futures(self) -> None:
-        for name, thing in list(self.names.__dict__.items()):
+        for name, thing in list(self.names.things.items()):
             if name[0] == "f" and name[1:].isdigit():
                 with self.noted(f"idle {name}"):
                     if thing.done():
@@ -134,7 +174,7 @@ class Stage:
                         thing.set_result(name)
 
     def _cancel_tasks(self) -> None:
-        for name, thing in list(self.names.__dict__.items()):
+        for name, thing in list(self.names.things.items()):
             if name[0] == "t" and name[1:].isdigit():
                 with self.noted(f"idle {name}"):
                     self.log(name, thing.cancel("idle"))
@@ -159,7 +199,7 @@ class Stage:
 
     def end(self) -> None:
         """Look at what is left, and let go of it."""
-        for name, thing in list(self.names.__dict__.items()):
+        for name, thing in list(self.names.things.items()):
             if name[0] in "fth":
                 with self.noted(f"end {name}"):
                     self.log(f"end {name}", thing, repr(thing))
@@ -173,8 +213,8 @@ class Stage:
                 task = None  # type: ignore[assignment]
                 self._turn()
         elif ending == "drop":
-            self.names.__dict__.clear()
-            gc.collect()
+            with self.collecting():
+                self.names.things.clear()
             with self.noted("drop"):
                 self._turn()
         with self.noted("asyncgens"):
@@ -182,7 +222,6 @@ class Stage:
         with self.noted("close"):
             self.loop.close()
         self.other_loop.close()
-        self.names.__dict__.clear()
 
     def _turn(self) -> None:
         self.loop.set_task_factory(None)
@@ -201,6 +240,8 @@ class Stage:
             "noted": self.noted,
             "cleaning": self.cleaning,
             "through": self.through,
+            "collecting": self.collecting,
+            "all_tasks": self.all_tasks,
             "__name__": "program",
         }
 
@@ -233,12 +274,10 @@ class _Listener(logging.Handler):
         self._stage = stage
 
     def emit(self, record: logging.LogRecord) -> None:
-        failed = record.exc_info[1] if record.exc_info else None
         text = self._stage.showing.text(record.getMessage())
-        # Which lines of which files made a thing differs, with what the form is made of.
-        if "created at" in text:
-            text = text.split("created at")[0]
-        self._stage.log("logged", text, failed)
+        failed = record.exc_info[1] if record.exc_info else None
+        # Without its context: whether a handler is called while its error is being handled shows nowhere else.
+        self._stage.log("logged", text, type(failed).__name__, getattr(failed, "args", None))
 
 
 def perform(program: Program) -> list[str]:
@@ -249,7 +288,9 @@ def perform(program: Program) -> list[str]:
     logger.propagate = False
     logger.addHandler(listener)
     hooks = sys.unraisablehook, threading.excepthook, warnings.showwarning
-    sys.unraisablehook = lambda args: stage.log("unraisable", args.exc_value)
+    sys.unraisablehook = lambda args: stage.log(
+        "unraisable", args.exc_type, getattr(args.exc_value, "args", None)
+    )
     threading.excepthook = lambda args: stage.log("thread!", args.exc_value)
     warnings.showwarning = lambda message, *args, **more: stage.log("warning", message)
     warnings.simplefilter("always")
@@ -263,4 +304,13 @@ def perform(program: Program) -> list[str]:
     finally:
         sys.unraisablehook, threading.excepthook, warnings.showwarning = hooks
         logger.removeHandler(listener)
-    return stage.lines
+    return _settled(stage.lines)
+
+
+def _settled(lines: list[str]) -> list[str]:
+    """Put what tells of the end of things behind all else: how long something is held is up to who holds it.
+
+    That all of it ends is seen all the same: a program's log is closed when its garbage has been collected.
+    """
+    ends = [_HOW_FAR.sub("", line) for line in lines if _END.search(line)]
+    return [line for line in lines if not _END.search(line)] + sorted(ends)

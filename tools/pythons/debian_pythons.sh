@@ -57,6 +57,11 @@ libraries="libc6 libc-bin libssl3t64 openssl-provider-legacy libexpat1 zlib1g li
   libncursesw6 libtinfo6 libreadline8t64 libsqlite3-0 libuuid1 libzstd1 libdb5.3t64 libgcc-s1 libstdc++6"
 packages=$libraries
 for v in $wanted; do
+  if [[ $v == *d ]]; then
+    # A debug build, for what `dev.py sanitize` does; it uses the library of the plain one of that version.
+    packages+=" python${v%d}-dbg libpython${v%d}-dbg"
+    continue
+  fi
   packages+=" python$v python$v-minimal python$v-dev python$v-venv
     libpython$v libpython$v-minimal libpython$v-stdlib libpython$v-testsuite libpython$v-dev"
 done
