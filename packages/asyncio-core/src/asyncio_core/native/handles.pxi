@@ -135,15 +135,21 @@ cdef int tell_of_failure(Handle handle, object error) except -1:
     return 0
 
 
-cdef inline Handle new_handle(object callback, object args, CompiledTurn loop, object context):
+cdef object new_handle(object callback, object args, CompiledTurn loop, object context):
     """Make a handle, outside of debug mode."""
-    cdef Handle handle = Handle.__new__(Handle)
-    handle._callback = callback
-    handle._args = args
-    handle.loop = loop
-    handle.loop_is_ours = loop is not None
-    handle._context = PyContext_CopyCurrent() if context is None else context
-    return handle
+    cdef PyObject* handle
+    cdef PyObject* where = context_for(<PyObject*>context)
+    if where is NULL:
+        raise_what_is_set()
+    handle = handle_alloc(TYPE_OF(Handle), 0)
+    if handle is NULL:
+        Py_DECREF(<object>where)
+        raise MemoryError
+    FILL_HANDLE(handle, <PyObject*>callback, <PyObject*>args, <PyObject*>loop, where)
+    made = <Handle>handle
+    Py_DECREF(made)
+    made.loop_is_ours = loop is not None
+    return made
 
 
 cdef class TimerHandle(Handle):

@@ -121,12 +121,36 @@ cdef extern from *:
             ((PyTypeObject *)type)->tp_free = name##_free; \
         }
     #else
-    #define WITH_SPARES(name) static void keep_##name##s(PyObject *type) {}
+    #define WITH_SPARES(name) \
+        static PyObject *name##_alloc(PyTypeObject *type, Py_ssize_t items) { return PyType_GenericAlloc(type, 0); } \
+        static void keep_##name##s(PyObject *type) {}
     #endif
     WITH_SPARES(future)
     WITH_SPARES(task)
     WITH_SPARES(handle)
     WITH_SPARES(timer)
+
+    /* A handle without the way through its class, which would first fill it with None. Takes the reference to the
+       context; what is in `_repr` and the like is None, which does not count its references where that matters. */
+    #define HANDLE_OF(object) ((struct __pyx_obj_12asyncio_core_6_twins_Handle *)(object))
+    #define FILL_HANDLE(object, call, with, turn, where) ( \
+        HANDLE_OF(object)->_callback = Py_NewRef(call), \
+        HANDLE_OF(object)->_args = Py_NewRef(with), \
+        HANDLE_OF(object)->loop = Py_NewRef(turn), \
+        HANDLE_OF(object)->_context = (where), \
+        HANDLE_OF(object)->_repr = Py_NewRef(Py_None), \
+        HANDLE_OF(object)->_source_traceback = Py_NewRef(Py_None), \
+        HANDLE_OF(object)->loop_is_ours = 1)
+    #define FILL_TIMER(object, call, with, turn, where) ( \
+        FILL_HANDLE(object, call, with, turn, where), \
+        ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->given = Py_NewRef(Py_None), \
+        ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->place = -1)
+    #define TYPE_OF(class) ((PyTypeObject *)(class))
+
+    /* The context that a callback runs in: the one that is given, or a copy of the present one. */
+    static PyObject *context_for(PyObject *context) {
+        return context == Py_None ? PyContext_CopyCurrent() : Py_NewRef(context);
+    }
 
     static PyObject *tuple_of(PyObject *const *items, Py_ssize_t count) {
         Py_ssize_t n;
@@ -245,6 +269,12 @@ cdef extern from *:
     clearing GET_CLEAR(object) noexcept
     void make_patchable(object) noexcept
     int add_method(object, const char*, void*, const char*) except -1
+    PyTypeObject* TYPE_OF(object) noexcept
+    PyObject* handle_alloc(PyTypeObject*, Py_ssize_t) noexcept
+    PyObject* timer_alloc(PyTypeObject*, Py_ssize_t) noexcept
+    void FILL_HANDLE(PyObject*, PyObject*, PyObject*, PyObject*, PyObject*) noexcept
+    void FILL_TIMER(PyObject*, PyObject*, PyObject*, PyObject*, PyObject*) noexcept
+    PyObject* context_for(PyObject*) noexcept
     void keep_futures(object) noexcept
     void keep_tasks(object) noexcept
     void keep_handles(object) noexcept

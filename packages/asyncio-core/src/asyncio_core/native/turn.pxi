@@ -188,6 +188,7 @@ cdef class CompiledTurn:
                 show_timers(self)
             pure()._run_once(self)
             return
+        know_class(self)
         turn_once(self)
 
     def _take_turns(self):
@@ -309,12 +310,18 @@ cdef double now(CompiledTurn turn) except -1.0e308:
 
 
 cdef object new_timer(CompiledTurn turn, double moment, object callback, object args, object context):
-    cdef TimerHandle timer = TimerHandle.__new__(TimerHandle)
-    timer._callback = callback
-    timer._args = args
-    timer.loop = turn
-    timer.loop_is_ours = True
-    timer._context = PyContext_CopyCurrent() if context is None else context
+    cdef TimerHandle timer
+    cdef PyObject* made
+    cdef PyObject* where = context_for(<PyObject*>context)
+    if where is NULL:
+        raise_what_is_set()
+    made = timer_alloc(TYPE_OF(TimerHandle), 0)
+    if made is NULL:
+        Py_DECREF(<object>where)
+        raise MemoryError
+    FILL_TIMER(made, <PyObject*>callback, <PyObject*>args, <PyObject*>turn, where)
+    timer = <TimerHandle>made
+    Py_DECREF(timer)
     timer.moment = moment
     turn.timer_number += 1
     timer._number = turn.timer_number
@@ -397,6 +404,7 @@ cdef int queue_due_timers(CompiledTurn turn) except -1:
 
 
 cdef int turn_once(CompiledTurn turn) except -1:
+    """Do one turn. Whoever calls this has looked at the class."""
     cdef double wait
     cdef Py_ssize_t left
     if turn._timer_cancelled_count:
@@ -426,8 +434,7 @@ cdef bint spares_poll(CompiledTurn turn) except -1:
     """Tell whether a busy turn goes without a poll; as the pure form's `_poll()` does, and without calling it."""
     if not turn._may_spare_poll or turn._stopping or turn._polls_spared >= POLLS_SPARED:
         return False
-    know_class(turn)
-    if not turn._may_spare_poll or not is_only_thread():
+    if not is_only_thread():
         return False
     turn._polls_spared += 1
     return True
