@@ -363,3 +363,31 @@ def test_call_at_of_a_loops_class_sets_the_alarm():
         assert [loop.run_until_complete(main())] == asked
     finally:
         loop.close()
+
+
+def test_a_way_in_or_out_that_is_never_awaited_is_warned_of(run):
+    async def main():
+        with pytest.warns(RuntimeWarning, match=r"'Timeout.__aenter__' was never awaited"):
+            timeout(1).__aenter__()
+        with pytest.warns(RuntimeWarning, match=r"'Timeout.__aexit__' was never awaited"):
+            timeout(1).__aexit__(None, None, None)
+        scope = timeout(1)
+        way = scope.__aenter__()
+        way.close()
+        with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+            way.send(None)
+        assert repr(scope) == "<Timeout [created]>"
+
+    run(main())
+
+
+def test_a_way_in_is_a_coroutine_to_whoever_asks(run):
+    async def main():
+        scope = timeout(1)
+        assert await create_task(scope.__aenter__()) is scope
+        assert repr(scope).startswith("<Timeout [active] when=")
+        assert await create_task(scope.__aexit__(None, None, None)) is None
+        with pytest.raises(ZeroDivisionError):
+            timeout(1).__aenter__().throw(ZeroDivisionError())
+
+    run(main())

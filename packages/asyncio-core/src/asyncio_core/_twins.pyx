@@ -15,7 +15,7 @@ read in this order:
     task          Task and its step
     turn          the base of event loops: the clock, and the turn
     calls         call_soon(), call_later(), call_at() and create_task()
-    deadlines     what timeout() asks of the running loop
+    timeouts      Timeout and timeout()
 """
 
 include "native/interpreter.pxi"
@@ -27,5 +27,5 @@ include "native/registry.pxi"
 include "native/task.pxi"
 include "native/turn.pxi"
 include "native/calls.pxi"
-include "native/deadlines.pxi"
+include "native/timeouts.pxi"
 include "native/set_up.pxi"

@@ -20,7 +20,6 @@ from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, final
 
     from asyncio_core.awaiting.task import Task
@@ -92,7 +91,11 @@ class Timeout:
         self._when = when
         if when is None:
             return
-        self._alarm = _alarm_at(when, _ON_TIMEOUT, self)
+        loop = get_running_loop()
+        if when > loop.time():
+            self._alarm = loop.call_at(when, _ON_TIMEOUT, self)
+        else:
+            self._alarm = loop.call_soon(_ON_TIMEOUT, self)
 
     def expired(self) -> bool:
         """Tell whether the deadline has passed within the block."""
@@ -109,14 +112,21 @@ class Timeout:
         """Start the clock. Raises RuntimeError outside of a task and on a second entry."""
         if self._state is not _CREATED:
             raise RuntimeError("Timeout has already been entered")
-        task = current_task()
+        loop = get_running_loop()
+        task = current_task(loop)
         if task is None:
             raise RuntimeError("Timeout should be used inside a task")
         self._task = task
         self._cancels_before = task.cancelling()
         self._state = _ENTERED
         when = self._when
-        self._alarm = None if when is None else _alarm_at(when, _ON_TIMEOUT, self)
+        if when is None:
+            self._alarm = None
+        elif when > loop.time():
+            self._alarm = loop.call_at(when, _ON_TIMEOUT, self)
+        else:
+            # Without the timer's detour: a block that yields but once is still ended.
+            self._alarm = loop.call_soon(_ON_TIMEOUT, self)
         return self
 
     async def __aexit__(
@@ -162,26 +172,6 @@ class Timeout:
 _ON_TIMEOUT = Timeout._on_timeout
 
 
-def _moment_in(delay: float) -> float:
-    """Return the moment of the running loop's clock in `delay` seconds."""
-    return get_running_loop().time() + delay
-
-
-def _alarm_at(when: float, callback: Callable[[Any], object], argument: Any) -> Cancellable:
-    """Have `callback(argument)` run when the running loop's clock reaches `when`; return the handle."""
-    loop = get_running_loop()
-    if when > loop.time():
-        return loop.call_at(when, callback, argument)
-    # Without the timer's detour: a block that yields but once is still ended.
-    return loop.call_soon(callback, argument)
-
-
-if not TYPE_CHECKING and twins is not None:
-    twins.know(_py_moment_in=_moment_in, _py_alarm_at=_alarm_at)
-    _moment_in = twins.moment_in
-    _alarm_at = twins.alarm_at
-
-
 def _blame_timeout(exc: BaseException) -> None:
     """Show TimeoutError where an exception arose while the cancellation was being handled.
 
@@ -218,12 +208,28 @@ def timeout(delay: float | None) -> Timeout:
     if delay is None:
         return Timeout(None)
     try:
-        when = _moment_in(delay)
+        when = get_running_loop().time() + delay
     except TypeError:
         # A decimal does not add to the clock, but its NaN is named as that of others is.
         check_moment(delay, "delay")
         raise
     return Timeout(when)
+
+
+_PyTimeout = Timeout
+
+if not TYPE_CHECKING and twins is not None:
+    Timeout = twins.Timeout
+    twins.know(timeouts=globals(), _blame_timeout=_blame_timeout)
+    _timeout_after = twins.timeout_after
+
+    # Of Python still: it tells the types of what it takes and returns, as that of the standard asyncio does.
+    def _timeout(delay: float | None) -> Timeout:
+        return _timeout_after(delay)
+
+    _timeout.__name__ = _timeout.__qualname__ = timeout.__name__
+    _timeout.__doc__ = timeout.__doc__
+    timeout = _timeout
 
 
 def timeout_at(when: float | None) -> Timeout:

@@ -131,6 +131,18 @@ cdef int report_from(Handle handle) except -1:
 
 
 cdef int tell_of_failure(Handle handle, object error) except -1:
+    """Report an exception, as in an `except` clause: what a handler of exceptions raises has it as its context."""
+    cdef int status
+    cdef PyObject* former = handle_now(<PyObject*>error)
+    status = (<telling>tell)(handle, error)
+    handle_no_more(former)
+    return status
+
+
+ctypedef int (*telling)(Handle, object) noexcept
+
+
+cdef int tell(Handle handle, object error) except -1:
     known["_PyHandle"]._report(handle, error)
     return 0
 

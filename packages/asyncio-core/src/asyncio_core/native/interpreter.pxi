@@ -145,6 +145,18 @@ cdef extern from *:
         FILL_HANDLE(object, call, with, turn, where), \
         ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->given = Py_NewRef(Py_None), \
         ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->place = -1)
+    #define TIMEOUT_DICT_OFFSET offsetof(struct __pyx_obj_12asyncio_core_6_twins_Timeout, own_dict)
+
+    /* Have an exception be the one that is being handled, as in an `except` clause; returns the one before it. */
+    static PyObject *handle_now(PyObject *error) {
+        PyObject *former = PyErr_GetHandledException();
+        PyErr_SetHandledException(error);
+        return former;
+    }
+    static void handle_no_more(PyObject *former) {
+        PyErr_SetHandledException(former);
+        Py_XDECREF(former);
+    }
     #define TYPE_OF(class) ((PyTypeObject *)(class))
 
     /* The context that a callback runs in: the one that is given, or a copy of the present one. */
@@ -269,6 +281,9 @@ cdef extern from *:
     clearing GET_CLEAR(object) noexcept
     void make_patchable(object) noexcept
     int add_method(object, const char*, void*, const char*) except -1
+    Py_ssize_t TIMEOUT_DICT_OFFSET
+    PyObject* handle_now(PyObject*) noexcept
+    void handle_no_more(PyObject*) noexcept
     PyTypeObject* TYPE_OF(object) noexcept
     PyObject* handle_alloc(PyTypeObject*, Py_ssize_t) noexcept
     PyObject* timer_alloc(PyTypeObject*, Py_ssize_t) noexcept
@@ -299,6 +314,7 @@ cdef extern from "Python.h":
     PySendResult PyIter_Send(PyObject*, PyObject*, PyObject**) noexcept
     PyObject* PyObject_CallMethodOneArg(PyObject*, PyObject*, PyObject*) noexcept
     PyObject* PyObject_CallMethodNoArgs(PyObject*, PyObject*) noexcept
+    PyObject* PyNumber_Add(PyObject*, PyObject*) noexcept
     PyObject* PyObject_CallOneArg(PyObject*, PyObject*) noexcept
     PyObject* PyObject_Call(PyObject*, PyObject*, PyObject*) noexcept
     object PyContext_CopyCurrent()
@@ -334,6 +350,7 @@ cdef extern from *:
 
 import sys
 import time
+from collections.abc import Coroutine
 from types import BuiltinMethodType, GenericAlias, MethodType
 from contextvars import Context
 
@@ -350,16 +367,18 @@ cdef dict task_names = {}
 cdef dict making_names = {}
 cdef dict turn_names = {}
 cdef dict timer_names = {}
+cdef dict timeout_names = {}
 
 
 def know(**functions):
     """Take functions and classes of Python over, by their names."""
-    global task_names, making_names, turn_names, timer_names
+    global task_names, making_names, turn_names, timer_names, timeout_names
     known.update(functions)
     task_names = known.get("task", {})
     making_names = known.get("making", {})
     turn_names = known.get("turn", {})
     timer_names = known.get("timers", {})
+    timeout_names = known.get("timeouts", {})
 
 
 cdef inline void forget_error() noexcept:

@@ -56,9 +56,18 @@ SET_ITERNEXT(FutureIterator, <void*>advance)
 SET_DICT_OFFSET(Future, OWN_DICT_OFFSET)
 SET_DICT_OFFSET(Task, OWN_DICT_OFFSET)
 show_dict(Future)
+traverse_timeout_before = GET_TRAVERSE(Timeout)
+clear_timeout_before = GET_CLEAR(Timeout)
+SET_TRAVERSE(Timeout, <void*>traverse_timeout)
+SET_CLEAR(Timeout, <void*>clear_timeout)
+SET_ITERNEXT(TimeoutCrossing, <void*>cross)
+SET_DICT_OFFSET(Timeout, TIMEOUT_DICT_OFFSET)
+show_dict(Timeout)
+Coroutine.register(TimeoutCrossing)
+cdef object ON_TIMEOUT = Timeout._on_timeout
 
 
-cdef object OURS = frozenset((Future, Task, Handle, TimerHandle))
+cdef object OURS = frozenset((Future, Task, Handle, TimerHandle, Timeout))
 
 
 def show_in_module(kind, module, /):
@@ -72,6 +81,7 @@ show_in_module(Future, "asyncio_core.awaiting.futures")
 show_in_module(Task, "asyncio_core.awaiting.task")
 show_in_module(Handle, "asyncio_core.scheduling.handles")
 show_in_module(TimerHandle, "asyncio_core.scheduling.handles")
+show_in_module(Timeout, "asyncio_core.awaiting.timeouts")
 
 # The layout of what this module shares with other distributions.
 FORMAT = 1
