@@ -518,9 +518,18 @@ def _chain_future(source: Any, destination: Any) -> None:
     Each may be of asyncio or of concurrent.futures; what belongs to a loop is only touched in
     that loop's thread. Raises ``TypeError`` for anything that is no future.
     """
-    source_loop = _loop_of_link(source)
-    destination_loop = _loop_of_link(destination)
     settle = _copy_future_state if isfuture(destination) else _reversed_set_state
+    _chain(source, _loop_of_link(source), destination, _loop_of_link(destination), settle)
+
+
+def _chain(
+    source: Any,
+    source_loop: AbstractEventLoop | None,
+    destination: Any,
+    destination_loop: AbstractEventLoop | None,
+    settle: Callable[[Any, Any], None],
+) -> None:
+    """Do what `_chain_future()` does; a future without a loop is one of concurrent.futures."""
 
     def pass_on(source: Any) -> None:
         if destination_loop in (None, source_loop) or _runs_here(destination_loop):
@@ -561,10 +570,20 @@ def _loop_of_link(future: Any) -> AbstractEventLoop | None:
     """Return the loop of a future that is to be chained, None for one of concurrent.futures."""
     if isfuture(future):
         return _get_loop(future)
+    try:
+        _check_thread_future(future)
+    except TypeError as error:
+        drop_own_frame(error)
+        raise
+    return None
+
+
+def _check_thread_future(future: Any) -> None:
+    """Raise TypeError for what is no future of concurrent.futures."""
     import concurrent.futures
 
     if isinstance(future, concurrent.futures.Future):
-        return None
+        return
     try:
         raise TypeError(f"a future was expected to chain with, got {future!r}")
     except TypeError as error:
@@ -583,9 +602,9 @@ def wrap_future(
     """
     if isfuture(future):
         return future
-    _loop_of_link(future)  # raises before a future is made that would hang
+    _check_thread_future(future)  # before a future is made that would hang
     wrapper = (loop or _loop_in_charge()).create_future()
-    _chain_future(future, wrapper)
+    _chain(future, None, wrapper, _get_loop(wrapper), _copy_future_state)
     return wrapper
 
 

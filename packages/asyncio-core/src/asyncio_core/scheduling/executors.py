@@ -11,6 +11,7 @@ import socket
 import sys
 from _thread import get_ident
 
+from asyncio_core.awaiting import futures
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.moments import check_moment
 from asyncio_core.null_characters import refuse_null
@@ -217,9 +218,7 @@ class ExecutorPart(LoopPart):
         if self._debug:
             self._check_callback(func, "run_in_executor")
         pool = self._ensure_default_executor() if executor is None else executor
-        from asyncio_core.awaiting.futures import wrap_future
-
-        return wrap_future(pool.submit(func, *args), loop=self)
+        return futures.wrap_future(pool.submit(func, *args), loop=self)
 
     def _ensure_default_executor(self) -> Executor:
         self._check_default_executor()
