@@ -63,8 +63,8 @@ SIDES: dict[str, Side] = {
         _peer("veloxloop", "0.2.0"),
         _peer("zloop", "0.0.1"),
         _peer("bracio", "0.0.1", "BracioLoop"),
-        _peer("talyn", "0.10.4"),
-        _peer("uringcore", "0.9.1"),
+        _peer("talyn", "0.10.4", "Loop"),
+        _peer("uringcore", "0.9.1", "UringEventLoop"),
     )
 }
 
