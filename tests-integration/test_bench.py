@@ -189,7 +189,8 @@ def test_instructions_are_the_same_from_run_to_run(find: Any) -> None:
     runners = [find(sides.STANDARD), find("crashing_later")]
 
     first, second = (
-        counting.measure(runners, [CASES["call_soon"]], 1, quiet)["call_soon"] for _ in range(2)
+        counting.measure(runners, {"one": (CASES["call_soon"], 500)}, 1, quiet)["one"]
+        for _ in range(2)
     )
 
     assert 500 < first["standard"]["value"] < 100_000
@@ -200,10 +201,10 @@ def test_instructions_are_the_same_from_run_to_run(find: Any) -> None:
 def test_counts_are_read_from_what_callgrind_leaves(tmp_path: Path) -> None:
     dump = "desc: Trigger: Client Request: {}\nsummary: {}\n"
     (tmp_path / "callgrind.0.1").write_text(dump.format("switch", 1234))
-    (tmp_path / "callgrind.0.2").write_text(dump.format("spawn", 5678))
+    (tmp_path / "callgrind.0.2").write_text(dump.format("spawn_all@1000", 5678))
     (tmp_path / "callgrind.0").write_text("desc: Trigger: Program termination\ntotals: 9\n")
 
-    assert counting.read_counts(tmp_path) == {"switch": 1234, "spawn": 5678}
+    assert counting.read_counts(tmp_path) == {"switch": 1234, "spawn_all@1000": 5678}
 
 
 @pytest.mark.parametrize(
@@ -385,9 +386,14 @@ def test_growth_is_the_time_with_most_by_the_time_with_few() -> None:
         "spawn_all@10000": {"ours": {"value": 2}, "standard": {"value": 1}},
         "spawn_all@1000000": {"ours": {"value": 3}, "standard": {"missing": "hangs"}},
         "wait@1000": {"ours": {"value": 1}},
+        "cancel@1000": {"ours": {"value": 2}},
+        "cancel@10000": {"ours": {"value": 4}},
     }
 
-    assert growth.factors(a_result("time", **figures)) == {"spawn_all": {"ours": 1.5}}
+    assert growth.factors(a_result("time", **figures)) == {
+        "spawn_all": {"ours": 1.5},
+        "cancel": {"ours": 2},
+    }
 
 
 def test_reasons_are_said_once_for_a_side() -> None:

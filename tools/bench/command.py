@@ -133,8 +133,9 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-chart", action="store_true", help="write no SVG beside the JSON")
     what = parser.prog.split()[-1]
-    if what == "scheduling":
-        parser.add_argument("--by", choices=tuple(results.UNITS), default="instructions")
+    if what != "memory":
+        ways = list(results.UNITS) if what == "scheduling" else ["time", "instructions"]
+        parser.add_argument("--by", choices=ways, default=ways[0])
         jobs = os.cpu_count() or 1
         parser.add_argument(
             "--jobs",
@@ -223,7 +224,7 @@ def _measure(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise Failure(str(error), 2) from None
     chosen = _chosen(options)
-    by = {"growth": "time", "memory": "memory"}.get(options.what) or options.by
+    by = "memory" if options.what == "memory" else options.by
     if by == "instructions":
         counting.check()
     if by == "memory":
@@ -253,6 +254,9 @@ def _figures(
     chosen: list[Case],
     progress: Progress,
 ) -> Figures:
+    if options.what == "growth" and by == "instructions":
+        with progress.part("growth", len(chosen) * len(options.sizes) * len(runners)) as show:
+            return growth.count(runners, chosen, options.sizes, options.jobs, show)
     if options.what == "growth":
         with progress.part("growth", len(chosen) * len(options.sizes)) as show:
             return growth.measure(runners, chosen, options.sizes, options.rounds, show)
@@ -265,7 +269,8 @@ def _figures(
         with progress.part("time", len(chosen)) as show:
             return timing.figures_of(timing.measure(runners, sizes, show))
     with progress.part("instructions", len(chosen) * len(runners)) as show:
-        return counting.measure(runners, chosen, options.jobs, show)
+        wanted = {case.name: (case, case.counted) for case in chosen}
+        return counting.measure(runners, wanted, options.jobs, show)
 
 
 def _idle(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from bench.workers import Lost
 from workspace.console import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench.cases import Case
     from bench.field import Runner
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds for one case, and for the start of the process; they take one to ten each on a quiet machine.
 LIMIT = 120.0
+#: … and besides for each operation.
+LIMIT_FOR_EACH = 0.002
 #: A side whose process was lost so often is given up; at once where it never answered.
 PATIENCE = 4
 
@@ -35,7 +37,7 @@ _CLIENT = """
 void count_begin(void) { CALLGRIND_START_INSTRUMENTATION; CALLGRIND_ZERO_STATS; }
 void count_end(const char *name) { CALLGRIND_DUMP_STATS_AT(name); CALLGRIND_STOP_INSTRUMENTATION; }
 """
-_TRIGGER = re.compile(r"^desc: Trigger: Client Request: (\w+)$", re.MULTILINE)
+_TRIGGER = re.compile(r"^desc: Trigger: Client Request: (\S+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
 
@@ -82,7 +84,7 @@ class _Side:
         self._lost: list[str] = []
         self._answered = False
 
-    def count(self, case: Case) -> dict[str, Any]:
+    def count(self, title: str, case: Case, count: int) -> dict[str, Any]:
         """Return the instructions of an operation, or why there are none."""
         if len(self._lost) >= (PATIENCE if self._answered else 1):
             return {"missing": self._lost[-1]}
@@ -90,7 +92,12 @@ class _Side:
         library = str(self._library)
         try:
             answer = worker.ask(
-                LIMIT, case=case.name, by="instructions", count=case.counted, library=library
+                LIMIT + count * LIMIT_FOR_EACH,
+                case=case.name,
+                by="instructions",
+                count=count,
+                library=library,
+                title=title,
             )
         except Lost as error:
             self._lost.append(str(error))
@@ -100,9 +107,9 @@ class _Side:
         if "missing" in answer:
             return answer
         counts = read_counts(self._folder)
-        if case.name not in counts:
+        if title not in counts:
             return {"missing": "valgrind counted nothing"}
-        return {"value": counts[case.name] / case.counted}
+        return {"value": counts[title] / count}
 
     def _start(self) -> Worker:
         out = self._folder / f"callgrind.{len(self._lost)}"
@@ -115,10 +122,16 @@ class _Side:
 
 
 def measure(
-    runners: Sequence[Runner], cases: Sequence[Case], jobs: int, show: Callable[[str], None]
+    runners: Sequence[Runner],
+    wanted: Mapping[str, tuple[Case, int]],
+    jobs: int,
+    show: Callable[[str], None],
 ) -> Figures:
-    """Count all cases for all sides, so many sides at once, and return the figures by case and side."""
-    figures: Figures = {case.name: {} for case in cases}
+    """Count the wanted cases with so many operations for all sides, `jobs` of them at once.
+
+    Returns the figures by title and side.
+    """
+    figures: Figures = {title: {} for title in wanted}
     stopped = threading.Event()
     with tempfile.TemporaryDirectory() as made:
         library = build_client(Path(made))
@@ -128,11 +141,11 @@ def measure(
             folder.mkdir()
             side = _Side(runner, library, folder)
             try:
-                for case in cases:
+                for title, (case, count) in wanted.items():
                     if stopped.is_set():
                         return
-                    show(f"{runner.side.name}: {case.name}")
-                    figures[case.name][runner.side.name] = side.count(case)
+                    show(f"{runner.side.name}: {title}")
+                    figures[title][runner.side.name] = side.count(title, case, count)
             finally:
                 side.close()
 

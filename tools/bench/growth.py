@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import results, timing
+from bench import counting, results, timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bench.cases import Case
     from bench.field import Runner
+    from bench.results import Figures
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 #: What the time with most is held against: with fewer, a round has costs of its own, and all fits into the cache.
@@ -25,11 +26,23 @@ def measure(
     sizes: Sequence[int],
     rounds: int | None,
     show: Callable[[str], None],
-) -> dict[str, dict[str, Any]]:
+) -> Figures:
     """Return figures by case and size (`spawn_all@1000`), and by side."""
     wanted = [(case, size, rounds or _rounds(size)) for case in cases for size in sizes]
     found = timing.measure(runners, wanted, show)
     return {f"{case.name}@{size}": figures for case, size, figures in found}
+
+
+def count(
+    runners: Sequence[Runner],
+    cases: Sequence[Case],
+    sizes: Sequence[int],
+    jobs: int,
+    show: Callable[[str], None],
+) -> Figures:
+    """Return the same by instructions, which say how the work grows, without what the caches make of it."""
+    wanted = {f"{case.name}@{size}": (case, size) for case in cases for size in sizes}
+    return counting.measure(runners, wanted, jobs, show)
 
 
 def _rounds(size: int) -> int:
@@ -50,7 +63,8 @@ def factors(result: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         sizes.setdefault(case, []).append(size)
     found: dict[str, dict[str, float]] = {}
     for case, those in sizes.items():
-        few, most = (FIRST if FIRST in those else min(those)), max(those)
+        most = max(those)
+        few = FIRST if FIRST in those and most > FIRST else min(those)
         for side in result["sides"]:
             first = results.value(result, f"{case}@{few}", side)
             last = results.value(result, f"{case}@{most}", side)

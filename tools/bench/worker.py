@@ -91,14 +91,14 @@ def run(case: Case, make_loop: Factory, meter: Meter, count: int, warm: int) -> 
 
 
 def measure(make_loop: Factory, wanted: dict[str, Any]) -> dict[str, float]:
-    """Run one case as it is asked for: `case`, `by`, `count`, and for instructions the valgrind client's `library`."""
+    """Run one case as it is asked for: `case`, `by`, `count`, and for instructions the valgrind client's `library` and the `title` of the figure."""
     case, count = CASES[wanted["case"]], wanted["count"]
     meter: Meter
     if wanted["by"] == "instructions":
         # Twice on loops of their own: the interpreter specializes code, and what is made once is made.
         for _ in range(2):
             run(case, make_loop, Meter(), WARM, 0)
-        meter = Callgrind(wanted["library"], case.name)
+        meter = Callgrind(wanted["library"], wanted["title"])
     elif wanted["by"] == "memory":
         meter = Memory()
     else:
