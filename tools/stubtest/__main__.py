@@ -11,6 +11,7 @@ compares what the stubs say with what is there at run time. What it finds is a d
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import subprocess
@@ -47,17 +48,23 @@ def load(path: Path = ALLOWED, version: str = RUNNING) -> list[Allowance]:
     """Return the entries that apply to a Python such as "3.13" on this system."""
     found = []
     for entry in tomllib.loads(path.read_text("utf-8")).get("allowed", ()):
-        if set(entry) - {"pythons", "systems"} != {"findings", "reason"}:
+        if set(entry) - {"pythons", "systems", "forms"} != {"findings", "reason"}:
             raise BadRun(
-                f"{path.name}: an entry is findings, reason, perhaps pythons and systems: {entry}"
+                f"{path.name}: an entry is findings, reason, perhaps pythons, systems and forms: {entry}"
             )
         if len(entry["reason"].split()) < 4:
             raise BadRun(f"{path.name}: a reason is a sentence: {entry['findings']}")
         on_this_system = sys.platform in entry.get("systems", [sys.platform])
-        if on_this_system and version in entry.get("pythons", [version]):
+        in_this_form = form() in entry.get("forms", [form()])
+        if on_this_system and in_this_form and version in entry.get("pythons", [version]):
             patterns = [re.compile(text) for text in entry["findings"]]
             found += [Allowance(pattern, entry["reason"]) for pattern in patterns]
     return found
+
+
+def form() -> str:
+    """Return the form of the packages that is checked: compiled where it is installed."""
+    return "compiled" if importlib.util.find_spec("asyncio_core._twins") else "pure"
 
 
 def stubtest(implementation: str, stubs: str = RUNNING) -> set[str]:

@@ -103,7 +103,7 @@ cdef object create_task_otherwise(CompiledTurn self, PyObject** args, Py_ssize_t
 
 cdef int add_methods() except -1:
     add_method(CompiledTurn, b"call_soon", <void*>call_soon, b"""\
-call_soon($self, callback, /, *args, context=None)
+call_soon($self, callback, *args, context=None)
 --
 
 Run `callback(*args)` in the next turn, after what was queued before it.
@@ -113,7 +113,7 @@ Returns the handle that can cancel it. Raises RuntimeError where the loop is clo
 mode also for calls from another thread than the loop's, and TypeError for a callback that
 is none. Source: PEP 3156.""")
     add_method(CompiledTurn, b"call_later", <void*>call_later, b"""\
-call_later($self, delay, callback, /, *args, context=None)
+call_later($self, delay, callback, *args, context=None)
 --
 
 Run `callback(*args)` in `delay` seconds; 0 and less mean the next turn.
@@ -121,7 +121,7 @@ Run `callback(*args)` in `delay` seconds; 0 and less mean the next turn.
 Returns a handle with which it can be cancelled. Raises what `call_soon()` raises, TypeError
 where `delay` is None or no number, ValueError where it is NaN. Source: PEP 3156.""")
     add_method(CompiledTurn, b"call_at", <void*>call_at, b"""\
-call_at($self, when, callback, /, *args, context=None)
+call_at($self, when, callback, *args, context=None)
 --
 
 Run `callback(*args)` when the loop's clock reaches `when`, in seconds of `time()`.
@@ -129,7 +129,7 @@ Run `callback(*args)` when the loop's clock reaches `when`, in seconds of `time(
 Timers for the same moment run in the order in which they were made. Returns and raises what
 `call_later()` does. Source: PEP 3156.""")
     add_method(CompiledTurn, b"create_task", <void*>create_task, b"""\
-create_task($self, coro, /, **kwargs)
+create_task($self, coro, **kwargs)
 --
 
 Schedule the coroutine `coro` and return its task.
