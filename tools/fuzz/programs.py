@@ -541,7 +541,7 @@ def _odd(make: _Maker, depth: int) -> Op:
             "asyncio.future_add_to_awaited_by({x}, {t})",
             "asyncio.future_discard_from_awaited_by({x}, {t})",
         ),
-        *("asyncio.Handle(print, (), loop).cancel()", "loop.time() and None", "loop._run_once()"),
+        *("asyncio.Handle(print, (), loop).cancel()", "loop.time() and None"),
         "loop.set_task_factory({factory})",
     )
     factory = make.pick(
@@ -692,7 +692,9 @@ def _group(make: _Maker, depth: int) -> Op:
 
 @_table(_AWAITS, 2)
 def _as_completed(make: _Maker, depth: int) -> Op:
-    defs, parts = make.awaitables(depth, 2)  # kept in a set: of more, the order is anybody's guess
+    # They are kept in a set: of two coroutines, which one starts first would be anybody's guess.
+    defs, one = make.awaitable(depth)
+    parts = [one, *([make.one("ft")] if make.chance(0.6) else [])]
     timeout = make.pick("", "", f", timeout={make.delay()}")
     if make.chance(0.5):
         head = f"async for done in asyncio.as_completed([{{parts}}]{timeout}):"

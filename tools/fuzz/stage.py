@@ -31,7 +31,7 @@ _RUNS = 6
 #: What is logged when something is gone.
 _END = re.compile("was never retrieved|was destroyed but|was never awaited|GeneratorExit")
 #: … and in what state what belonged to it was then.
-_HOW_FAR = re.compile(r" (?:running|done, defined) at [^\s>]*>:\d+")
+_HOW_FAR = re.compile(rf" (?:running|done, defined) at (?:{PROGRAM}:\d+|[\w.]+)")
 #: As many lines are enough; a callback that adds itself again and again would write for ever.
 _MOST_LINES = 1500
 
@@ -261,7 +261,8 @@ class _Noted:
         if error is None:
             return False
         self._stage.log(f"{self._label}!", error)
-        if self._passing == "pass":
+        # What is being destroyed does not go on: in what order that would be is up to memory.
+        if self._passing == "pass" or isinstance(error, GeneratorExit):
             return False
         return not (self._passing and isinstance(error, asyncio.CancelledError))
 
