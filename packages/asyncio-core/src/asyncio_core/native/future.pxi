@@ -34,12 +34,12 @@ cdef class Future:
     cdef PyObject* own_dict
     cdef object __weakref__
     cdef char state
-    cdef bint failed
-    cdef bint blocking
+    cdef Flag failed
+    cdef Flag blocking
     # True from set_exception() until somebody looks at the exception.
-    cdef bint unretrieved
+    cdef Flag unretrieved
     # Whether the loop is one of ours: then its queue can be written to.
-    cdef bint loop_is_ours
+    cdef Flag loop_is_ours
 
     __class_getitem__ = classmethod(GenericAlias)
 
@@ -78,11 +78,11 @@ cdef class Future:
 
     @property
     def _asyncio_future_blocking(self):
-        return self.blocking
+        return self.blocking != 0
 
     @_asyncio_future_blocking.setter
     def _asyncio_future_blocking(self, value):
-        self.blocking = value
+        self.blocking = 1 if value else 0
 
     @_asyncio_future_blocking.deleter
     def _asyncio_future_blocking(self):
@@ -122,15 +122,15 @@ cdef class Future:
 
     @property
     def _unretrieved(self):
-        return self.unretrieved
+        return self.unretrieved != 0
 
     @_unretrieved.setter
     def _unretrieved(self, value):
-        self.unretrieved = value
+        self.unretrieved = 1 if value else 0
 
     @property
     def _log_traceback(self):
-        return self.unretrieved
+        return self.unretrieved != 0
 
     @_log_traceback.setter
     def _log_traceback(self, value):

@@ -22,9 +22,13 @@ cdef class Handle:
     cdef object loop
     cdef public object _repr
     cdef public object _source_traceback
-    cdef public bint _cancelled
     # Whether the loop is one of ours, whose fields can be read.
-    cdef bint loop_is_ours
+    cdef Flag loop_is_ours
+    cdef Flag is_cancelled
+    # Two of TimerHandle's: beside the others they take no room. Whether its time is what was given, and whether it
+    # lies among the timers that the pure form keeps.
+    cdef Flag was_given
+    cdef Flag listed
     cdef object __weakref__
 
     def __init__(self, callback, args, loop, context=None):
@@ -32,9 +36,16 @@ cdef class Handle:
         self._callback = callback
         self._args = args
         self.loop = loop
-        self._cancelled = False
         self._repr = None
         self._source_traceback = stack_here() if loop.get_debug() else None
+
+    @property
+    def _cancelled(self):
+        return self.is_cancelled != 0
+
+    @_cancelled.setter
+    def _cancelled(self, value):
+        self.is_cancelled = 1 if value else 0
 
     @property
     def _loop(self):
@@ -69,7 +80,7 @@ cdef class Handle:
 
     def cancelled(self):
         """Return True where the handle was cancelled."""
-        return self._cancelled
+        return self.is_cancelled != 0
 
     def _run(self):
         """Call the callback in its context; what it raises goes to the loop's exception handler."""
@@ -77,9 +88,9 @@ cdef class Handle:
 
 
 cdef int cancel_handle(Handle handle) except -1:
-    if handle._cancelled:
+    if handle.is_cancelled:
         return 0
-    handle._cancelled = True
+    handle.is_cancelled = True
     # While the interpreter ends there are no more reports, and what shows a callback may not be importable.
     debug = (<CompiledTurn>handle.loop).debug if handle.loop_is_ours else handle.loop.get_debug()
     if debug and not Py_IsFinalizing():
@@ -173,13 +184,10 @@ cdef class TimerHandle(Handle):
     cdef double moment
     # What was given as time, where that was no float.
     cdef object given
-    cdef bint was_given
     # Counts the timers of a loop, so that those of one moment keep their order.
     cdef public uint64_t _number
     # Its place in the loop's heap, -1 outside of it.
     cdef Py_ssize_t place
-    # True while it lies among the timers that the pure form keeps.
-    cdef bint listed
 
     def __cinit__(self):
         self.place = -1
@@ -189,11 +197,9 @@ cdef class TimerHandle(Handle):
         self._callback = callback
         self._args = args
         self.loop = loop
-        self._cancelled = False
         self._repr = None
         self._source_traceback = stack_here() if loop.get_debug() else None
         self._when = when
-        self.listed = False
 
     @property
     def _when(self):
@@ -211,15 +217,15 @@ cdef class TimerHandle(Handle):
 
     @property
     def _scheduled(self):
-        return self.listed or self.place >= 0
+        return self.listed != 0 or self.place >= 0
 
     @_scheduled.setter
     def _scheduled(self, value):
-        self.listed = value
+        self.listed = 1 if value else 0
 
     def _repr_info(self):
         words = Handle._repr_info(self)
-        words.insert(2 if self._cancelled else 1, f"when={self._when}")
+        words.insert(2 if self.is_cancelled else 1, f"when={self._when}")
         return words
 
     def when(self):
@@ -228,7 +234,7 @@ cdef class TimerHandle(Handle):
 
     def cancel(self):
         """Make sure that the callback does not run; the loop forgets the timer in time."""
-        if not self._cancelled:
+        if not self.is_cancelled:
             timer_is_cancelled(self)
         cancel_handle(self)
 
@@ -248,7 +254,7 @@ cdef class TimerHandle(Handle):
             mine == its
             and self._callback == (<TimerHandle>other)._callback
             and self._args == (<TimerHandle>other)._args
-            and self._cancelled == (<TimerHandle>other)._cancelled
+            and self.is_cancelled == (<TimerHandle>other).is_cancelled
         )
         if kind == Py_EQ:
             return same

@@ -306,6 +306,9 @@ cdef extern from *:
     void put_back(PyObject*) noexcept
     void raise_object(PyObject*) noexcept
 
+# Yes or no, in a byte: each task has several.
+ctypedef unsigned char Flag
+
 cdef extern from "Python.h":
     ctypedef enum PySendResult:
         PYGEN_RETURN

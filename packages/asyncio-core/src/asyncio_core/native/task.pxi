@@ -23,9 +23,9 @@ cdef class Task(Future):
     cdef PyObject* next_task
     cdef uint64_t number
     cdef public int _num_cancels_requested
-    cdef public bint _must_cancel
-    cdef bint silent
-    cdef bint listed
+    cdef Flag must_cancel
+    cdef Flag silent
+    cdef Flag listed
 
     def __init__(self, coro, *, loop=None, name=None, context=None, eager_start=False):
         if self.loop is not None:
@@ -61,15 +61,23 @@ cdef class Task(Future):
 
     @property
     def _log_destroy_pending(self):
-        return not self.silent
+        return self.silent == 0
 
     @_log_destroy_pending.setter
     def _log_destroy_pending(self, value):
-        self.silent = not value
+        self.silent = 0 if value else 1
 
     @_log_destroy_pending.deleter
     def _log_destroy_pending(self):
         raise AttributeError("cannot delete attribute")
+
+    @property
+    def _must_cancel(self):
+        return self.must_cancel != 0
+
+    @_must_cancel.setter
+    def _must_cancel(self, value):
+        self.must_cancel = 1 if value else 0
 
     @property
     def _fut_waiter(self):
@@ -162,7 +170,7 @@ cdef class Task(Future):
         if self._num_cancels_requested > 0:
             self._num_cancels_requested -= 1
             if self._num_cancels_requested == 0:
-                self._must_cancel = False
+                self.must_cancel = False
         return self._num_cancels_requested
 
     def _step(self, exc=None, /):
@@ -231,7 +239,7 @@ cdef bint cancel_task(Task task, object message) except -1:
     # What it waits for is cancelled first: its end is what wakes the task up. A future that
     # refuses, being done or shielded, leaves the throwing to the next step.
     if waiter is None or not cancel_future(<Future>waiter, message):
-        task._must_cancel = True
+        task.must_cancel = True
         task.cancel_message = message
     return True
 
@@ -297,8 +305,8 @@ cdef int step(Task task, PyObject* thrown) except -1:
     cdef CompiledTurn turn = None
     if task.state != PENDING:
         refuse_step(task, thrown)
-    if task._must_cancel:
-        task._must_cancel = False
+    if task.must_cancel:
+        task.must_cancel = False
         if thrown is NULL or not isinstance(<object>thrown, CancelledError):
             cancellation = cancelled_error_of(task)
             thrown = <PyObject*>cancellation
@@ -376,17 +384,17 @@ cdef int wait_for(Task task, object waiter, object loop) except -1:
             else:
                 add_callback(future, task, None)
             task.fut_waiter = waiter
-            if task._must_cancel and waiter.cancel(msg=task.cancel_message):
-                task._must_cancel = False
+            if task.must_cancel and waiter.cancel(msg=task.cancel_message):
+                task.must_cancel = False
             return 0
     known["_PyTask"]._wait_for(task, waiter, loop)
     return 0
 
 
 cdef int conclude(Task task, object result) except -1:
-    if task._must_cancel:
+    if task.must_cancel:
         # It cancelled itself on the way to its end.
-        task._must_cancel = False
+        task.must_cancel = False
         task.cancelled_exc = None
         task.state = CANCELLED
     else:

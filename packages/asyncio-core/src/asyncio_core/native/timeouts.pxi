@@ -181,7 +181,7 @@ cdef int leave(Timeout timeout, object error) except -1:
 
 
 cdef int cancel_timer(TimerHandle timer) except -1:
-    if not timer._cancelled:
+    if not timer.is_cancelled:
         timer_is_cancelled(timer)
     return cancel_handle(timer)
 

@@ -95,7 +95,7 @@ cdef int drop_cancelled_timers(Heap* heap) except -1:
     cdef Py_ssize_t n, kept = 0
     for n in range(heap.count):
         timer = heap.entries[n].timer
-        if (<TimerHandle>timer)._cancelled:
+        if (<TimerHandle>timer).is_cancelled:
             (<TimerHandle>timer).place = -1
             dropped.append(<object>timer)
             Py_DECREF(<object>timer)

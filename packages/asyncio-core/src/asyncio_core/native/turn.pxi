@@ -378,7 +378,7 @@ cdef int drop_first_timers(CompiledTurn turn) except -1:
     if 2 * turn._timer_cancelled_count > FEW_TIMERS:
         drop_cancelled_timers(timers)
         turn._timer_cancelled_count = 0
-    while timers.count and (<TimerHandle>timers.entries[0].timer)._cancelled:
+    while timers.count and (<TimerHandle>timers.entries[0].timer).is_cancelled:
         Py_DECREF(<object>take_timer(timers, 0))
         if turn._timer_cancelled_count:
             turn._timer_cancelled_count -= 1
@@ -392,7 +392,7 @@ cdef int queue_due_timers(CompiledTurn turn) except -1:
     cdef double due = now(turn) + turn._clock_resolution
     while timers.count and timers.entries[0].moment < due:
         timer = take_timer(timers, 0)
-        if (<TimerHandle>timer)._cancelled:
+        if (<TimerHandle>timer).is_cancelled:
             if turn._timer_cancelled_count:
                 turn._timer_cancelled_count -= 1
         elif turn.ready is None:
@@ -530,7 +530,7 @@ cdef bint know_handles() except -1:
 
 cdef int run_queued_handle(object handle) except -1:
     if type(handle) is Handle or type(handle) is TimerHandle:
-        if (<Handle>handle)._cancelled:
+        if (<Handle>handle).is_cancelled:
             return 0
         if handles_are_plain():
             return run_handle(<Handle>handle)
