@@ -176,6 +176,8 @@ def _search(comparison: Comparison, options: argparse.Namespace) -> int:
                 print("    … which it does not alone: what ran before it in the process matters")
             else:
                 unsettled += 1
+            if len(bad) >= options.most:
+                break
         done += last - first
         if len(bad) >= options.most:
             break

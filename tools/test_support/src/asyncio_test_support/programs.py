@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 #: Seconds that a program may take.
 LIMIT = 60.0
+
+#: Without these no program starts that loads what was built with a sanitizer.
+_OF_SANITIZERS = ("LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "PYTHONMALLOC")
 
 _ISOLATED = """
 def run(program):
@@ -35,7 +39,13 @@ def run(program):
 def run_python(
     code: str, *options: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run lines of Python in a fresh interpreter; `env` stands for all environment variables."""
+    """Run lines of Python in a fresh interpreter; `env` stands for all environment variables.
+
+    Those of a sanitizer that runs here are kept.
+    """
+    if env is not None:
+        kept = {name: os.environ[name] for name in _OF_SANITIZERS if name in os.environ}
+        env = {**kept, **env}
     return subprocess.run(
         [sys.executable, *options, "-c", code],
         stdin=subprocess.DEVNULL,
