@@ -57,7 +57,7 @@ class Comparison:
             except Crash as crash:
                 self.crashes.append(crash)
                 seed = first if crash.seed is None else crash.seed
-                digests[seed] = f"{side.form} crashes"
+                digests[seed] = f"{crash.how}: crashes"
                 first = seed + 1
         return digests
 

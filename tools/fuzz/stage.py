@@ -283,6 +283,11 @@ class _Listener(logging.Handler):
 
 def perform(program: Program) -> list[str]:
     """Run a program and return its log."""
+    # In a context of its own: what it sets, the next program does not find.
+    return contextvars.Context().run(_perform, program)
+
+
+def _perform(program: Program) -> list[str]:
     stage = Stage(program.options)
     listener = _Listener(stage)
     logger = logging.getLogger("asyncio")
