@@ -338,11 +338,11 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
 
     def _queue_step(self) -> None:
         """Have the loop make a step in its next turn."""
-        loop = self._loop
+        loop: Any = self._loop
         # Our own loops do it for less. Those that stand in for one, in tests, seem to have any method.
         queue = getattr(type(loop), "_queue_step", None)
         if queue is None:
-            loop.call_soon(self._step, context=self._context)  # type: ignore[union-attr]
+            loop.call_soon(self._step, context=self._context)
         else:
             queue(loop, self)
 

@@ -184,11 +184,8 @@ class TaskGroup:
                 coro.close()
                 raise RuntimeError(f"TaskGroup {self!r} {refusal}")
             report = self._on_task_done
-        task: Task[T] = (
-            self._loop.create_task(coro, **kwargs)  # type: ignore[union-attr]
-            if kwargs
-            else self._loop.create_task(coro)  # type: ignore[union-attr]
-        )
+        loop: Any = self._loop
+        task: Task[T] = loop.create_task(coro, **kwargs) if kwargs else loop.create_task(coro)
         try:
             self._tasks.add(task)
             # Eager tasks too are taken care of in a callback: the failure of one that is done by

@@ -222,14 +222,13 @@ if not TYPE_CHECKING and twins is not None:
     Timeout = twins.Timeout
     twins.know(timeouts=globals(), _blame_timeout=_blame_timeout)
     _timeout_after = twins.timeout_after
+    _py_timeout = timeout
 
     # Of Python still: it tells the types of what it takes and returns, as that of the standard asyncio does.
-    def _timeout(delay: float | None) -> Timeout:
+    def timeout(delay: float | None) -> Timeout:
         return _timeout_after(delay)
 
-    _timeout.__name__ = _timeout.__qualname__ = timeout.__name__
-    _timeout.__doc__ = timeout.__doc__
-    timeout = _timeout
+    timeout.__doc__ = _py_timeout.__doc__
 
 
 def timeout_at(when: float | None) -> Timeout:

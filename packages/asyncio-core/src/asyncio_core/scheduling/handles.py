@@ -304,9 +304,10 @@ class _StepHandle(Handle):
         self._resume = None  # type: ignore[assignment]
 
     def _run(self) -> None:
+        loop: Any = self._loop
         try:
             if self._context.run(self._resume):
-                self._loop._queue_again(self)  # type: ignore[attr-defined]
+                loop._queue_again(self)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:

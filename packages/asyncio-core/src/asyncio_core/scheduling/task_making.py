@@ -32,8 +32,9 @@ class TaskMakingPart(LoopPart):
         """Return a new future bound to this loop. Added in Python 3.5.2."""
         if Future is not _PyFuture:
             return Future(loop=self)
-        future: Future[Any] = _new(_PyFuture)
-        future.__init__(loop=self)  # type: ignore[misc]
+        made: Any = _new(_PyFuture)
+        made.__init__(loop=self)
+        future: Future[Any] = made
         return future
 
     def create_task(self, coro: CoroutineLike[_T], **kwargs: Unpack[TaskOptions]) -> Task[_T]:
