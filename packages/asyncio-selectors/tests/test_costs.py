@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
 import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,7 @@ def test_an_idle_encrypted_connection_holds_no_buffers(
     loop.run_until_complete(main())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there a loop has those of its signals, too")
 def test_a_loop_that_has_been_used_has_no_more_attributes_than_the_interpreter_is_quick_with(
     loop: SelectorEventLoop, recorder: Any
 ) -> None:
