@@ -76,9 +76,7 @@ def test_whole_run_without_failure_is_kept_and_shown_in_the_readme(
 
 def test_the_readme_has_no_column_for_what_nothing_is_left_out_of() -> None:
     counts = COUNTS | {"left-out": 0}
-    table = results.conformance_table(
-        {"pythons": {"3.13": {"python": "3.13.1", "counts": counts}}}
-    )
+    table = results.conformance_table({"pythons": {"3.13": {"python": "3.13.1", "counts": counts}}})
     assert table.splitlines() == [
         "| Python | passed | excluded | skipped | total | of what ran, passed |",
         "|---|---|---|---|---|---|",

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+from asyncio_core.awaiting.waiting import sleep
 from asyncio_core.scheduling.handles import Handle, TimerHandle, _ThreadSafeHandle
 
 variable = contextvars.ContextVar("variable", default="unset")
@@ -164,3 +165,39 @@ def test_a_thread_safe_handle_that_was_cancelled_does_not_run(loop):
     handle.cancel()
     handle._run()
     assert ran == []
+
+
+@pytest.mark.parametrize("name", ["call_soon", "call_soon_threadsafe", "call_later", "task"])
+def test_a_replaced_run_is_what_runs_handles_of_every_kind(loop, monkeypatch, name):
+    """Tools that watch a loop put their own there, also while it runs."""
+    seen = []
+    own = Handle._run
+
+    def watch(handle):
+        seen.append(handle)
+        own(handle)
+
+    ran = []
+
+    async def step():
+        ran.append("task")
+
+    async def main():
+        monkeypatch.setattr(Handle, "_run", watch)
+        tasks = []
+        if name == "task":
+            tasks.append(loop.create_task(step()))
+        elif name == "call_later":
+            loop.call_later(0, ran.append, name)
+        else:
+            getattr(loop, name)(ran.append, name)
+        await sleep(0.001)
+
+    loop.run_until_complete(main())
+    monkeypatch.undo()
+    assert ran == [name]
+    assert seen
+    assert all(isinstance(handle, Handle) for handle in seen)
+    count = len(seen)
+    loop.run_until_complete(sleep(0))
+    assert len(seen) == count

@@ -1,6 +1,12 @@
-# call_soon(), call_later(), call_at() and create_task(), which take their arguments as they are on the stack.
+# call_soon(), call_soon_threadsafe(), call_later(), call_at() and create_task(), which take their arguments as they are
+# on the stack.
 #
 # Where anything is not as usual, the pure forms are called: in asyncio_core.scheduling.turn, timers and task_making.
+
+
+# As in asyncio_core.scheduling.turn, where the reason is.
+cdef enum:
+    CROWD = 1000
 
 
 cdef inline bint is_usual(PyObject* names, Py_ssize_t count, Py_ssize_t wanted) except -1:
@@ -37,6 +43,41 @@ cdef object call_soon(CompiledTurn self, PyObject** args, Py_ssize_t count, PyOb
     handle = new_handle(<object>args[0], given, self, context)
     push(self.ready, HANDLE, <PyObject*>handle, NULL, NULL)
     return handle
+
+
+cdef object call_soon_threadsafe(CompiledTurn self, PyObject** args, Py_ssize_t count, PyObject* names):
+    cdef _ThreadSafeHandle handle
+    if not is_usual(names, count, 1):
+        return call_by_name(self, "call_soon_threadsafe", ("callback",), args, count, names)
+    context = None if names is NULL else <object>args[count]
+    given = tuple_of(args + 1, count - 1)
+    know_class(self)
+    if (
+        self.closed
+        or self.debug
+        or self.ready is None
+        or self._call_soon_hooked
+        or not self.handles_for_threads_are_plain
+    ):
+        return pure().call_soon_threadsafe(self, <object>args[0], *given, context=context)
+    handle = _ThreadSafeHandle.__new__(_ThreadSafeHandle)
+    handle._callback = <object>args[0]
+    handle._args = given
+    handle.loop = self
+    handle.loop_is_ours = True
+    handle._context = PyContext_CopyCurrent() if context is None else context
+    push(self.ready, HANDLE, <PyObject*>handle, NULL, NULL)
+    self._write_to_self()
+    if self.ready is not None and self.ready.length > CROWD and self._thread_id is not None:
+        give_way(self)
+    return handle
+
+
+cdef int give_way(CompiledTurn self) except -1:
+    """Let the loop's thread run: calls that wake nobody never give way to it, and it has to catch up."""
+    if self._thread_id != PyThread_get_thread_ident():
+        time.sleep(0)
+    return 0
 
 
 cdef object call_later(CompiledTurn self, PyObject** args, Py_ssize_t count, PyObject* names):
@@ -112,6 +153,14 @@ Run `callback(*args)` in the next turn, after what was queued before it.
 Returns the handle that can cancel it. Raises RuntimeError where the loop is closed; in debug
 mode also for calls from another thread than the loop's, and TypeError for a callback that
 is none. Source: PEP 3156.""")
+    add_method(CompiledTurn, b"call_soon_threadsafe", <void*>call_soon_threadsafe, b"""\
+call_soon_threadsafe($self, callback, *args, context=None)
+--
+
+Do what `call_soon()` does, and wake the loop; may be called from any thread.
+
+Also signal handlers and other code that interrupts the loop's thread have to use it. The
+handle may be cancelled from any thread. Source: PEP 3156.""")
     add_method(CompiledTurn, b"call_later", <void*>call_later, b"""\
 call_later($self, delay, callback, *args, context=None)
 --

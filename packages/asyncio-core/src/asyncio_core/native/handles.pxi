@@ -263,3 +263,77 @@ cdef class TimerHandle(Handle):
         if kind == Py_LE:
             return mine < its or same
         return mine > its or same
+
+
+cdef class _ThreadSafeHandle(Handle):
+    """The handle that `loop.call_soon_threadsafe()` returns.
+
+    Another thread may cancel it while the loop is about to run it. It is one or the other: after `cancel()` returns,
+    the callback has run or never will. The pure form has a lock for that; here it is made where one has to wait.
+    """
+
+    # The thread that runs it just now, 0 for none.
+    cdef unsigned long runner
+    # Locks that are let go of when it has run.
+    cdef list waiting
+
+    def cancel(self):
+        """Make sure that the callback does not run; waits while it is running right now."""
+        wait_until_run(self)
+        cancel_handle(self)
+
+    def cancelled(self):
+        """Return True where the handle was cancelled."""
+        wait_until_run(self)
+        return self.is_cancelled != 0
+
+    def _run(self):
+        # Cancelled after the loop looked at the flag.
+        if not self.is_cancelled:
+            run_for_other_threads(self)
+
+
+cdef int wait_until_run(_ThreadSafeHandle handle) except -1:
+    """Wait while another thread runs the handle."""
+    while handle.runner != 0 and handle.runner != PyThread_get_thread_ident():
+        turnstile = allocate_lock()
+        turnstile.acquire()
+        # Nothing since the look at the runner gave way to another thread.
+        if handle.waiting is None:
+            handle.waiting = []
+        handle.waiting.append(turnstile)
+        turnstile.acquire()
+    return 0
+
+
+cdef int run_for_other_threads(_ThreadSafeHandle handle) except -1:
+    cdef int status
+    cdef unsigned long before = handle.runner
+    handle.runner = PyThread_get_thread_ident()
+    status = (<running_handle>run_as_others)(handle)
+    handle.runner = before
+    if before == 0 and handle.waiting is not None:
+        (<letting_go>let_go)(handle)
+    return status
+
+
+cdef int run_as_others(Handle handle) except -1:
+    """Run a handle as those without a thread to look after: also where somebody has replaced what does that."""
+    if handles_are_plain():
+        return run_handle(handle)
+    Handle._run(handle)
+    return 0
+
+
+ctypedef int (*running_handle)(Handle) noexcept
+ctypedef void (*letting_go)(_ThreadSafeHandle) noexcept
+
+
+cdef void let_go(_ThreadSafeHandle handle) noexcept:
+    """Let go of those that wait for the handle; what its callback has raised stays set."""
+    cdef PyObject* error = caught()
+    waiting, handle.waiting = handle.waiting, None
+    for turnstile in waiting:
+        turnstile.release()
+    if error is not NULL:
+        put_back(error)

@@ -353,6 +353,7 @@ cdef extern from *:
 
 import sys
 import time
+from _thread import allocate_lock
 from collections.abc import Coroutine
 from types import BuiltinMethodType, GenericAlias, MethodType
 from contextvars import Context

@@ -51,6 +51,7 @@ keep_handles(Handle)
 keep_timers(TimerHandle)
 make_patchable(Handle)
 make_patchable(TimerHandle)
+make_patchable(_ThreadSafeHandle)
 cdef object OWN_RUN = Handle._run
 SET_ITERNEXT(FutureIterator, <void*>advance)
 SET_DICT_OFFSET(Future, OWN_DICT_OFFSET)
@@ -67,7 +68,7 @@ Coroutine.register(TimeoutCrossing)
 cdef object ON_TIMEOUT = Timeout._on_timeout
 
 
-cdef object OURS = frozenset((Future, Task, Handle, TimerHandle, Timeout))
+cdef object OURS = frozenset((Future, Task, Handle, TimerHandle, _ThreadSafeHandle, Timeout))
 
 
 def show_in_module(kind, module, /):
@@ -81,6 +82,7 @@ show_in_module(Future, "asyncio_core.awaiting.futures")
 show_in_module(Task, "asyncio_core.awaiting.task")
 show_in_module(Handle, "asyncio_core.scheduling.handles")
 show_in_module(TimerHandle, "asyncio_core.scheduling.handles")
+show_in_module(_ThreadSafeHandle, "asyncio_core.scheduling.handles")
 show_in_module(Timeout, "asyncio_core.awaiting.timeouts")
 
 # The layout of what this module shares with other distributions.

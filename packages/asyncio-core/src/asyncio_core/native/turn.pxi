@@ -58,6 +58,7 @@ cdef class CompiledTurn:
     cdef bint futures_are_plain
     cdef bint tasks_are_plain
     cdef bint turns_are_plain
+    cdef bint handles_for_threads_are_plain
 
     def __cinit__(self):
         global first_turn
@@ -243,6 +244,7 @@ cdef int look_again(CompiledTurn turn) except -1:
     turn.futures_are_plain = making_names["Future"] is Future
     turn.tasks_are_plain = task_names["Task"] is Task
     turn.timers_are_plain = timer_names["TimerHandle"] is TimerHandle
+    turn.handles_for_threads_are_plain = turn_names["_ThreadSafeHandle"] is _ThreadSafeHandle
     turn.soon_is_plain = (
         turn_names["Handle"] is Handle
         and has_own(turn, "call_soon", CompiledTurn.call_soon)
@@ -534,6 +536,10 @@ cdef int run_queued_handle(object handle) except -1:
             return 0
         if handles_are_plain():
             return run_handle(<Handle>handle)
+    elif type(handle) is _ThreadSafeHandle and handles_are_plain():
+        if not (<Handle>handle).is_cancelled:
+            run_for_other_threads(<_ThreadSafeHandle>handle)
+        return 0
     if not handle._cancelled:
         handle._run()
     return 0

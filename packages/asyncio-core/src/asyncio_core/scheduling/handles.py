@@ -283,6 +283,10 @@ class _ThreadSafeHandle(Handle):
                     raise
 
 
+if not TYPE_CHECKING and twins is not None:
+    _ThreadSafeHandle = twins._ThreadSafeHandle
+
+
 class _StepHandle(Handle):
     """The handle of a task that wants a turn of the loop and nothing else; queued again for each of them.
 
