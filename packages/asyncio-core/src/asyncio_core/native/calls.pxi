@@ -117,10 +117,14 @@ cdef object call_at(CompiledTurn self, PyObject** args, Py_ssize_t count, PyObje
 
 cdef object create_task(CompiledTurn self, PyObject** args, Py_ssize_t count, PyObject* names):
     cdef Task task
+    cdef bint eagerly = False
+    if self._task_factory is not None:
+        eagerly = self._task_factory is task_names["eager_task_factory"] and running_loop is <PyObject*>self
+        if not eagerly:
+            return create_task_otherwise(self, args, count, names)
     if (
         names is not NULL
         or count != 1
-        or self._task_factory is not None
         or not queues_plainly(self)
         or not self.tasks_are_plain
         or not PyCoro_CheckExact(<object>args[0])
@@ -130,8 +134,11 @@ cdef object create_task(CompiledTurn self, PyObject** args, Py_ssize_t count, Py
     task.loop = self
     task.loop_is_ours = True
     begin_task(task, <object>args[0], None, PyContext_CopyCurrent())
-    push(self.ready, STEP, <PyObject*>task, NULL, NULL)
-    enter_list(task)
+    if eagerly:
+        start_eagerly(task)
+    else:
+        push(self.ready, STEP, <PyObject*>task, NULL, NULL)
+        enter_list(task)
     return task
 
 
