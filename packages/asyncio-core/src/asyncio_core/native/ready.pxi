@@ -27,6 +27,8 @@ cdef class ReadyQueue:
     cdef Py_ssize_t length
     # Whose they are: what a handle is made for.
     cdef PyObject* loop
+    # Nothing. Without an object among its fields the class would be none that the collector looks at.
+    cdef object for_collector
     cdef object __weakref__
 
     def __cinit__(self):

@@ -185,8 +185,7 @@ cdef class CompiledTurn:
         timer and no debug mode.
         """
         if self.debug or self.ready is None or self.timers_shown:
-            if self.debug:
-                show_timers(self)
+            show_timers(self)
             pure()._run_once(self)
             return
         know_class(self)
