@@ -23,8 +23,8 @@ PARTS = ("lint", "types", "unit", "conformance", "integration")
 
 #: The tests of the packages need nothing of one another, so they run on all cores. (`-n0` after `--` undoes it.)
 _SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
-#: Run on the pure form of every Python: the tests of what has a compiled twin, or stands right on it. The others run
-#: on the pure form of the oldest and the newest.
+#: Run on the pure form of the oldest Python: the tests of what has a compiled twin, or stands right on it. On the pure
+#: form of the newest all of them run, and the interpreter's suite.
 _NEAR_THE_TWINS = tuple(f"packages/asyncio-{name}" for name in ("core", "streams", "sync"))
 
 
@@ -100,7 +100,9 @@ class Pipeline:
 
     def _unit(self) -> None:
         for python, form in itertools.product(self._pythons, self._forms):
-            part_of_them = form == twins.PURE and not self._is_end(python)
+            part_of_them = form == twins.PURE and python != self._pythons[-1]
+            if part_of_them and python != self._pythons[0] and len(self._forms) > 1:
+                continue
             chosen = [] if _names_files(self._extra) or not part_of_them else _NEAR_THE_TWINS
 
             def body(
@@ -115,7 +117,7 @@ class Pipeline:
 
     def _conformance(self) -> None:
         for python, form in itertools.product(self._pythons, self._forms):
-            if form == twins.PURE and not self._is_end(python):
+            if form == twins.PURE and python != self._pythons[-1]:
                 continue
 
             def body(part: Part, python: Interpreter = python, form: str = form) -> None:
@@ -124,10 +126,6 @@ class Pipeline:
                     conformance.add_to_part(part, suite)
 
             self._part(f"the interpreter's suite, Python {python.version}, {form}", body)
-
-    def _is_end(self, python: Interpreter) -> bool:
-        """Tell whether this is the oldest or the newest of the Pythons, where the pure form is tested in full."""
-        return python in (self._pythons[0], self._pythons[-1])
 
     def _has(self, part: Part, python: Interpreter, form: str) -> bool:
         """Make the environment of a Python, and tell whether it has this form; else the part says why not."""

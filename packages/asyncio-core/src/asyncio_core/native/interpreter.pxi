@@ -86,7 +86,7 @@ cdef extern from *:
     /* Memory of what comes and goes with each task and each timer, kept for the next one of the class. Cython keeps some
        too, but then an object has the mark of having been finalized from its last life, and is never finalized again. */
     #if PY_VERSION_HEX < 0x03100000 && !defined(__SANITIZE_ADDRESS__) && !defined(Py_DEBUG)
-    #define SPARES 256
+    #define SPARES 64
     typedef struct {
         PyTypeObject *type;
         int count;
