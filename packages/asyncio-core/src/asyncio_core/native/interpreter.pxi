@@ -164,6 +164,20 @@ cdef extern from *:
         return context == Py_None ? PyContext_CopyCurrent() : Py_NewRef(context);
     }
 
+    /* Have the methods of a class show the name of another one in front of theirs: of the class that people know. */
+    static int show_methods_in(PyObject *kind, const char *shown) {
+        PyObject *name, *value;
+        Py_ssize_t at = 0;
+        while (PyDict_Next(((PyTypeObject *)kind)->tp_dict, &at, &name, &value)) {
+            PyObject *full;
+            if (!Py_IS_TYPE(value, &PyMethodDescr_Type)) continue;
+            full = PyUnicode_FromFormat("%s.%U", shown, name);
+            if (full == NULL) return -1;
+            Py_XSETREF(((PyDescrObject *)value)->d_qualname, full);
+        }
+        return 0;
+    }
+
     static PyObject *tuple_of(PyObject *const *items, Py_ssize_t count) {
         Py_ssize_t n;
         PyObject *tuple = PyTuple_New(count);
@@ -294,6 +308,7 @@ cdef extern from *:
     void keep_tasks(object) noexcept
     void keep_handles(object) noexcept
     void keep_timers(object) noexcept
+    int show_methods_in(object, const char*) except -1
     object tuple_of(PyObject**, Py_ssize_t)
     PyObject* call_with(PyObject*, PyObject*) noexcept
     bint is_only_thread() noexcept
