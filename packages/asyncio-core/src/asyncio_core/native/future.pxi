@@ -612,10 +612,7 @@ def future_add_to_awaited_by(fut, waiter, /):
     else is left alone. Added in Python 3.14.
     """
     cdef Future future
-    if type(waiter) is not Task and not isinstance(waiter, Future):
-        known["_py_future_add_to_awaited_by"](fut, waiter)
-        return
-    if type(fut) is not Task and not isinstance(fut, Future):
+    if not (isinstance(fut, Future) and isinstance(waiter, Future)):
         known["_py_future_add_to_awaited_by"](fut, waiter)
         return
     future = <Future>fut

@@ -193,12 +193,7 @@ cdef class TimerHandle(Handle):
         self.place = -1
 
     def __init__(self, when, callback, args, loop, context=None):
-        self._context = PyContext_CopyCurrent() if context is None else context
-        self._callback = callback
-        self._args = args
-        self.loop = loop
-        self._repr = None
-        self._source_traceback = stack_here() if loop.get_debug() else None
+        Handle.__init__(self, callback, args, loop, context)
         self._when = when
 
     @property

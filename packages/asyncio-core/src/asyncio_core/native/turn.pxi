@@ -156,9 +156,6 @@ cdef class CompiledTurn:
             return monotonic_seconds()
         return time.monotonic()
 
-    def _add_timer(self, moment, number, timer):
-        pure()._add_timer(self, moment, number, timer)
-
     def _timer_handle_cancelled(self, handle, /):
         if type(handle) is TimerHandle and (<TimerHandle>handle).place >= 0:
             forget_timer(<TimerHandle>handle)
