@@ -349,6 +349,24 @@ def test_paused_reader_stops_the_wire_at_the_high_water_mark(on_connection):
     on_connection(test)
 
 
+def test_what_was_received_is_handed_out_though_the_connection_ends_as_reading_goes_on(
+    on_connection,
+):
+    async def test(connection):
+        server, reset = connection.server, ConnectionResetError("it is gone")
+        server.transport.pause_reading()
+        connection.transports[0].write(b"the last words")
+        await turns()
+        # Of the two, the end comes first in the queue.
+        connection.wires[1]._force_close(reset)
+        server.transport.resume_reading()
+        await server.until(Recorder.is_lost)
+        assert server.data == b"the last words"
+        assert server.told[-1] == ("lost", reset)
+
+    on_connection(test)
+
+
 def test_pausing_in_the_middle_of_delivery_holds_the_rest(on_connection):
     class OneAtATime(BufferedProtocol):
         def __init__(self):

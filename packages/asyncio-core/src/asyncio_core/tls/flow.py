@@ -64,6 +64,7 @@ class TLSFlow(BufferedProtocol):
         "_app_protocol",
         "_app_protocol_is_buffer",
         "_app_reading_paused",
+        "_delivery_is_due",
         "_read_high",
         "_read_low",
         "_ssl_reading_paused",
@@ -89,6 +90,8 @@ class TLSFlow(BufferedProtocol):
         self._transport = None
         self._set_app_protocol(app_protocol)
         self._app_reading_paused = False
+        # Reading goes on in a turn to come, with what was received before.
+        self._delivery_is_due = False
         self._set_read_buffer_limits()
         self._ssl_reading_paused = False
         self._ssl_writing_paused = False
@@ -145,7 +148,11 @@ class TLSFlow(BufferedProtocol):
     def _resume_app_reading(self) -> None:
         if self._app_reading_paused:
             self._app_reading_paused = False
-            self._loop.call_soon(self._advance, context=self._context)
+            self._deliver_soon()
+
+    def _deliver_soon(self) -> None:
+        self._delivery_is_due = True
+        self._loop.call_soon(self._advance, context=self._context)
 
     def _deliver(self) -> None:
         """Hand decrypted data to the application until there is none, or it wants no more."""

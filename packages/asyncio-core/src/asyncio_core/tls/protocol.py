@@ -245,11 +245,11 @@ class SSLProtocol(TLSFlow):
         self._tell_loss(exc)
 
     def _hold_loss(self, exc: BaseException) -> bool:
-        """Put the end off where reading is paused before it; tell whether that is so."""
+        """Put the end off where the application has not read all before it; tell whether that is so."""
         machine = self._machine
         if machine is None or machine.state is not _WRAPPED:
             return False
-        if not (self._app_reading_paused and machine.readable()):
+        if not (self._app_reading_paused or self._delivery_is_due) or not machine.readable():
             return False
         self._held_loss = exc
         machine.receive_eof()
@@ -334,6 +334,7 @@ class SSLProtocol(TLSFlow):
         return keep_open
 
     def _advance(self) -> None:
+        self._delivery_is_due = False
         state = self._state
         if state is _WRAPPED:
             self._deliver()
@@ -400,7 +401,7 @@ class SSLProtocol(TLSFlow):
             # Who awaits start_tls() is to have the new transport, and may have put another
             # protocol on it, before what came with the last handshake bytes is handed out.
             self._wakeup_waiter()
-            self._loop.call_soon(self._advance, context=self._context)
+            self._deliver_soon()
 
     def _peer_has_finished(self) -> None:
         """Tell the application that the peer's data is over; what it has to say still goes out."""
