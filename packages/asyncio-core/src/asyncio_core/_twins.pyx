@@ -16,6 +16,7 @@ read in this order:
     turn          the base of event loops: the clock, and the turn
     calls         call_soon(), call_later(), call_at() and create_task()
     timeouts      Timeout and timeout()
+    interface     what other distributions' compiled modules call
 """
 
 include "native/interpreter.pxi"
@@ -29,3 +30,4 @@ include "native/turn.pxi"
 include "native/calls.pxi"
 include "native/timeouts.pxi"
 include "native/set_up.pxi"
+include "native/interface.pxi"

@@ -9,15 +9,31 @@ from libc.stdint cimport uint64_t
 ctypedef int (*traversing)(PyObject*, visitproc, void*) noexcept
 ctypedef int (*clearing)(PyObject*) noexcept
 
+cdef extern from "native/exceptions.h":
+    pass
+
+cdef extern from "native/interface.h":
+    ctypedef int (*AsyncioPoll)(PyObject*, PyObject*, double) except -1
+    ctypedef struct AsyncioReceiver:
+        pass
+    ctypedef struct AsyncioCore:
+        int major
+        int minor
+        PyTypeObject* loop_type
+        PyTypeObject* future_type
+        PyTypeObject* handle_type
+        int (*set_poll)(PyObject*, AsyncioPoll, PyObject*) noexcept
+        int (*queue_handle)(PyObject*, PyObject*) noexcept
+        int (*is_alone)() noexcept
+        PyObject* (*new_future)(PyObject*) noexcept
+        int (*state)(PyObject*) noexcept
+        int (*offer)(PyObject*) noexcept
+        int (*finish)(PyObject*, PyObject*) noexcept
+        int (*know_receiver)(PyTypeObject*, const AsyncioReceiver*) noexcept
+        const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
+
 cdef extern from *:
     """
-    /* Nobody who reads a traceback wants to see lines of this file between those of his program. Cython adds its
-       frames with this one function. It also relies on them: an `except` clause takes it for granted that there is
-       a traceback. So these files have none, and take what was raised with caught(). */
-    #ifndef ASYNCIO_TWINS_SHOW_FRAMES
-    #define PyTraceBack_Here(frame) ((void)0)
-    #endif
-
     #if defined(_MSC_VER)
     #define PER_THREAD __declspec(thread)
     #else
@@ -147,16 +163,6 @@ cdef extern from *:
         ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->place = -1)
     #define TIMEOUT_DICT_OFFSET offsetof(struct __pyx_obj_12asyncio_core_6_twins_Timeout, own_dict)
 
-    /* Have an exception be the one that is being handled, as in an `except` clause; returns the one before it. */
-    static PyObject *handle_now(PyObject *error) {
-        PyObject *former = PyErr_GetHandledException();
-        PyErr_SetHandledException(error);
-        return former;
-    }
-    static void handle_no_more(PyObject *former) {
-        PyErr_SetHandledException(former);
-        Py_XDECREF(former);
-    }
     #define TYPE_OF(class) ((PyTypeObject *)(class))
 
     /* The context that a callback runs in: the one that is given, or a copy of the present one. */
@@ -197,55 +203,6 @@ cdef extern from *:
     static int is_only_thread(void) {
         PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
         return PyThreadState_Next(first) == NULL;
-    }
-
-    /* End an iteration with a result, as `return value` in a generator does. Returns NULL. */
-    static PyObject *stop_with(PyObject *value) {
-        if (value != Py_None) {
-            if (PyTuple_Check(value) || PyExceptionInstance_Check(value)) {
-                /* These would be taken for the arguments of the exception, or for the exception. */
-                PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, value);
-                if (stop != NULL) {
-                    PyErr_SetObject(PyExc_StopIteration, stop);
-                    Py_DECREF(stop);
-                }
-            } else {
-                PyErr_SetObject(PyExc_StopIteration, value);
-            }
-        }
-        return NULL;
-    }
-
-    /* Take the exception that is set out of the interpreter, as one object with its traceback. */
-    static PyObject *caught(void) {
-    #if PY_VERSION_HEX >= 0x030c0000
-        return PyErr_GetRaisedException();
-    #else
-        PyObject *type, *value, *trace;
-        PyErr_Fetch(&type, &value, &trace);
-        if (type == NULL) return NULL;
-        PyErr_NormalizeException(&type, &value, &trace);
-        if (trace != NULL) PyException_SetTraceback(value, trace);
-        Py_XDECREF(type);
-        Py_XDECREF(trace);
-        return value;
-    #endif
-    }
-
-    /* Set an exception again that was caught. */
-    static void put_back(PyObject *error) {
-    #if PY_VERSION_HEX >= 0x030c0000
-        PyErr_SetRaisedException(error);
-    #else
-        PyObject *type = (PyObject *)Py_TYPE(error), *trace = PyException_GetTraceback(error);
-        Py_INCREF(type);
-        PyErr_Restore(type, error, trace);
-    #endif
-    }
-
-    /* Raise an exception object from where the program is. */
-    static void raise_object(PyObject *error) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
     }
 
     /* Whether time.monotonic() may be something else than it was. Tests put another clock there. */

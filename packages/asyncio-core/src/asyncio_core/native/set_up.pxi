@@ -85,6 +85,3 @@ show_in_module(Handle, "asyncio_core.scheduling.handles")
 show_in_module(TimerHandle, "asyncio_core.scheduling.handles")
 show_in_module(_ThreadSafeHandle, "asyncio_core.scheduling.handles")
 show_in_module(Timeout, "asyncio_core.awaiting.timeouts")
-
-# The layout of what this module shares with other distributions.
-FORMAT = 1

@@ -8,6 +8,7 @@ cdef object WATCHED = frozenset(
     (
         *("call_soon", "_call_soon", "call_at", "time", "_timer_handle_cancelled"),
         *("_poll", "_process_events", "_add_callback", "_selector", "_run_once"),
+        "create_future",
     )
 )
 
@@ -48,6 +49,9 @@ cdef class CompiledTurn:
     cdef public bint _call_soon_hooked
     cdef public bint _may_spare_poll
     cdef public int _polls_spared
+    # What waits in the place of _poll(), and for what: a poller of another distribution's.
+    cdef AsyncioPoll poll_function
+    cdef object poller
     # The version of the class for which the following holds.
     cdef unsigned int version
     cdef bint soon_is_plain
@@ -56,6 +60,7 @@ cdef class CompiledTurn:
     cdef bint timers_are_plain
     cdef bint cancelling_is_plain
     cdef bint futures_are_plain
+    cdef bint creating_is_plain
     cdef bint tasks_are_plain
     cdef bint turns_are_plain
     cdef bint handles_for_threads_are_plain
@@ -238,6 +243,7 @@ cdef bint has_own(CompiledTurn turn, str name, object own) except -1:
 cdef int look_again(CompiledTurn turn) except -1:
     """Find out what a class or an instance, or somebody else, has put in the place of what is here."""
     turn.futures_are_plain = making_names["Future"] is Future
+    turn.creating_is_plain = has_own(turn, "create_future", CompiledTurn.create_future)
     turn.tasks_are_plain = task_names["Task"] is Task
     turn.timers_are_plain = timer_names["TimerHandle"] is TimerHandle
     turn.handles_for_threads_are_plain = turn_names["_ThreadSafeHandle"] is _ThreadSafeHandle
@@ -254,7 +260,7 @@ cdef int look_again(CompiledTurn turn) except -1:
     )
     # Looking for them has given the class a version, unless there are no more.
     turn.version = TYPE_VERSION(<PyObject*>turn)
-    if turn._thread_id is not None and turn._may_spare_poll:
+    if turn._thread_id is not None and (turn._may_spare_poll or turn.poll_function is not NULL):
         # What a poll means may have changed with the rest.
         turn._notice_hooks()
     return 0
@@ -409,12 +415,12 @@ cdef int turn_once(CompiledTurn turn) except -1:
         drop_first_timers(turn)
     if turn.ready.length or turn._stopping:
         if not spares_poll(turn):
-            turn._poll(0)
+            poll(turn, 0)
     elif turn.timers.count:
         wait = turn.timers.entries[0].moment - now(turn)
-        turn._poll(0 if wait <= 0 else wait if wait < LONGEST_WAIT else LONGEST_WAIT)
+        poll(turn, 0 if wait <= 0 else wait if wait < LONGEST_WAIT else LONGEST_WAIT)
     else:
-        turn._poll(None)
+        poll(turn, -1)
     if turn.timers_shown:
         turn._queue_due_timers()
     elif turn.timers.count:
@@ -425,6 +431,15 @@ cdef int turn_once(CompiledTurn turn) except -1:
     while left > 0 and turn.ready is not None and turn.ready.length:
         left -= 1
         run_first(turn)
+    return 0
+
+
+cdef int poll(CompiledTurn turn, double seconds) except -1:
+    """Wait for so many seconds, without a limit where they are negative."""
+    if turn.poll_function is not NULL:
+        turn._polls_spared = 0
+        return turn.poll_function(<PyObject*>turn.poller, <PyObject*>turn, seconds)
+    turn._poll(None if seconds < 0 else seconds if seconds else 0)
     return 0
 
 
