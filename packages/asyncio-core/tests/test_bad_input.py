@@ -7,7 +7,9 @@ a form is made of. `…` in a message stands for anything.
 from __future__ import annotations
 
 import contextlib
+import gc
 import re
+import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +222,8 @@ TABLES: dict[str, list[Case]] = {
             "a coroutine was expected, got <async_generator object agen at …>",
         ),
         ("Task(thing, loop=loop)", TypeError, "a coroutine was expected, got <thing>"),
+        ("Task(made(), loop=3)", AttributeError, None),
+        ("Task(made(), loop=thing)", AttributeError, None),
         ("Task(made(), lop=loop)", TypeError, None),
         ("Task(made(), loop)", TypeError, None),
         ("Task(made(), loop=loop, name=Unnamed())", Boom, "no name"),
@@ -656,3 +660,20 @@ def outcome(expression: str, scene: Scene) -> BaseException | None:
 def test_what_was_never_initialized_can_be_looked_at(scene: Scene, expression: str) -> None:
     error = outcome(expression, scene)
     assert error is None or isinstance(error, (AttributeError, RuntimeError)), error
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["Task(made(), loop=3)", "Task(made(), loop=3, eager_start=True)", "Future(loop=3)"],
+)
+@pytest.mark.filterwarnings("ignore:coroutine '.*' was never awaited:RuntimeWarning")
+def test_what_was_made_by_halves_goes_without_a_word(
+    scene: Scene, expression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda report: said.append(report.exc_value))
+    error = outcome(expression, scene)
+    assert isinstance(error, AttributeError)
+    del error
+    gc.collect()
+    assert said == []

@@ -98,12 +98,14 @@ class Future(Generic[_T]):
             raise RuntimeError(f"{self!r} is already initialized")
         if loop is None:
             loop = _loop_in_charge()
+        # First what fails where this is no loop: then there is nothing for a destructor to report to it.
+        debug = loop.get_debug()
         self._loop = loop
         self._state = _PENDING
         self._exception = None
         self._callbacks = None
         self._unretrieved = False
-        if loop.get_debug():
+        if debug:
             self._remember_birth(sys._getframe(1))
 
     _at_first: ClassVar[dict[str, Any]] = {

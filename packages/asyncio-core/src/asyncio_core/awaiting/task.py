@@ -137,6 +137,7 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
         if loop is None:
             loop = _loop_in_charge()
         # The same as Future.__init__ does, without the call.
+        debug = loop.get_debug()
         self._loop = loop
         self._state = _PENDING
         self._exception = None
@@ -147,7 +148,7 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
         self._coro = coro
         self._context = context
         self._name = called
-        if loop.get_debug():
+        if debug:
             self._remember_birth(sys._getframe(1))
         if eager_start and _get_running_loop() is loop:
             self._start_eagerly(loop)
