@@ -7,8 +7,10 @@ import weakref
 
 import pytest
 
+from asyncio_core.awaiting.task import Task, _PyTask
 from asyncio_core.awaiting.waiting import sleep
 from asyncio_core.scheduling.handles import Handle, TimerHandle, _ThreadSafeHandle
+from asyncio_test_support.loops import run_a_round
 
 variable = contextvars.ContextVar("variable", default="unset")
 
@@ -201,3 +203,32 @@ def test_a_replaced_run_is_what_runs_handles_of_every_kind(loop, monkeypatch, na
     count = len(seen)
     loop.run_until_complete(sleep(0))
     assert len(seen) == count
+
+
+@pytest.mark.parametrize("of", ["the loop", "Python"])
+def test_a_replaced_run_is_what_runs_each_step_of_a_task_that_only_wants_turns(
+    loop, monkeypatch, of
+):
+    """From one turn to the next: the step that is queued when it is replaced is run by it, too."""
+    seen = []
+    own = Handle._run
+
+    def watch(handle):
+        seen.append(handle._callback.__self__)
+        own(handle)
+
+    async def count(turns):
+        for _ in range(turns):
+            await sleep(0)
+
+    kind = Task if of == "the loop" else _PyTask
+    task = kind(count(20), loop=loop)
+    for _ in range(5):
+        run_a_round(loop)
+    monkeypatch.setattr(Handle, "_run", watch)
+    for _ in range(5):
+        run_a_round(loop)
+    monkeypatch.undo()
+    assert seen.count(task) == 5
+    loop.run_until_complete(task)
+    assert seen.count(task) == 5

@@ -287,6 +287,10 @@ if not TYPE_CHECKING and twins is not None:
     _ThreadSafeHandle = twins._ThreadSafeHandle
 
 
+# Our own, to know it from what replaces it.
+_RUN = Handle._run
+
+
 class _StepHandle(Handle):
     """The handle of a task that wants a turn of the loop and nothing else; queued again for each of them.
 
@@ -308,6 +312,10 @@ class _StepHandle(Handle):
         self._resume = None  # type: ignore[assignment]
 
     def _run(self) -> None:
+        if Handle._run is not _RUN:
+            # Somebody watches what runs.
+            Handle._run(self)
+            return
         loop: Any = self._loop
         try:
             if self._context.run(self._resume):
