@@ -380,6 +380,7 @@ def gather(*coros_or_futures: Any, return_exceptions: bool = False) -> Any:
     home: AbstractEventLoop | None = None
     # Each argument once.
     futures: dict[Any, Any] = dict.fromkeys(coros_or_futures)
+    future: Any = None
     for argument in futures:
         if home is not None and type(argument) is CoroutineType:
             # As ensure_future() does it.
@@ -406,7 +407,11 @@ def gather(*coros_or_futures: Any, return_exceptions: bool = False) -> Any:
         places, keep_failures=return_exceptions, asker=_asking_task(), loop=home
     )
     outer._watch()
-    return outer
+    try:
+        return outer
+    finally:
+        # This frame is part of the traceback of what was started eagerly and failed.
+        del outer, places, futures, future
 
 
 def shield(arg: Awaitable[T]) -> Future[T]:
@@ -421,7 +426,11 @@ def shield(arg: Awaitable[T]) -> Future[T]:
     """
     inner: Future[Any] = ensure_future(arg)
     if inner.done():
-        return inner
+        try:
+            return inner
+        finally:
+            # Started eagerly, it may have failed: then this frame is part of its traceback.
+            del inner
     asker = _asking_task()
     outer = _get_loop(inner).create_future()
     future_add_to_awaited_by(inner, asker)

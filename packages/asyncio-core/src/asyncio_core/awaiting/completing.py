@@ -153,19 +153,23 @@ class _AsCompletedIterator:
         self._arrivals = _Arrivals()
         self._asker = asker = _asking_task()
         self._asker_done = _Weakly(_AsCompletedIterator._forget_asker, self)
-        self._report = report = _Weakly(_AsCompletedIterator._completed, self)
+        self._report = _Weakly(_AsCompletedIterator._completed, self)
         self._pending |= {ensure_future(awaitable, loop=loop) for awaitable in set(awaitables)}
         self._left = len(self._pending)
-        for future in self._pending:
-            future.add_done_callback(report)
-            if asker is not None:
-                future_add_to_awaited_by(future, asker)
+        self._watch()
         if not self._pending:
             return
         if asker is not None:
             asker.add_done_callback(self._asker_done)
         if timeout is not None:
             self._timer = loop.call_later(timeout, _Weakly(_AsCompletedIterator._expire, self))
+
+    def _watch(self) -> None:
+        # Not where they are made: those that fail eagerly lead to that frame.
+        for future in self._pending:
+            future.add_done_callback(self._report)
+            if self._asker is not None:
+                future_add_to_awaited_by(future, self._asker)
 
     def __del__(self, _running: Any = _get_running_loop) -> None:
         # Bound above: while the interpreter shuts down, globals cannot be relied on.

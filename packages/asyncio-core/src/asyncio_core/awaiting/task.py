@@ -151,7 +151,11 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
         if debug:
             self._remember_birth(sys._getframe(1))
         if eager_start and _get_running_loop() is loop:
-            self._start_eagerly(loop)
+            try:
+                self._start_eagerly(loop)
+            finally:
+                # Python 3.12 and 3.13 reach this frame from the traceback of what fails in there.
+                del self
         else:
             loop.call_soon(self._step, context=context)
             _references[id(self)] = ref(self)
@@ -314,6 +318,8 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
         interrupted = _swap_current_task(loop, None)
         try:
             self._context.run(self._step)
+            if self._state is not _PENDING:
+                self._coro = None
         except BaseException:
             if self._state is _PENDING:
                 # The context could not be entered: nothing has run, nothing ever will.
@@ -322,8 +328,8 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
             raise
         finally:
             _swap_current_task(loop, interrupted)
-        if self._state is not _PENDING:
-            self._coro = None
+            # As in __init__().
+            del self, interrupted
 
     def _step(self, exc: BaseException | None = None) -> None:
         """Run the coroutine up to its next suspension or its end."""

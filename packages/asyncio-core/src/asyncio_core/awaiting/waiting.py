@@ -225,31 +225,37 @@ def run_coroutine_threadsafe(
     if type(owed) is not dict:
         owed = {}  # A loop of another kind, of which nobody tells when it is closed.
 
-    def start() -> None:
-        if owed.get(answer) is not None:
-            owed[answer] = None
-            if answer.done():
-                owed.pop(answer, None)
-        try:
-            task = ensure_future(coro, loop=loop)
-            _chain_future(task, answer)
-        except BaseException as exc:
-            # The thread that asked learns of it, and so does the loop's exception handler. The
-            # two that end the process go to the loop alone.
-            fatal = isinstance(exc, (KeyboardInterrupt, SystemExit))
-            if not fatal and answer.set_running_or_notify_cancel():
-                answer.set_exception(exc)
-            raise
-
     # Before the loop is asked: from then on, closing it sees to the answer.
     owed[answer] = coro
     answer.add_done_callback(lambda answer: owed.pop(answer, None))
     try:
-        loop.call_soon_threadsafe(start)
+        loop.call_soon_threadsafe(_start_for_thread, coro, loop, answer, owed)
     except BaseException:
         owed.pop(answer, None)
         raise
     return answer
+
+
+def _start_for_thread(
+    coro: Any, loop: AbstractEventLoop, answer: Any, owed: dict[Any, Any]
+) -> None:
+    """Run a coroutine as a task that a thread is waiting for: the loop's part of the above."""
+    if owed.get(answer) is not None:
+        owed[answer] = None
+        if answer.done():
+            owed.pop(answer, None)
+    try:
+        _chain_future(ensure_future(coro, loop=loop), answer)
+    except BaseException as exc:
+        # The thread that asked learns of it, and so does the loop's exception handler. The
+        # two that end the process go to the loop alone.
+        fatal = isinstance(exc, (KeyboardInterrupt, SystemExit))
+        if not fatal and answer.set_running_or_notify_cancel():
+            answer.set_exception(exc)
+        raise
+    finally:
+        # This frame is part of the traceback of a task that was started eagerly and failed.
+        del answer
 
 
 class _Gate:
@@ -360,14 +366,41 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
             raise TypeError(f"{type(fut).__name__!r} object can't be awaited{_suggest_call(fut)}")
         if _is_plain_generator(fut):
             fut = ensure_future(fut)  # `await` refuses it, a task on Python 3.11 does not.
-    if timeout is None:
-        return await fut
+    future: Any = None
+    try:
+        if timeout is None:
+            return await fut
+        scope = _scope_of(fut, timeout)
+        if scope is not None:
+            try:
+                async with scope:
+                    return await fut
+            except TimeoutError:
+                # A future can get its result in the very turn in which the time is up.
+                if scope.expired() and isfuture(fut) and fut.done() and not _is_cancelled(fut):
+                    result: T = fut.result()
+                    return result
+                raise
+        future = ensure_future(fut)
+        if not future.done():
+            await _cancel_and_wait(future)
+            try:
+                return future.result()  # type: ignore[no-any-return]
+            except CancelledError as exc:
+                raise TimeoutError from exc
+        return future.result()  # type: ignore[no-any-return]
+    finally:
+        # A failure leads to this frame, and would lead to itself.
+        del fut, future
+
+
+def _scope_of(fut: Any, timeout: Any) -> Any:
+    """Return the `timeout()` to wait under, None where there is no time; close what is not going to be awaited."""
     try:
         if not timeout > 0:
             check_moment(timeout, "timeout")
-            scope = None
-        else:
-            scope = timeouts.timeout(timeout)
+            return None
+        return timeouts.timeout(timeout)
     except BaseException as exc:
         if iscoroutine(fut):
             fut.close()
@@ -376,24 +409,6 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         if isinstance(exc, ArithmeticError):
             check_moment(timeout, "timeout")
         raise
-    if scope is not None:
-        try:
-            async with scope:
-                return await fut
-        except TimeoutError:
-            # A future can get its result in the very turn in which the time is up.
-            if scope.expired() and isfuture(fut) and fut.done() and not _is_cancelled(fut):
-                result: T = fut.result()
-                return result
-            raise
-    future = ensure_future(fut)
-    if future.done():
-        return future.result()
-    await _cancel_and_wait(future)
-    try:
-        return future.result()
-    except CancelledError as exc:
-        raise TimeoutError from exc
 
 
 def _is_cancelled(future: Any) -> bool:

@@ -281,6 +281,7 @@ class _ThreadSafeHandle(Handle):
                 except BaseException as error:
                     drop_own_frame(error)
                     raise
+        self = None  # type: ignore[assignment]
 
 
 if not TYPE_CHECKING and twins is not None:

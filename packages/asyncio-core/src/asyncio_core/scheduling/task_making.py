@@ -52,18 +52,24 @@ class TaskMakingPart(LoopPart):
             else:
                 made = _new(_PyTask)
                 made.__init__(coro, loop=self)
-            if made._source_traceback:
-                del made._source_traceback[-1]
-            return made
+            try:
+                if made._source_traceback:
+                    del made._source_traceback[-1]
+                return made
+            finally:
+                # This frame is part of the traceback where the task was started eagerly and failed.
+                del made
         if "name" in kwargs and not _takes_name(factory):
             # Factories written for Python up to 3.13 take (loop, coro, context=None); there the name
             # was given to the finished task.
             name = kwargs.pop("name")
             foreign: Task[_T] = factory(self, coro, **kwargs)
-            task._set_task_name(foreign, name)
-        else:
-            foreign = factory(self, coro, **kwargs)
-        return foreign
+            try:
+                task._set_task_name(foreign, name)
+                return foreign
+            finally:
+                del foreign  # as above
+        return factory(self, coro, **kwargs)  # type: ignore[no-any-return]
 
     def set_task_factory(self, factory: _TaskFactory | None) -> None:
         """Have `create_task()` return `factory(loop, coro, **kwargs)`; None for the usual tasks.
