@@ -64,6 +64,16 @@ def build(
     return run([*command, *arguments, folder], env=env, check=check)
 
 
+def test_headers_of_one_name_are_the_same_in_all_distributions() -> None:
+    shared = {path.name for path in (CORE / "src/asyncio_core/native").glob("*.h")}
+    assert {"interface.h", "exceptions.h"} <= shared
+    for folder in FOLDERS:
+        for header in folder.glob("src/*/native/*.h"):
+            if header.name in shared:
+                original = CORE / "src/asyncio_core/native" / header.name
+                assert header.read_bytes() == original.read_bytes(), header
+
+
 def test_the_hook_is_the_same_in_all_distributions_that_have_twins() -> None:
     assert CORE in FOLDERS
     hook = (CORE / "hatch_build.py").read_bytes()

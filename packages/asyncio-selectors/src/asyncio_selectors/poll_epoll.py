@@ -15,8 +15,10 @@ import select
 import time
 from selectors import EVENT_READ, EVENT_WRITE
 
+from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_selectors.descriptors import GONE
 from asyncio_selectors.poller import Poller
+from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ class _Parents:
 
 class EpollPoller(Poller):
     """Level-triggered epoll; see epoll(7). Closed on exec."""
+
+    __slots__ = ("_epoll",)
 
     _for_reader = ~select.EPOLLOUT
     _for_writer = ~select.EPOLLIN
@@ -193,6 +197,9 @@ class EpollPoller(Poller):
         if not isinstance(self._epoll, _Parents):
             self._epoll = _Parents(self, self._epoll)
 
+    def waits_in_c(self) -> bool:
+        return type(self) is EpollPoller and not is_replaced(self._wait, _WAIT)
+
     def rouse(self) -> tuple[int, ...]:
         return self._rouse()
 
@@ -204,3 +211,10 @@ class EpollPoller(Poller):
     def close(self) -> None:
         self._epoll.close()
         super().close()
+
+
+# Our own, to know it from what replaces it.
+_WAIT = EpollPoller._wait
+
+if not TYPE_CHECKING and twins is not None:
+    twins.adopt_poller(EpollPoller)

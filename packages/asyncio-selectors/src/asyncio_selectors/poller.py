@@ -77,6 +77,9 @@ class Poller(BaseSelector):
     the errors and hang-ups, because it is the next `recv()` or `send()` that tells what happened.
     """
 
+    # What each wait asks for: the compiled form finds it there.
+    __slots__ = ("_keys", "_turns")
+
     _for_reader: int = EVENT_READ
     _for_writer: int = EVENT_WRITE
 
@@ -94,7 +97,12 @@ class Poller(BaseSelector):
         if name == "select":
             # Who puts another one in its place, to count waits or to skip them, has it called.
             self.collect = self._collect_selected  # type: ignore[method-assign]
-        elif name == "collect":
+        elif name in ("collect", "_wait"):
+            self._tell_loop()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in ("collect", "_wait"):
             self._tell_loop()
 
     def _collect_selected(self, timeout: float | None, ready: deque[Handle]) -> None:
@@ -302,6 +310,10 @@ class Poller(BaseSelector):
         key = self._keys.pop(old)
         self.part_from_parent()
         self._keys[new] = SelectorKey(new, new, key.events, key.data)
+
+    def waits_in_c(self) -> bool:
+        """Tell whether the compiled form may wait in the place of `collect()`, where it has this mechanism."""
+        return False
 
     def rouse(self) -> tuple[int, ...]:
         """End a wait in another thread, where the mechanism can be told of something meanwhile.

@@ -31,6 +31,7 @@ from asyncio_selectors.poller_choice import best_poller
 from asyncio_selectors.sockets import SocketCalls
 from asyncio_selectors.stream_transport import _HAS_SENDMSG, _SelectorSocketTransport
 from asyncio_selectors.transport_base import _SelectorTransport
+from asyncio_selectors.twins import twins
 from asyncio_selectors.waking import WakingUp
 
 TYPE_CHECKING = False
@@ -109,14 +110,24 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
         """
         poller = self._poller
         own = (self._self_reading, None)
+        if poller is not None and (
+            poller is not self._selector
+            or is_replaced(poller.collect, _COLLECT)
+            or is_replaced(self._poll, _POLL)
+        ):
+            poller = None
+        self._wait_in_c(poller)
         self._may_spare_poll = (
             poller is not None
-            and not is_replaced(poller.collect, _COLLECT)
-            and not is_replaced(self._poll, _POLL)
             and self._only_woken()
             and not self._woken_from_outside
             and all(key.data == own for key in poller._keys.values())
         )
+
+    def _wait_in_c(self, poller: Poller | None) -> None:
+        """Have the compiled form wait for `poller`, where there is one for its kind; None: no longer."""
+        if twins is not None:
+            twins.set_poll(self, poller if poller is not None and poller.waits_in_c() else None)
 
     def _poll(self, timeout: float | None) -> None:
         poller = self._poller
@@ -159,6 +170,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
             self._selector = None
         self._poller = None
         self._may_spare_poll = False
+        self._wait_in_c(None)
         self._resting.clear()
         self._listening.clear()
         self._give_spare()

@@ -23,6 +23,7 @@ from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.protocols import BufferedProtocol
 from asyncio_selectors.error_queue import take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
+from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def _join_first(chunks: deque[Any]) -> None:
 class _SelectorSocketTransport(_SelectorTransport):
     """A connection in both directions."""
 
+    __slots__ = ("_buffered", "_empty_waiter", "_read_size")
+
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE
     # What a write failed with, while the connection is still read to its end.
@@ -157,30 +160,42 @@ class _SelectorSocketTransport(_SelectorTransport):
         size = self._read_size
         try:
             data = self._sock.recv(size)
-        except (BlockingIOError, InterruptedError):
-            # Completions of MSG_ZEROCOPY, say, would make it ready for ever.
-            take_errors(self._sock)
-            return
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._fatal_error(exc, _READ_FAILED)
+            self._read_failed(exc)
             return
         if not data:
             self._read_eof()
             return
         length = len(data)
-        if length == size:
-            if size < self.max_size:
-                self._read_size = size * 2
-        elif size > _USUAL_READ and length < _USUAL_READ:
-            self._read_size = _USUAL_READ
+        if length == size or size > _USUAL_READ:
+            self._fit_read_size(length)
         try:
             self._protocol.data_received(data)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._fatal_error(exc, PROTOCOL_RAISED % "data_received")
+            self._protocol_failed(exc, "data_received")
+
+    def _fit_read_size(self, length: int) -> None:
+        """Ask for more from now on where a read was filled, and for less again where it was not."""
+        size = self._read_size
+        if length == size:
+            if size < self.max_size:
+                self._read_size = size * 2
+        elif length < _USUAL_READ:
+            self._read_size = _USUAL_READ
+
+    def _read_failed(self, exc: BaseException) -> None:
+        if isinstance(exc, (BlockingIOError, InterruptedError)):
+            # Completions of MSG_ZEROCOPY, say, would make it ready for ever.
+            take_errors(self._sock)
+        else:
+            self._fatal_error(exc, _READ_FAILED)
+
+    def _protocol_failed(self, exc: BaseException, method: str) -> None:
+        self._fatal_error(exc, PROTOCOL_RAISED % method)
 
     @property
     def _read_ready_cb(self) -> Callable[[], None] | None:
@@ -190,26 +205,25 @@ class _SelectorSocketTransport(_SelectorTransport):
     def _read_into_protocol(self) -> None:
         """Receive straight into the protocol's own buffer."""
         protocol = self._protocol
-        failure = PROTOCOL_RAISED % "get_buffer"
+        method = "get_buffer"
         try:
             room = protocol.get_buffer(-1)
             if not len(room):
                 raise RuntimeError("get_buffer() returned an empty buffer")
-            failure = _READ_FAILED
+            method = ""
             count = self._sock.recv_into(room)
             if count:
-                failure = PROTOCOL_RAISED % "buffer_updated"
+                method = "buffer_updated"
                 # The protocol may release or resize its buffer now: keep no export of it.
                 del room
                 protocol.buffer_updated(count)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            would_block = isinstance(exc, (BlockingIOError, InterruptedError))
-            if would_block and failure is _READ_FAILED:
-                take_errors(self._sock)
+            if method:
+                self._protocol_failed(exc, method)
             else:
-                self._fatal_error(exc, failure)
+                self._read_failed(exc)
             return
         if not count:
             self._read_eof()
@@ -234,14 +248,12 @@ class _SelectorSocketTransport(_SelectorTransport):
         if self._conn_lost:
             self._lost_write()
             return
-        if self._chunks:
-            chunks = self._chunks
-            sent = 0
-        else:
+        sent = 0
+        if not self._chunks:
             try:
                 sent = self._sock.send(data)
             except (BlockingIOError, InterruptedError):
-                sent = 0
+                pass
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exc:
@@ -249,11 +261,17 @@ class _SelectorSocketTransport(_SelectorTransport):
                 return
             if sent == len(data):
                 return
+        self._keep_rest(data, sent)
+
+    def _keep_rest(self, data: Any, sent: int) -> None:
+        """Keep what is left of `data`, of which so many bytes have gone out, until there is room."""
+        if not self._chunks:
             self._add_writer(self._sock_fd, self._write_ready)
             if self._conn_lost:
                 return
-            chunks = self._buffer
-        chunks.append(_keep(data, sent))
+        if type(data) is memoryview:
+            data = _as_bytes_view(data)
+        self._buffer.append(_keep(data, sent))
         self._buffer_size += len(data) - sent
         self._maybe_pause_protocol()
 
@@ -461,3 +479,15 @@ class _SelectorSocketTransport(_SelectorTransport):
 
     def _reset_empty_waiter(self) -> None:
         self._empty_waiter = None
+
+
+_PySelectorSocketTransport = _SelectorSocketTransport
+
+if not TYPE_CHECKING and twins is not None:
+
+    class _SelectorSocketTransport(_PySelectorSocketTransport):
+        """A connection in both directions, with what each message goes through compiled."""
+
+        __slots__ = ()
+
+    twins.adopt_stream_transport(_SelectorSocketTransport, _PySelectorSocketTransport, _USUAL_READ)

@@ -65,13 +65,24 @@ class _SelectorTransport(Owner, _FlowControlMixin):
     closes, and closed after `connection_lost()`.
     """
 
+    # What each message asks for. The compiled form finds it there; `__dict__` is for what is rare, and for others.
+    __slots__ = (
+        "_sock",
+        "_protocol",
+        "_chunks",
+        "_conn_lost",
+        "_eof",
+        "__dict__",
+        "__weakref__",
+    )
+
     # How much one read asks for at most, in bytes.
     max_size = 256 * 1024
 
     _loop: Any
     _protocol: Any
     _chunks: deque[Any] | None
-    _sock: Any = None
+    _sock: Any
 
     def __init__(
         self,

@@ -21,15 +21,14 @@ class Owner:
 
     __slots__ = ()
 
-    # Where it is kept. None stands there after the end, and for the destructor of an object whose
-    # __init__ did not get far.
+    # Where it is kept. None stands there after the end, and nothing in an object whose __init__ did not get far.
     _owned = "_sock"
 
     _protocol: Any
     _closing: bool
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
-        owned = getattr(self, self._owned)
+        owned = getattr(self, self._owned, None)
         if owned is not None:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
             setattr(self, self._owned, None)

@@ -1,0 +1,15 @@
+# cython: language_level=3, binding=False, boundscheck=False, wraparound=False, auto_pickle=False
+# cython: embedsignature=True, embedsignature.format=clinic, freethreading_compatible=False
+"""What asyncio_selectors does for each event and for each message, compiled.
+
+The classes are those of Python, with all that is rare. Their attributes that each message asks for are slots; what is
+here finds them where the class has them, and takes the place of single methods. The files in `native`:
+
+    python        what is taken from CPython, from asyncio_core and from the system
+    polling       the wait of a loop over epoll
+    streams       reading and writing of stream transports
+"""
+
+include "native/python.pxi"
+include "native/polling.pxi"
+include "native/streams.pxi"

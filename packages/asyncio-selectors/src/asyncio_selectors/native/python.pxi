@@ -1,0 +1,128 @@
+# What is taken from CPython's own interface, from asyncio_core's, and from the system.
+
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF, Py_DECREF, Py_XDECREF
+
+cdef extern from "native/exceptions.h":
+    PyObject* caught() noexcept
+    PyObject* handle_now(PyObject*) noexcept
+    void handle_no_more(PyObject*) noexcept
+
+cdef extern from "native/interface.h":
+    ctypedef int (*AsyncioPoll)(PyObject*, PyObject*, double) noexcept
+    ctypedef struct AsyncioReceiver:
+        char* (*room)(PyObject*, Py_ssize_t*) noexcept
+        int (*received)(PyObject*, Py_ssize_t) except -1
+    ctypedef struct AsyncioCore:
+        PyTypeObject* loop_type
+        int (*set_poll)(PyObject*, AsyncioPoll, PyObject*) except -1
+        int (*queue_handle)(PyObject*, PyObject*) except -1
+        int (*is_alone)() noexcept
+        const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
+    const AsyncioCore* asyncio_core_interface() except? NULL
+
+cdef extern from "native/system.h":
+    enum:
+        NOW_OR_NEVER
+        HAS_EPOLL
+        EPOLLIN
+        EPOLLOUT
+        MSG_DONTWAIT
+        MOST_EVENTS
+    cdef struct epoll_data:
+        int fd
+    cdef struct epoll_event:
+        unsigned int events
+        epoll_data data
+    int DESCRIPTOR_OF(PyObject*) noexcept
+    PyObject* SLOT(PyObject*, Py_ssize_t) noexcept
+    Py_ssize_t offset_of(object, object) except -1
+    int give_method(object, PyMethodDef*) except -1
+    PyObject* receive(int, Py_ssize_t, int*) noexcept
+    bint is_not_now(int) noexcept
+    PyObject* error_of(int) except NULL
+    int wait_for_events(int, epoll_event*, Py_ssize_t, double, bint) except -1
+    ssize_t send(int, const void*, size_t, int) noexcept
+    ssize_t recv(int, void*, size_t, int) noexcept
+    int errno
+
+cdef extern from "Python.h":
+    ctypedef struct PyMethodDef:
+        const char* ml_name
+        void* ml_meth
+        int ml_flags
+        const char* ml_doc
+    enum:
+        METH_NOARGS
+        METH_FASTCALL
+        METH_KEYWORDS
+        PyBUF_SIMPLE
+        PyBUF_WRITABLE
+    ctypedef struct Py_buffer:
+        void* buf
+        Py_ssize_t len
+        Py_ssize_t itemsize
+        int ndim
+    PyObject* Py_None
+    PyObject* Py_True
+    PyObject* Py_False
+    PyTypeObject* Py_TYPE(PyObject*) noexcept
+    PyObject* PyErr_Occurred() noexcept
+    bint PyErr_ExceptionMatches(object) noexcept
+    PyObject* PyIter_Next(PyObject*) except? NULL
+    PyObject* PyDict_GetItemWithError(PyObject*, object) except? NULL
+    Py_ssize_t PyDict_GET_SIZE "PyDict_Size" (PyObject*) noexcept
+    bint PyTuple_Check(PyObject*) noexcept
+    Py_ssize_t PyTuple_GET_SIZE(PyObject*) noexcept
+    PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t) noexcept
+    bint PyBytes_CheckExact(PyObject*) noexcept
+    char* PyBytes_AS_STRING(PyObject*) noexcept
+    Py_ssize_t PyBytes_GET_SIZE(PyObject*) noexcept
+    bint PyByteArray_CheckExact(PyObject*) noexcept
+    int PyObject_GetBuffer(PyObject*, Py_buffer*, int) except -1
+    void PyBuffer_Release(Py_buffer*) noexcept
+    Py_ssize_t PyObject_Size(PyObject*) except -1
+    PyObject* PyObject_VectorcallMethod(PyObject*, PyObject**, size_t, PyObject*) noexcept
+    PyObject* PyObject_Vectorcall(PyObject*, PyObject**, size_t, PyObject*) noexcept
+    PyObject* PyObject_CallOneArg(PyObject*, PyObject*) noexcept
+    size_t PY_VECTORCALL_ARGUMENTS_OFFSET
+    Py_ssize_t PyLong_AsSsize_t(PyObject*) except? -1
+    bint PyLong_CheckExact(PyObject*) noexcept
+
+cdef extern from *:
+    """
+    #define VERSION_OF(type) (((PyTypeObject *)(type))->tp_version_tag)
+    """
+    unsigned int VERSION_OF(PyObject*) noexcept
+
+import select
+import socket
+import sys
+
+if not NOW_OR_NEVER:
+    raise ImportError("nothing in it is for Windows")
+
+cdef const AsyncioCore* core = asyncio_core_interface()
+if core is NULL:
+    raise ImportError("asyncio_core is of another version, or runs in pure Python")
+
+
+cdef object take_error():
+    """Return the exception that is set, and that no longer is."""
+    cdef PyObject* error = caught()
+    taken = <object>error
+    Py_DECREF(taken)
+    return taken
+
+
+cdef bint ends_the_program() noexcept:
+    """Tell whether what is set is no mistake of anybody's, and ends the run."""
+    return PyErr_ExceptionMatches(SystemExit) or PyErr_ExceptionMatches(KeyboardInterrupt)
+
+
+cdef bint tells_descriptor(object made) except -1:
+    """Find out whether the descriptor of a socket or of an epoll set can be read where it is looked for."""
+    number = DESCRIPTOR_OF(<PyObject*>made)
+    right = number == made.fileno()
+    made.close()
+    return right and DESCRIPTOR_OF(<PyObject*>made) == -1

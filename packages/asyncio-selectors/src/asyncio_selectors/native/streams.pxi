@@ -1,0 +1,327 @@
+# What a stream transport does for each message. The pure form, which does all else, is
+# asyncio_selectors.stream_transport.
+
+cdef Py_ssize_t sock_place
+cdef Py_ssize_t protocol_place
+cdef Py_ssize_t buffered_place
+cdef Py_ssize_t lost_place
+cdef Py_ssize_t eof_place
+cdef Py_ssize_t waiter_place
+cdef Py_ssize_t chunks_place
+cdef Py_ssize_t size_place
+
+# Of the pure class.
+cdef object pure_write
+cdef object pure_read_ready
+cdef Py_ssize_t usual_read
+
+cdef PyObject* socket_type = NULL
+if tells_descriptor(socket.socket()):
+    socket_type = <PyObject*>socket.socket
+
+cdef object CONSTANTS = (0, -1, "data_received", "get_buffer", "buffer_updated")
+cdef PyObject* ZERO = PyTuple_GET_ITEM(<PyObject*>CONSTANTS, 0)
+cdef PyObject* NO_HINT = PyTuple_GET_ITEM(<PyObject*>CONSTANTS, 1)
+cdef PyObject* DATA_RECEIVED = PyTuple_GET_ITEM(<PyObject*>CONSTANTS, 2)
+cdef PyObject* GET_BUFFER = PyTuple_GET_ITEM(<PyObject*>CONSTANTS, 3)
+cdef PyObject* BUFFER_UPDATED = PyTuple_GET_ITEM(<PyObject*>CONSTANTS, 4)
+
+
+def adopt_stream_transport(kind, pure, least, /):
+    """Give a class of stream transports its compiled methods; `pure` is the class that does what they do not.
+
+    `least` is the size of a read, in bytes, below which none is made.
+    """
+    global sock_place, protocol_place, buffered_place, lost_place, eof_place, waiter_place, chunks_place, size_place
+    global pure_write, pure_read_ready, usual_read
+    sock_place = offset_of(kind, "_sock")
+    protocol_place = offset_of(kind, "_protocol")
+    buffered_place = offset_of(kind, "_buffered")
+    lost_place = offset_of(kind, "_conn_lost")
+    eof_place = offset_of(kind, "_eof")
+    waiter_place = offset_of(kind, "_empty_waiter")
+    chunks_place = offset_of(kind, "_chunks")
+    size_place = offset_of(kind, "_read_size")
+    pure_write, pure_read_ready, usual_read = pure.write, pure._read_ready, least
+    give_method(kind, &write_definition)
+    give_method(kind, &read_ready_definition)
+
+
+# The version of the class of sockets for which its methods are those of the system's module.
+cdef unsigned int socket_version = 0
+cdef object OWN_METHODS = tuple(getattr(socket.socket, name) for name in ("send", "recv", "recv_into"))
+
+
+cdef bint sockets_are_plain() except -1:
+    global socket_version
+    if socket_version and socket_version == VERSION_OF(socket_type):
+        return True
+    for own in OWN_METHODS:
+        if getattr(<object>socket_type, own.__name__) is not own:
+            return False
+    socket_version = VERSION_OF(socket_type)
+    return True
+
+
+cdef inline bint is_plain(PyObject* sock) except -1:
+    """Tell whether a transport's socket can be used without asking it."""
+    return sock is not NULL and <PyObject*>Py_TYPE(sock) is socket_type and sockets_are_plain()
+
+
+# Reading.
+
+cdef int read_ready(PyObject* self) except -1:
+    """Receive, and hand what came to the protocol."""
+    cdef PyObject* protocol = SLOT(self, protocol_place)
+    cdef PyObject* sock = SLOT(self, sock_place)
+    cdef const AsyncioReceiver* receiver
+    cdef Py_ssize_t size
+    cdef char* room
+    if SLOT(self, lost_place) is not ZERO or protocol is NULL or not is_plain(sock):
+        pure_read_ready(<object>self)
+        return 0
+    receiver = core.receiver_of(protocol)
+    if receiver is not NULL:
+        Py_INCREF(<object>protocol)
+        room = receiver.room(protocol, &size)
+        if room is not NULL:
+            status = receive_there(self, receiver, protocol, DESCRIPTOR_OF(sock), room, size)
+        elif PyErr_Occurred() is not NULL:
+            status = protocol_failed(self, DATA_RECEIVED)
+        else:
+            status = receive_bytes(self, protocol, DESCRIPTOR_OF(sock))
+        Py_DECREF(<object>protocol)
+        return status
+    if SLOT(self, buffered_place) is Py_True:
+        return receive_into_buffer(self, protocol, DESCRIPTOR_OF(sock))
+    return receive_bytes(self, protocol, DESCRIPTOR_OF(sock))
+
+
+cdef int receive_bytes(PyObject* self, PyObject* protocol, int fd) except -1:
+    cdef PyObject* data
+    cdef PyObject* result
+    cdef PyObject* arguments[2]
+    cdef int failed
+    cdef Py_ssize_t length, size = PyLong_AsSsize_t(SLOT(self, size_place))
+    data = receive(fd, size, &failed)
+    if data is NULL:
+        if failed == 0:
+            return raise_what_is_set()
+        return read_failed(self, failed)
+    length = PyBytes_GET_SIZE(data)
+    if length == 0:
+        Py_DECREF(<object>data)
+        (<object>self)._read_eof()
+        return 0
+    if length == size or size > usual_read:
+        (<object>self)._fit_read_size(length)
+    arguments[0] = protocol
+    arguments[1] = data
+    result = PyObject_VectorcallMethod(DATA_RECEIVED, arguments, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+    Py_DECREF(<object>data)
+    if result is NULL:
+        return protocol_failed(self, DATA_RECEIVED)
+    Py_DECREF(<object>result)
+    return 0
+
+
+cdef int receive_there(
+    PyObject* self, const AsyncioReceiver* receiver, PyObject* protocol, int fd, char* room, Py_ssize_t size
+) except -1:
+    """Receive into the memory of a protocol of another distribution's."""
+    cdef Py_ssize_t count = recv(fd, room, size, MSG_DONTWAIT)
+    cdef int failed = errno
+    if (<receiving>receiver.received)(protocol, count if count > 0 else 0) < 0:
+        return protocol_failed(self, DATA_RECEIVED)
+    if count < 0:
+        return read_failed(self, failed)
+    if count == 0:
+        (<object>self)._read_eof()
+    return 0
+
+
+ctypedef int (*receiving)(PyObject*, Py_ssize_t) noexcept
+
+
+cdef int receive_into_buffer(PyObject* self, PyObject* protocol, int fd) except -1:
+    """Receive into what a BufferedProtocol's get_buffer() gives."""
+    cdef PyObject* arguments[2]
+    cdef PyObject* room
+    cdef PyObject* result
+    cdef Py_buffer view
+    cdef Py_ssize_t count
+    cdef int failed
+    cdef object number
+    arguments[0] = protocol
+    arguments[1] = NO_HINT
+    room = PyObject_VectorcallMethod(GET_BUFFER, arguments, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+    if room is NULL:
+        return protocol_failed(self, GET_BUFFER)
+    if (<viewing>PyObject_GetBuffer)(room, &view, PyBUF_WRITABLE) < 0:
+        status = no_room(self, <object>room)
+        Py_DECREF(<object>room)
+        return status
+    if view.len == 0:
+        PyBuffer_Release(&view)
+        Py_DECREF(<object>room)
+        (<object>self)._protocol_failed(RuntimeError("get_buffer() returned an empty buffer"), "get_buffer")
+        return 0
+    count = recv(fd, view.buf, view.len, MSG_DONTWAIT)
+    failed = errno
+    # The protocol may release or resize its buffer now: no export of it is kept.
+    PyBuffer_Release(&view)
+    Py_DECREF(<object>room)
+    if count < 0:
+        return read_failed(self, failed)
+    if count == 0:
+        (<object>self)._read_eof()
+        return 0
+    number = count
+    arguments[0] = protocol
+    arguments[1] = <PyObject*>number
+    result = PyObject_VectorcallMethod(BUFFER_UPDATED, arguments, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+    if result is NULL:
+        return protocol_failed(self, BUFFER_UPDATED)
+    Py_DECREF(<object>result)
+    return 0
+
+
+ctypedef int (*viewing)(PyObject*, Py_buffer*, int) noexcept
+
+
+cdef int raise_what_is_set() except -1:
+    return -1
+
+
+cdef int protocol_failed(PyObject* self, PyObject* method) except -1:
+    """End the connection for what a method of the protocol has raised."""
+    cdef PyObject* former
+    cdef int status
+    if ends_the_program():
+        return -1
+    error = take_error()
+    former = handle_now(<PyObject*>error)
+    status = (<failing>tell_of_protocol)(self, error, <object>method)
+    handle_no_more(former)
+    return status
+
+
+ctypedef int (*failing)(PyObject*, object, object) noexcept
+
+
+cdef int tell_of_protocol(PyObject* self, object error, object method) except -1:
+    (<object>self)._protocol_failed(error, method)
+    return 0
+
+
+cdef int no_room(PyObject* self, object room) except -1:
+    """End the connection, as what get_buffer() has given cannot be written to."""
+    error = take_error()
+    if (<measuring>PyObject_Size)(<PyObject*>room) < 0:
+        return protocol_failed(self, GET_BUFFER)
+    (<object>self)._read_failed(error)
+    return 0
+
+
+ctypedef Py_ssize_t (*measuring)(PyObject*) noexcept
+
+
+cdef int read_failed(PyObject* self, int number) except -1:
+    cdef PyObject* error = error_of(number)
+    taken = <object>error
+    Py_DECREF(taken)
+    (<object>self)._read_failed(taken)
+    return 0
+
+
+# Writing.
+
+cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyObject* names) except NULL:
+    """Send at once what goes at once, where nothing waits and nothing is special."""
+    cdef PyObject* data = arguments[0] if count == 1 and names is NULL else NULL
+    cdef PyObject* chunks = SLOT(self, chunks_place)
+    cdef PyObject* sock = SLOT(self, sock_place)
+    cdef Py_buffer view
+    cdef Py_ssize_t length, sent
+    cdef int failed
+    if (
+        data is NULL
+        or SLOT(self, lost_place) is not ZERO
+        or SLOT(self, eof_place) is not Py_False
+        or SLOT(self, waiter_place) is not Py_None
+        or chunks is NULL
+        or (chunks is not Py_None and PyObject_Size(chunks))
+        or not is_plain(sock)
+    ):
+        return write_purely(self, arguments, count, names)
+    if PyBytes_CheckExact(data):
+        length = PyBytes_GET_SIZE(data)
+        if length == 0:
+            Py_INCREF(None)
+            return Py_None
+        sent = send(DESCRIPTOR_OF(sock), PyBytes_AS_STRING(data), length, MSG_DONTWAIT)
+        failed = errno
+    elif PyByteArray_CheckExact(data) or type(<object>data) is memoryview:
+        if (<viewing>PyObject_GetBuffer)(data, &view, PyBUF_SIMPLE) < 0:
+            # One with gaps, or released: the pure form knows what to do, or what to raise.
+            take_error()
+            return write_purely(self, arguments, count, names)
+        length = view.len
+        # An empty one has to be told by its type alone, too.
+        sent = send(DESCRIPTOR_OF(sock), view.buf, length, MSG_DONTWAIT) if length else 0
+        failed = errno
+        PyBuffer_Release(&view)
+    else:
+        return write_purely(self, arguments, count, names)
+    if sent < length:
+        after_short_write(self, <object>data, sent, failed)
+    Py_INCREF(None)
+    return Py_None
+
+
+cdef int after_short_write(PyObject* self, object data, Py_ssize_t sent, int failed) except -1:
+    """Keep what did not go out, or end the connection."""
+    cdef PyObject* error
+    if sent < 0 and not is_not_now(failed):
+        error = error_of(failed)
+        taken = <object>error
+        Py_DECREF(taken)
+        (<object>self)._write_failed(taken)
+    else:
+        (<object>self)._keep_rest(data, sent if sent > 0 else 0)
+    return 0
+
+
+cdef PyObject* write_purely(PyObject* self, PyObject** arguments, Py_ssize_t count, PyObject* names) except NULL:
+    cdef PyObject* all_of_them[8]
+    cdef PyObject* result
+    cdef Py_ssize_t n, total = count + (0 if names is NULL else PyTuple_GET_SIZE(names))
+    if total > 6:
+        total = count = 6  # One too many, as it is.
+        names = NULL
+    all_of_them[0] = self
+    for n in range(total):
+        all_of_them[n + 1] = arguments[n]
+    result = PyObject_Vectorcall(<PyObject*>pure_write, all_of_them, count + 1, names)
+    if result is NULL:
+        raise_what_is_set()
+    return result
+
+
+cdef PyObject* read_ready_method(PyObject* self, PyObject* nothing) except NULL:
+    read_ready(self)
+    Py_INCREF(None)
+    return Py_None
+
+
+cdef PyMethodDef write_definition
+write_definition.ml_name = b"write"
+write_definition.ml_meth = <void*>write
+write_definition.ml_flags = METH_FASTCALL | METH_KEYWORDS
+write_definition.ml_doc = b"write($self, /, data)\n--\n\nSend `data`, and keep what does not go out at once."
+
+cdef PyMethodDef read_ready_definition
+read_ready_definition.ml_name = b"_read_ready"
+read_ready_definition.ml_meth = <void*>read_ready_method
+read_ready_definition.ml_flags = METH_NOARGS
+read_ready_definition.ml_doc = b"_read_ready($self, /)\n--\n\n"
