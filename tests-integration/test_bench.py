@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import json
 import shutil
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
@@ -15,10 +18,13 @@ from bench import (
     charts,
     comparing,
     counting,
+    echo,
     field,
     growth,
     memory,
+    native,
     results,
+    servers,
     sides,
     tables,
     timing,
@@ -30,7 +36,6 @@ from support import ROOT, run
 from workspace.console import Failure
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
     from bench.field import Runner
@@ -39,9 +44,14 @@ if TYPE_CHECKING:
 
 BENCH = ROOT / "tools" / "bench"
 CASES = cases.load()
+SERVERS = servers.load()
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="measures on Unix")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+with_compiler = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not here")
+with_valgrind = pytest.mark.skipif(
+    not (shutil.which("valgrind") and shutil.which("gcc")), reason="valgrind and gcc are not here"
+)
 
 #: Loops that are the standard one until they are asked for the second time: the first loop says what the side is.
 _SECOND_LOOP = """
@@ -182,9 +192,7 @@ def test_memory_is_that_of_the_things_that_are_held(find: Any) -> None:
     assert found["stays"] <= found["peak"]
 
 
-@pytest.mark.skipif(
-    not (shutil.which("valgrind") and shutil.which("gcc")), reason="valgrind and gcc are not here"
-)
+@with_valgrind
 def test_instructions_are_the_same_from_run_to_run(find: Any) -> None:
     runners = [find(sides.STANDARD), find("crashing_later")]
 
@@ -196,6 +204,82 @@ def test_instructions_are_the_same_from_run_to_run(find: Any) -> None:
     assert 500 < first["standard"]["value"] < 100_000
     assert second["standard"]["value"] == pytest.approx(first["standard"]["value"], rel=0.02)
     assert "ended with SIGABRT" in first["crashing_later"]["missing"]
+
+
+@pytest.fixture
+def ours_and_standard(find: Any) -> list[Runner]:
+    ours = Side("ours", sides.WORK_TREE, implementation="independent", form=sides.ANY_FORM)
+    return [find(ours), find(sides.STANDARD)]
+
+
+@on_linux
+@with_compiler
+def test_every_server_sends_back_what_it_gets(
+    ours_and_standard: list[Runner], python: Interpreter
+) -> None:
+    runners = [*ours_and_standard, echo.yardstick()]
+    small = [dataclasses.replace(case, timed=40, warm=20) for case in SERVERS.values()]
+
+    found = echo.measure(runners, small, 1, quiet)
+
+    missing = {
+        (case, side): each["missing"]
+        for case, figures in found.items()
+        for side, each in figures.items()
+        if "missing" in each
+    }
+    no_tuple = {("readuntil", "standard"): "no tuple of separators before Python 3.13"}
+    assert missing == (no_tuple if python.version in ("3.11", "3.12") else {})
+    for figures in found.values():
+        for figure in figures.values():
+            # Between a hundred nanoseconds and a tenth of a second.
+            assert "missing" in figure or 1e2 < figure["value"] < 1e8
+
+
+@on_linux
+@with_valgrind
+def test_instructions_of_a_server_are_the_same_from_run_to_run(find: Any) -> None:
+    runners = [find(sides.STANDARD), find("crashing_later"), echo.yardstick()]
+    case = dataclasses.replace(SERVERS["protocol"], counted=1000, warm=500)
+
+    first, second = (echo.count(runners, [case], 1, quiet)["protocol"] for _ in range(2))
+
+    assert 1000 < first["standard"]["value"] < 100_000
+    assert second["standard"]["value"] == pytest.approx(first["standard"]["value"], rel=0.1)
+    assert 20 < first["C"]["value"] < 1000
+    assert "ended with SIGABRT" in first["crashing_later"]["missing"]
+
+
+class Altering(asyncio.Protocol):
+    """Sends back other bytes than it gets, and as many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data.swapcase())
+
+
+@on_linux
+@with_compiler
+def test_client_notices_what_is_not_what_was_sent(tmp_path: Path) -> None:
+    load = native.build("load", tmp_path)
+
+    async def talk() -> str:
+        server = await asyncio.get_running_loop().create_server(Altering, "127.0.0.1", 0)
+        async with server:
+            words = servers.Load(connections=1).words(server.sockets[0].getsockname()[1], 10)
+            client = await asyncio.create_subprocess_exec(
+                load, *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            said, _ = await client.communicate(b'{"messages": 1}\n')
+        return said.decode()
+
+    assert asyncio.run(talk()).splitlines() == [
+        "{}",
+        '{"missing": "the server sent back other bytes than it was sent"}',
+    ]
 
 
 def test_counts_are_read_from_what_callgrind_leaves(tmp_path: Path) -> None:
@@ -357,6 +441,7 @@ def test_chart_has_a_panel_for_each_case_and_one_line_for_each_side(tmp_path: Pa
     [
         (["scheduling", "--sides", "ours,nobody"], "no side 'nobody': there are ours, "),
         (["scheduling", "--cases", "nothing"], "no case 'nothing': there are switch, "),
+        (["echo", "--cases", "nothing"], "no case 'nothing': there are protocol, "),
         (["memory", "--environment", "uvloop=no/such"], "SIDE=PYTHON is wanted"),
         (["compare", "last", "last-1"], "last: there are 0 results in "),
         (["compare", "one", "two"], "one: names none of the results in "),

@@ -6,18 +6,20 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench import (
     cases,
     charts,
     comparing,
     counting,
+    echo,
     field,
     growth,
     idle,
     memory,
     results,
+    servers,
     sides,
     tables,
     timing,
@@ -27,11 +29,13 @@ from workspace import interpreters
 from workspace.console import Failure, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from bench.cases import Case
+    from bench.cases import Named
     from bench.field import Runner
     from bench.results import Figures
+
+_Named = TypeVar("_Named", bound="Named")
 
 _ABOUT = """\
 Measure this asyncio, in both its forms, beside the standard one and other event loops.
@@ -39,6 +43,7 @@ Measure this asyncio, in both its forms, beside the standard one and other event
   scheduling   tasks, callbacks, timers, what waits, locks, threads: by instructions, by time or by memory
   memory       what a task, a future, a timer takes; a million of sleeping tasks
   growth       the time of an operation where a thousand things are there at once, and up to a million
+  echo         what a server takes for a message, beside one in C: by instructions, or by processor time
   idle         the memory of a server that holds many connections on which nothing happens
   compare      two results, and what changed between them
   history      the results that are kept
@@ -82,6 +87,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     _measuring(commands.add_parser("memory", help="what each thing takes"))
     _measuring(commands.add_parser("growth", help="what becomes of it with a million"))
+    _measuring(commands.add_parser("echo", help="what a server takes for a message"))
     idle.add_options(_with_sides(commands.add_parser("idle", help="memory of idle connections")))
     made = commands.add_parser("compare", help="what changed between two results")
     made.add_argument(
@@ -120,21 +126,23 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     _with_folder(_with_sides(parser))
     names = ", ".join(sides.SIDES)
     parser.add_argument("--sides", type=_words, default=[], metavar="A,B", help=f"of {names}")
-    subjects = ", ".join(cases.SUBJECTS)
+    what = parser.prog.split()[-1]
+    subjects = servers.SUBJECTS if what == "echo" else (*cases.SUBJECTS, "ten")
     parser.add_argument(
         "--cases",
         type=_words,
         default=[],
         metavar="A,B",
-        help=f"by name, or all of {subjects}, ten",
+        help=f"by name, or all of {', '.join(subjects)}",
     )
     parser.add_argument(
         "--rounds", type=_positive, help=f"rounds of time ({ROUNDS}; growth: fewer for more)"
     )
     parser.add_argument("--no-chart", action="store_true", help="write no SVG beside the JSON")
-    what = parser.prog.split()[-1]
     if what != "memory":
-        ways = list(results.UNITS) if what == "scheduling" else ["time", "instructions"]
+        ways = {"scheduling": list(results.UNITS), "echo": list(results.UNITS_OF_SERVERS)}.get(
+            what, ["time", "instructions"]
+        )
         parser.add_argument("--by", choices=ways, default=ways[0])
         jobs = os.cpu_count() or 1
         parser.add_argument(
@@ -146,7 +154,7 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     if what == "growth":
         sizes = ",".join(map(str, growth.SIZES))
         parser.add_argument("--sizes", type=_sizes, default=list(growth.SIZES), help=f"({sizes})")
-    if what != "growth":
+    if what not in ("growth", "echo"):
         parser.add_argument(
             "--scale",
             type=float,
@@ -203,8 +211,10 @@ def _python(options: argparse.Namespace) -> interpreters.Interpreter:
     return interpreters.default()
 
 
-def _chosen(options: argparse.Namespace) -> list[Case]:
+def _chosen(options: argparse.Namespace) -> list[Any]:
     """Return the cases that were asked for, or those that belong to the measurement."""
+    if options.what == "echo":
+        return _named(options.cases, servers.load().values())
     every = list(cases.load().values())
     belonging = {
         "scheduling": [case for case in every if case.subject != "holding"],
@@ -212,8 +222,12 @@ def _chosen(options: argparse.Namespace) -> list[Case]:
         "growth": [case for case in every if case.at_once and case.subject != "holding"],
     }
     words = [word for part in options.cases for word in (TEN if part == "ten" else [part])]
+    return _named(words, belonging[options.what])
+
+
+def _named(words: Iterable[str], among: Iterable[_Named]) -> list[_Named]:
     try:
-        return cases.choose(words, belonging[options.what])
+        return cases.choose(words, among)
     except ValueError as error:
         raise Failure(str(error), 2) from None
 
@@ -229,10 +243,14 @@ def _measure(options: argparse.Namespace) -> int:
         counting.check()
     if by == "memory":
         memory.check()
+    if options.what == "echo":
+        echo.check()
     given, python = _given(options), _python(options)
     with Progress() as progress:
         with progress.part("environments", len(wanted)) as show:
             runners, absent = field.find_all(wanted, python, given, show)
+        if options.what == "echo":
+            runners.append(echo.yardstick())
         figures = _figures(options, by, runners, chosen, progress) if runners else {}
     result = results.make(
         options.what, by, runners, absent, {case.name: case for case in chosen}, figures
@@ -251,7 +269,7 @@ def _figures(
     options: argparse.Namespace,
     by: str,
     runners: list[Runner],
-    chosen: list[Case],
+    chosen: list[Any],
     progress: Progress,
 ) -> Figures:
     if options.what == "growth" and by == "instructions":
@@ -260,6 +278,12 @@ def _figures(
     if options.what == "growth":
         with progress.part("growth", len(chosen) * len(options.sizes)) as show:
             return growth.measure(runners, chosen, options.sizes, options.rounds, show)
+    if options.what == "echo" and by == "instructions":
+        with progress.part("instructions", len(chosen) * len(runners)) as show:
+            return echo.count(runners, chosen, options.jobs, show)
+    if options.what == "echo":
+        with progress.part("time", len(chosen)) as show:
+            return echo.measure(runners, chosen, options.rounds or ROUNDS, show)
     if by == "memory":
         with progress.part("memory", len(chosen) * len(runners)) as show:
             return memory.measure(runners, chosen, options.scale, show)
@@ -317,6 +341,7 @@ _COMMANDS = {
     "scheduling": _measure,
     "memory": _measure,
     "growth": _measure,
+    "echo": _measure,
     "idle": _idle,
     "compare": _compare,
     "history": _history,

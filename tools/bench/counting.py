@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.cases import Case
     from bench.field import Runner
     from bench.results import Figures
-    from bench.workers import Worker
+    from bench.workers import Process
 
 #: Seconds for one case, and for the start of the process; they take one to ten each on a quiet machine.
 LIMIT = 120.0
@@ -62,6 +62,12 @@ def build_client(folder: Path) -> Path:
     return library
 
 
+def under(out: Path) -> list[str]:
+    """Return the words before a command that is to run under valgrind, which leaves its counts in files named `out`."""
+    options = ["--tool=callgrind", "--instr-atstart=no", "--fair-sched=try"]
+    return ["valgrind", *options, f"--callgrind-out-file={out}"]
+
+
 def read_counts(folder: Path) -> dict[str, int]:
     """Return the instructions by case that callgrind left in a folder."""
     found = {}
@@ -80,7 +86,7 @@ class _Side:
         self._runner = runner
         self._library = library
         self._folder = folder
-        self._worker: Worker | None = None
+        self._worker: Process | None = None
         self._lost: list[str] = []
         self._answered = False
 
@@ -111,10 +117,8 @@ class _Side:
             return {"missing": "valgrind counted nothing"}
         return {"value": counts[title] / count}
 
-    def _start(self) -> Worker:
-        out = self._folder / f"callgrind.{len(self._lost)}"
-        options = ["--tool=callgrind", "--instr-atstart=no", "--fair-sched=try"]
-        return self._runner.start(["valgrind", *options, f"--callgrind-out-file={out}"])
+    def _start(self) -> Process:
+        return self._runner.start(under(self._folder / f"callgrind.{len(self._lost)}"))
 
     def close(self) -> None:
         if self._worker is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.environments import NotInstalled, prepare
 from bench.sides import ANY_FORM
-from bench.workers import START, Lost, Worker
+from bench.workers import PROGRAM, START, Lost, Process, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,8 +25,8 @@ class Runner:
     python: Path
     facts: dict[str, Any]
 
-    def start(self, under: Sequence[str] = ()) -> Worker:
-        return Worker(self.side, self.python, under)
+    def start(self, under: Sequence[str] = (), program: Path = PROGRAM) -> Process:
+        return Worker(self.side, self.python, under, program)
 
 
 class Absent(Exception):

@@ -17,10 +17,12 @@ def ratio(result: Mapping[str, Any], case: str, one: str, other: str) -> float |
 
 
 def best_peer(result: Mapping[str, Any], case: str) -> str | None:
-    """Return the side with the least of all that are not ours, or None where nobody has a figure."""
+    """Return the loop with the least of all that are not ours, or None where nobody has a figure."""
     found = {
         name: value
         for name in result["figures"][case]
-        if not sides.is_ours(name) and (value := results.value(result, case, name)) is not None
+        if not sides.is_ours(name)
+        and name != sides.YARDSTICK.name
+        and (value := results.value(result, case, name)) is not None
     }
     return min(found, key=lambda name: found[name], default=None)

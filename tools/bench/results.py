@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.sides import SIDES
+from bench.sides import SIDES, YARDSTICK
 from workspace.console import Failure
 from workspace.paths import CACHE, ROOT
 
@@ -31,6 +31,11 @@ UNITS = {
     "time": "nanoseconds for one operation",
     "memory": "bytes for each thing",
 }
+#: What it is where servers are measured.
+UNITS_OF_SERVERS = {
+    "instructions": "instructions of the server for one message",
+    "time": "nanoseconds of the server's processor time for one message",
+}
 
 
 def make(
@@ -49,7 +54,7 @@ def make(
         "format": FORMAT,
         "what": what,
         "by": by,
-        "unit": UNITS[by],
+        "unit": (UNITS_OF_SERVERS if what == "echo" else UNITS)[by],
         "made": now.isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": {
@@ -57,7 +62,7 @@ def make(
             "processor": _processor(),
             "processors": os.cpu_count(),
         },
-        "sides": {name: found[name] for name in SIDES if name in found},
+        "sides": {name: found[name] for name in (*SIDES, YARDSTICK.name) if name in found},
         "cases": {
             name: {"title": case.title, "counted": case.counted, "timed": case.timed}
             for name, case in cases.items()

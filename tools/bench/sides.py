@@ -69,6 +69,10 @@ SIDES: dict[str, Side] = {
 }
 
 
+#: What `bench echo` holds all of them against: a server in C, with nothing but epoll. Not one to choose.
+YARDSTICK = Side("C")
+
+
 def choose(words: Iterable[str]) -> list[Side]:
     """Return the sides with these names, or all of them; ValueError for a name that there is not."""
     wanted = set(words)

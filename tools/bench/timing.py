@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.cases import Case
     from bench.field import Runner
     from bench.results import Figures
-    from bench.workers import Worker
+    from bench.workers import Process
 
 #: Seconds for one round of one case, which takes about a tenth of one on a quiet machine; large sizes get more.
 LIMIT = 300.0
@@ -41,7 +41,7 @@ class _Side:
     def __init__(self, runner: Runner) -> None:
         self.name = runner.side.name
         self._runner = runner
-        self._worker: Worker | None = None
+        self._worker: Process | None = None
 
     def round(self, case: Case, count: int) -> dict[str, Any]:
         """Return the seconds of one round, or why there are none."""

@@ -34,13 +34,10 @@ def variables(more: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONHASHSEED": "0", **more}
 
 
-class Worker:
-    """One process that runs cases for a side, one after the other."""
+class Process:
+    """One process that is asked, and answers, in lines of JSON."""
 
-    def __init__(self, side: Side, python: Path, under: Sequence[str] = ()) -> None:
-        command = [*under, str(python), str(PROGRAM)]
-        if side.factory:
-            command.append(side.factory)
+    def __init__(self, command: Sequence[str], more: Mapping[str, str]) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         self._process = subprocess.Popen(
             command,
@@ -48,8 +45,9 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=variables(side.variables),
+            env=variables(more),
         )
+        self.pid = self._process.pid
         self._lines: queue.Queue[str] = queue.Queue()
         # A pipe has no time limit of its own on every system.
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -62,12 +60,16 @@ class Worker:
         self._lines.put("")
 
     def ask(self, limit: float, **wanted: object) -> dict[str, Any]:
-        """Send what is wanted, and return the answer. Raise Lost where none comes within `limit` seconds."""
+        """Send what is wanted, and return the answer, as `answer()` does."""
         assert self._process.stdin is not None
         try:
             print(json.dumps(wanted), file=self._process.stdin, flush=True)
         except OSError:
             pass  # it has ended: so has its output
+        return self.answer(limit)
+
+    def answer(self, limit: float) -> dict[str, Any]:
+        """Return the next answer. Raise Lost where none comes within `limit` seconds."""
         try:
             line = self._lines.get(timeout=limit)
         except queue.Empty:
@@ -77,6 +79,10 @@ class Worker:
             raise Lost(self._end())
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def how_it_ended(self) -> str:
+        """Say how the process ended; empty where it runs."""
+        return "" if self._process.poll() is None else self._end()
 
     def _end(self) -> str:
         """Say how the process ended, with the last line that it wrote."""
@@ -107,3 +113,13 @@ class Worker:
             said = [line.strip() for line in lines if line.strip() and not line.startswith("==")]
             self._last_words = f": {said[-1]}" if said else ""
             self._errors.close()
+
+
+class Worker(Process):
+    """A process that runs cases for a side, one after the other."""
+
+    def __init__(
+        self, side: Side, python: Path, under: Sequence[str] = (), program: Path = PROGRAM
+    ) -> None:
+        factory = [side.factory] if side.factory else []
+        super().__init__([*under, str(python), str(program), *factory], side.variables)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -73,7 +73,19 @@ def load() -> dict[str, Case]:
     return _cases
 
 
-def choose(words: Iterable[str], among: Iterable[Case]) -> list[Case]:
+class Named(Protocol):
+    """What is chosen by its name or by its subject."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+
+
+AnyCase = TypeVar("AnyCase", bound=Named)
+
+
+def choose(words: Iterable[str], among: Iterable[AnyCase]) -> list[AnyCase]:
     """Return the cases with these names or subjects, in their order; ValueError for a word that is neither."""
     cases = list(among)
     wanted = set(words)

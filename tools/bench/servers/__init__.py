@@ -1,0 +1,92 @@
+"""The servers of `bench echo`: small programs for any event loop, one module a subject, each with the load it gets.
+
+They run in the measured process, with the asyncio of that process, on every Python from 3.11 on: nothing is imported
+but the standard library. A server starts, yields its port, and clears away; what is measured is what its process does
+for the messages in between.
+"""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    Serve = Callable[[], AsyncIterator[int]]
+
+#: The modules that hold cases, in the order in which tables show them.
+SUBJECTS = ("protocols", "streams", "sockets")
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the clients do: the words that `load.c` is started with."""
+
+    #: stream, tls, datagram, accept or request, as `load.c` tells.
+    kind: str = "stream"
+    connections: int = 10
+    #: Bytes of a message.
+    size: int = KIB
+    #: Datagrams in a burst.
+    depth: int = 1
+    #: The size goes before the message, in four bytes.
+    prefixed: bool = False
+    #: What messages end with, in turn.
+    suffixes: Sequence[bytes] = ()
+
+    def words(self, port: int, seconds: int) -> list[str]:
+        numbers = (port, self.connections, self.size, self.depth, seconds, int(self.prefixed))
+        return [self.kind, *map(str, numbers), *(suffix.hex() for suffix in self.suffixes)]
+
+    @property
+    def message(self) -> int:
+        """Bytes that go out, and come back, for a message."""
+        return 0 if self.kind == "accept" else self.size + 4 * self.prefixed
+
+
+@dataclass(frozen=True)
+class Case:
+    """A server and its load."""
+
+    name: str
+    title: str  #: what one operation is
+    serve: Callable[[], AbstractAsyncContextManager[int]]
+    load: Load
+    subject: str
+    counted: int  #: messages when instructions are counted
+    timed: int  #: messages in a round of time
+    warm: int  #: messages before those that are measured
+
+
+_cases: dict[str, Case] = {}
+
+
+def case(
+    name: str,
+    title: str,
+    serve: Serve,
+    load: Load,
+    *,
+    counted: int = 2000,
+    timed: int = 5000,
+    warm: int = 1000,
+) -> None:
+    """Make a case of an asynchronous generator function that starts a server and yields its port."""
+    subject = serve.__module__.rpartition(".")[2]
+    assert name not in _cases
+    manager = asynccontextmanager(serve)
+    _cases[name] = Case(name, title, manager, load, subject, counted, timed, warm)
+
+
+def load() -> dict[str, Case]:
+    """Return all cases by name."""
+    for subject in SUBJECTS:
+        importlib.import_module(f"{__name__}.{subject}")
+    return _cases
