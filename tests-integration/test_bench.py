@@ -269,7 +269,7 @@ def test_client_notices_what_is_not_what_was_sent(tmp_path: Path) -> None:
     async def talk() -> str:
         server = await asyncio.get_running_loop().create_server(Altering, "127.0.0.1", 0)
         async with server:
-            words = servers.Load(connections=1).words(server.sockets[0].getsockname()[1], 10)
+            words = servers.Load(connections=1).words(server.sockets[0].getsockname()[1], 10, 0)
             client = await asyncio.create_subprocess_exec(
                 load, *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )

@@ -234,7 +234,7 @@ def _named(words: Iterable[str], among: Iterable[_Named]) -> list[_Named]:
 
 def _measure(options: argparse.Namespace) -> int:
     try:
-        wanted = sides.choose(options.sides)
+        wanted = sides.choose(options.sides, servers=options.what == "echo")
     except ValueError as error:
         raise Failure(str(error), 2) from None
     chosen = _chosen(options)

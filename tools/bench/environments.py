@@ -53,7 +53,7 @@ def _what(side: Side) -> list[str]:
     if side.requirement == WORK_TREE:
         return [str(package.folder) for package in packages.load() if _runs_here(package.name)]
     # A loop that has to be compiled here would need its language's compiler.
-    return ["--only-binary=:all:", side.requirement]
+    return ["--only-binary=:all:", *side.requirement.split()]
 
 
 def _runs_here(name: str) -> bool:

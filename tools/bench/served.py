@@ -6,6 +6,7 @@ nothing for the asyncio's own. Needs nothing but the standard library. Reads lin
   {"case": NAME, …}   starts the server: {"port": PORT}
   {"begin": TITLE, "library": PATH}, {"end": TITLE}
                       valgrind counts from here, up to here: {}
+  {"messages": N}     so many operations, where there are no clients: {"messages": N, "seconds": S}
   {"stop": true}      ends the server and its loop: {}
 
 What is told while a loop runs is heard by another thread, which waits without the interpreter's lock: the loop watches
@@ -22,6 +23,7 @@ import queue
 import resource
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,7 @@ CASES = servers.load()
 del sys.path[:2]
 
 if TYPE_CHECKING:
+    from bench.servers import Operate
     from bench.worker import Factory
 
 NOTHING = b"{}\n"
@@ -50,6 +53,8 @@ class Served:
         self._wanted: queue.Queue[dict[str, Any]] = queue.Queue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Future[None] | None = None
+        self._operate: Operate | None = None
+        self._operating: asyncio.Task[None] | None = None
         self._meter: Callgrind | None = None
 
     def run(self) -> None:
@@ -82,8 +87,13 @@ class Served:
     async def _until_stopped(self, loop: asyncio.AbstractEventLoop, wanted: dict[str, Any]) -> None:
         self._stopped = loop.create_future()
         case = CASES[wanted["case"]]
-        async with case.serve() as port:
-            self._answer({"port": port})
+        servers.certificate = wanted["certificate"]
+        async with case.serve() as served:
+            if isinstance(served, int):
+                self._answer({"port": served})
+            else:
+                self._operate = served
+                self._answer({})
             await self._stopped
 
     @staticmethod
@@ -105,9 +115,22 @@ class Served:
             assert self._meter is not None
             self._meter.end()
             os.write(self._out, NOTHING)
+        elif "messages" in wanted:
+            assert self._loop is not None
+            self._operating = self._loop.create_task(self._run(wanted["messages"]))
         else:
             assert self._stopped is not None
             self._stopped.set_result(None)
+
+    async def _run(self, count: int) -> None:
+        assert self._operate is not None
+        started = time.perf_counter()
+        try:
+            await self._operate(count)
+        except Exception as error:
+            self._answer({"missing": reason(error)})
+        else:
+            self._answer({"messages": count, "seconds": time.perf_counter() - started})
 
     def _listen(self) -> None:
         for line in sys.stdin:

@@ -16,12 +16,15 @@ class Side:
     name: str
     #: What pip installs: one exact version, so that a result can be had again. Empty for the interpreter's own.
     requirement: str = ""
-    #: What makes a loop, as `module:attribute`. Empty: asyncio.new_event_loop.
+    #: What makes a loop, as `module:attribute`, and after `+` what makes another factory out of that. Empty:
+    #: asyncio.new_event_loop.
     factory: str = ""
     #: What asyncio says of itself where this side runs, and in which form: for ours only.
     implementation: str = "standard"
     form: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    #: Has transports of its own for another's loop: nothing to measure but servers.
+    for_servers: bool = False
 
     @property
     def environment(self) -> str:
@@ -55,6 +58,12 @@ SIDES: dict[str, Side] = {
         OURS_PURE,
         STANDARD,
         _peer("uvloop", "0.23.0"),
+        Side(
+            "uvloop+aiofastnet",
+            "uvloop==0.23.0 aiofastnet==1.2.0",
+            "uvloop:new_event_loop+aiofastnet:loop_factory",
+            for_servers=True,
+        ),
         _peer("zuvloop", "0.0.17"),
         _peer("rloop", "0.5.0"),
         _peer("rsloop", "0.1.66"),
@@ -73,12 +82,16 @@ SIDES: dict[str, Side] = {
 YARDSTICK = Side("C")
 
 
-def choose(words: Iterable[str]) -> list[Side]:
-    """Return the sides with these names, or all of them; ValueError for a name that there is not."""
+def choose(words: Iterable[str], *, servers: bool = False) -> list[Side]:
+    """Return the sides with these names, or all that can be measured so; ValueError for a name that there is not."""
     wanted = set(words)
     if unknown := sorted(wanted - SIDES.keys()):
         raise ValueError(f"no side {unknown[0]!r}: there are {', '.join(SIDES)}")
-    return [side for side in SIDES.values() if not wanted or side.name in wanted]
+    return [
+        side
+        for side in SIDES.values()
+        if side.name in wanted or (not wanted and servers >= side.for_servers)
+    ]
 
 
 def is_ours(name: str) -> bool:

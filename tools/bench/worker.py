@@ -40,9 +40,17 @@ WARM = 200
 def factory(words: list[str]) -> Factory:
     if not words:
         return asyncio.new_event_loop
-    module, _, attribute = words[0].partition(":")
-    found: Factory = getattr(importlib.import_module(module), attribute)
+    first, *around = map(named, words[0].split("+"))
+    found: Factory = first
+    for wrap in around:
+        found = wrap(found)
     return found
+
+
+def named(word: str) -> Any:
+    """Return what is called `module:attribute`."""
+    module, _, attribute = word.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def facts(make_loop: Factory) -> dict[str, Any]:

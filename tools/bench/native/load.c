@@ -1,6 +1,6 @@
 /* The load of `bench echo`: sends messages to a server on this machine, and looks whether what comes back is the same.
 
-   load KIND PORT CONNECTIONS SIZE DEPTH SECONDS PREFIX SUFFIX…
+   load KIND PORT CONNECTIONS SIZE DEPTH SECONDS PREFIX SERVER SUFFIX…
 
    KIND is one of
      stream    messages over lasting connections, one at a time on each, the next as soon as the last is back;
@@ -9,7 +9,9 @@
      accept    connect, and wait until the server closes; CONNECTIONS at a time;
      request   connect, one message there and back, close; CONNECTIONS at a time.
    A message has SIZE bytes: first where it comes from and its number, at the end one of the suffixes (in hexadecimal),
-   in turn. PREFIX 1 puts the size before it, in four bytes, the most significant first.
+   in turn. PREFIX 1 puts the size before it, in four bytes, the most significant first. SERVER is a process that has
+   to be asleep before a message goes, or 0: where a server looks for more before it waits, chance would decide what
+   it finds.
 
    Connects, writes {}, and for each line {"messages": N} on its input sends N messages and writes
    {"messages": N, "seconds": S}; {"missing": "REASON"} where an answer is not what was sent, or SECONDS pass without
@@ -18,6 +20,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -49,7 +52,7 @@ typedef struct {
 } Connection;
 
 static struct sockaddr_in server;
-static int connections, depth, seconds, suffixes, poller;
+static int connections, depth, seconds, suffixes, poller, asleep;
 static size_t size, whole; /* without and with the prefix */
 static bool prefixed, over_tls;
 static unsigned char suffix[MOST_SUFFIXES][LONGEST_SUFFIX];
@@ -129,6 +132,22 @@ static void compare(const Connection *c, size_t from, const unsigned char *came,
 
 /* -- connections -- */
 
+/* Wait until the process sleeps, a moment at most: some never do. */
+static void wait_for_sleep(void)
+{
+    if (!asleep)
+        return;
+    char state[512];
+    for (int i = 0; i < 200; i++) {
+        ssize_t count = pread(asleep, state, sizeof state - 1, 0);
+        state[count > 0 ? count : 0] = 0;
+        const char *name_end = strrchr(state, ')');
+        if (name_end && name_end[1] && name_end[2] == 'S')
+            return;
+        usleep(100);
+    }
+}
+
 static int new_socket(int type)
 {
     int fd = socket(AF_INET, type, 0), yes = 1;
@@ -149,8 +168,7 @@ static void watch(Connection *c)
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
     if (epoll_ctl(poller, EPOLL_CTL_ADD, c->fd, &event))
         give_up_for_errno("watch a socket");
-    struct timeval none = {0};
-    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
 }
 
 #ifdef WITH_TLS
@@ -232,6 +250,7 @@ static void begin(Connection *c)
     outstanding++;
     next_message(c);
     c->busy = true;
+    wait_for_sleep();
     push(c);
 }
 
@@ -395,7 +414,7 @@ static void open_all(const char *kind)
 
 int main(int count, char **words)
 {
-    if (count < 8)
+    if (count < 9)
         give_up("the load was started with too few words");
     const char *kind = words[1];
     server.sin_family = AF_INET;
@@ -406,7 +425,12 @@ int main(int count, char **words)
     depth = atoi(words[5]);
     seconds = atoi(words[6]);
     prefixed = atoi(words[7]);
-    read_suffixes(words + 8, count - 8);
+    if (atoi(words[8])) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/stat", atoi(words[8]));
+        asleep = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    read_suffixes(words + 9, count - 9);
     whole = size + (prefixed ? PREFIX : 0);
     over_tls = !strcmp(kind, "tls");
 #ifndef WITH_TLS

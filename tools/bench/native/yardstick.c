@@ -3,13 +3,16 @@
    Reads lines of JSON from its input, as the measured Python does (served.py):
      {"case": NAME, "kind": KIND, "certificate": FILE}  starts a server: {"port": PORT}; the kinds are those of load.c
      {"begin": TITLE}, {"end": TITLE}                   valgrind counts from here, up to here: {}
+     {"messages": N}                                    so many children, where there are no clients
      {"stop": true}                                     closes everything: {}
    It sends back what it gets, as it comes, and knows nothing of lines or frames. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,8 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef COUNTING
 #include <valgrind/callgrind.h>
@@ -45,7 +50,7 @@ typedef struct Connection {
 } Connection;
 
 static int poller, listener = -1;
-static bool for_datagrams, for_accepting, over_tls;
+static bool for_datagrams, for_accepting, for_communicating, over_tls;
 static unsigned char buffer[CHUNK];
 static Connection *all;
 #ifdef WITH_TLS
@@ -207,6 +212,57 @@ static void datagrams(void)
         sendto(listener, buffer, came, 0, (struct sockaddr *)&from, length);
 }
 
+/* -- children -- */
+
+extern char **environ;
+
+static bool run_child(char *program, bool communicates)
+{
+    char *words[] = {program, NULL}, text[1024];
+    int to[2], from[2], status = -1;
+    pid_t child;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (communicates) {
+        if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+            return false;
+        posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
+    }
+    if (posix_spawnp(&child, program, &actions, NULL, words, environ))
+        return false;
+    posix_spawn_file_actions_destroy(&actions);
+    bool same = true;
+    if (communicates) {
+        close(to[0]);
+        close(from[1]);
+        memset(text, 'x', sizeof text);
+        same = write(to[1], text, sizeof text) == sizeof text;
+        close(to[1]);
+        size_t came = 0;
+        for (ssize_t done; (done = read(from[0], buffer, CHUNK)) > 0;)
+            came += done;
+        close(from[0]);
+        same = same && came == sizeof text;
+    }
+    return waitpid(child, &status, 0) == child && !status && same;
+}
+
+static void run_children(long count)
+{
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    for (long i = 0; i < count; i++)
+        if (!run_child(for_communicating ? "cat" : "true", for_communicating)) {
+            answer("{\"missing\": \"a child failed\"}");
+            return;
+        }
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    double seconds = after.tv_sec - before.tv_sec + (after.tv_nsec - before.tv_nsec) / 1e9;
+    printf("{\"messages\": %ld, \"seconds\": %.9f}\n", count, seconds);
+    fflush(stdout);
+}
+
 /* -- what it is told -- */
 
 static bool is(const char *line, const char *key, const char *value)
@@ -246,6 +302,11 @@ static void start(const char *line)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     for_datagrams = is(line, "kind", "datagram");
+    for_communicating = is(line, "kind", "communicate");
+    if (for_communicating || is(line, "kind", "spawn")) {
+        answer("{}");
+        return;
+    }
     for_accepting = is(line, "kind", "accept");
     over_tls = is(line, "kind", "tls");
     if (over_tls) {
@@ -283,6 +344,8 @@ static void obey(const char *line)
         CALLGRIND_DUMP_STATS_AT(title);
         CALLGRIND_STOP_INSTRUMENTATION;
         answer("{}");
+    } else if (strstr(line, "\"messages\"")) {
+        run_children(atol(strstr(line, "\"messages\"") + strlen("\"messages\": ")));
     } else if (strstr(line, "\"stop\"")) {
         stop();
         answer("{}");

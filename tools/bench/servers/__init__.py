@@ -13,23 +13,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    Serve = Callable[[], AsyncIterator[int]]
+    #: What does so many operations without clients.
+    Operate = Callable[[int], Awaitable[None]]
+    Served = int | Operate
+    Serve = Callable[[], AsyncIterator[Served]] | Callable[[], AsyncIterator[int]]
 
 #: The modules that hold cases, in the order in which tables show them.
-SUBJECTS = ("protocols", "streams", "sockets")
+SUBJECTS = ("protocols", "streams", "sockets", "datagrams", "tls", "connecting", "processes")
 
 KIB = 1024
 MIB = 1024 * KIB
+
+#: The file with the certificate and key for TLS, in a process that runs servers.
+certificate = ""
 
 
 @dataclass(frozen=True)
 class Load:
     """What the clients do: the words that `load.c` is started with."""
 
-    #: stream, tls, datagram, accept or request, as `load.c` tells.
+    #: stream, tls, datagram, accept or request, as `load.c` tells; spawn or communicate: there are no clients.
     kind: str = "stream"
     connections: int = 10
     #: Bytes of a message.
@@ -40,15 +46,31 @@ class Load:
     prefixed: bool = False
     #: What messages end with, in turn.
     suffixes: Sequence[bytes] = ()
+    #: A message goes only when the server is asleep: one that looks for more before it waits finds none.
+    to_sleepers: bool = False
 
-    def words(self, port: int, seconds: int) -> list[str]:
-        numbers = (port, self.connections, self.size, self.depth, seconds, int(self.prefixed))
+    def words(self, port: int, seconds: int, server: int) -> list[str]:
+        """Return the command line for a port, the time limit for an answer, and the process of the server."""
+        asleep = server if self.to_sleepers else 0
+        numbers = (
+            port,
+            self.connections,
+            self.size,
+            self.depth,
+            seconds,
+            int(self.prefixed),
+            asleep,
+        )
         return [self.kind, *map(str, numbers), *(suffix.hex() for suffix in self.suffixes)]
 
     @property
     def message(self) -> int:
         """Bytes that go out, and come back, for a message."""
-        return 0 if self.kind == "accept" else self.size + 4 * self.prefixed
+        return 0 if self.kind in ("accept", "spawn") else self.size + 4 * self.prefixed
+
+    @property
+    def has_clients(self) -> bool:
+        return self.kind not in ("spawn", "communicate")
 
 
 @dataclass(frozen=True)
@@ -57,7 +79,7 @@ class Case:
 
     name: str
     title: str  #: what one operation is
-    serve: Callable[[], AbstractAsyncContextManager[int]]
+    serve: Callable[[], AbstractAsyncContextManager[Served]]
     load: Load
     subject: str
     counted: int  #: messages when instructions are counted
@@ -78,7 +100,10 @@ def case(
     timed: int = 5000,
     warm: int = 1000,
 ) -> None:
-    """Make a case of an asynchronous generator function that starts a server and yields its port."""
+    """Make a case of an asynchronous generator function that starts a server and yields its port.
+
+    Without clients it yields a coroutine function that does so many operations.
+    """
     subject = serve.__module__.rpartition(".")[2]
     assert name not in _cases
     manager = asynccontextmanager(serve)

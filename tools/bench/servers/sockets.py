@@ -60,5 +60,7 @@ def sock_recv_into() -> AsyncIterator[int]:
     return serving(echo_in_place)
 
 
-case("sock_recv", "1 KiB there and back, sock_recv() and sock_sendall()", sock_recv, Load())
-case("sock_recv_into", "1 KiB, sock_recv_into() and sock_sendall()", sock_recv_into, Load())
+ALONE = Load(connections=1, to_sleepers=True)
+
+case("sock_recv", "1 KiB there and back, sock_recv() and sock_sendall()", sock_recv, ALONE)
+case("sock_recv_into", "1 KiB, sock_recv_into() and sock_sendall()", sock_recv_into, ALONE)

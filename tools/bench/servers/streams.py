@@ -10,6 +10,7 @@ from bench.cases import Unavailable
 from bench.servers import KIB, MIB, Load, case
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -18,8 +19,8 @@ SEPARATORS = (b"\r\n", b"\n", b"\0")
 PREFIX = 4
 
 
-async def serving(handle: Handle) -> AsyncIterator[int]:
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, backlog=4096)
+async def serving(handle: Handle, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls, backlog=4096)
     yield server.sockets[0].getsockname()[1]
     server.close()
 

@@ -1,0 +1,46 @@
+"""Child processes: no clients, the measured process does what it is told so many times.
+
+What the children do is not measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.subprocess import PIPE
+from typing import TYPE_CHECKING
+
+from bench.servers import Load, case
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from bench.servers import Operate
+
+TEXT = b"x" * 1024
+
+
+async def spawn_all(count: int) -> None:
+    for _ in range(count):
+        process = await asyncio.create_subprocess_exec("true")
+        assert await process.wait() == 0
+
+
+async def communicate_with_all(count: int) -> None:
+    for _ in range(count):
+        process = await asyncio.create_subprocess_exec("cat", stdin=PIPE, stdout=PIPE)
+        said, _ = await process.communicate(TEXT)
+        assert said == TEXT
+
+
+async def spawn() -> AsyncIterator[Operate]:
+    yield spawn_all
+
+
+async def communicate() -> AsyncIterator[Operate]:
+    yield communicate_with_all
+
+
+FEW = {"counted": 50, "timed": 50, "warm": 20}
+
+case("spawn", "a child that ends, and waiting for it", spawn, Load("spawn"), **FEW)
+case("communicate", "1 KiB to a child and back", communicate, Load("communicate"), **FEW)
