@@ -6,10 +6,14 @@ The classes are those of Python, with all that is rare. Their attributes that ea
 here finds them where the class has them, and takes the place of single methods. The files in `native`:
 
     python        what is taken from CPython, from asyncio_core and from the system
+    sockets       which sockets can be used without asking them
     polling       the wait of a loop over epoll
     streams       reading and writing of stream transports
+    datagrams     receiving and sending of datagram transports
 """
 
 include "native/python.pxi"
+include "native/sockets.pxi"
 include "native/polling.pxi"
 include "native/streams.pxi"
+include "native/datagrams.pxi"

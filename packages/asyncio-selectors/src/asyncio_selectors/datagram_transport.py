@@ -8,8 +8,10 @@ import sys
 from asyncio_core.connections.datagram_addresses import Destinations, look_up
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.transports import DatagramTransport
+from asyncio_core.scheduling.handles import Handle
 from asyncio_selectors.error_queue import receives_no_more, take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
+from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ _LONGEST_UDP = 64 * 1024
 class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
     """A datagram endpoint; `address` is the peer where the socket is bound to one."""
 
+    __slots__ = ("_details", "_internet_family", "_address", "_alone")
+
     # What a waiting datagram counts in the buffer beyond its bytes, so that empty ones count too.
     _header_size = 8
 
@@ -55,6 +59,10 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
         super().__init__(loop, sock, protocol, extra, None, context)
         self._address = address
         self._family = sock.family
+        # 0 for any other.
+        self._internet_family = int(sock.family) if sock.family in _INTERNET else 0
+        # How many datagrams have come one by one, since several came last.
+        self._alone = 0
         if self._family in _INTERNET:
             self.max_size = _LONGEST_UDP
         self._destinations = Destinations(sock)
@@ -102,6 +110,22 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             self._call_failed(exc, "read")
             return
         self._protocol.datagram_received(*received)
+
+    def _hand_over(self, datagrams: list[tuple[bytes, Any]]) -> None:
+        """Hand over what was received at once. Where the protocol raises, the others are the next to be."""
+        left = iter(datagrams)
+        try:
+            for data, sender in left:
+                if self._conn_lost or self._closing:
+                    return
+                self._protocol.datagram_received(data, sender)
+        except BaseException:
+            more = list(left)
+            if more and not (self._conn_lost or self._closing):
+                # Before anything else, lest what is received then comes first.
+                handle = Handle(self._hand_over, (more,), self._loop, self._context)
+                self._loop._ready.appendleft(handle)
+            raise
 
     def _read_with_details(self) -> None:
         # Files that come with a datagram (Unix) are nobody's: without room the system drops them.
@@ -209,6 +233,11 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             except BaseException as exc:
                 self._call_failed(exc, "write")
                 return
+        self._keep(data, addr)
+
+    def _keep(self, data: Any, addr: Any) -> None:
+        """Keep a datagram until there is room."""
+        if not self._chunks:
             self._add_writer(self._sock_fd, self._sendto_ready)
             if self._conn_lost:
                 return
@@ -273,3 +302,15 @@ class _SelectorDatagramTransport(_SelectorTransport, DatagramTransport):
             return
         self._loop._remove_writer(self._sock_fd)
         self._end_if_sent()
+
+
+_PySelectorDatagramTransport = _SelectorDatagramTransport
+
+if not TYPE_CHECKING and twins is not None:
+
+    class _SelectorDatagramTransport(_PySelectorDatagramTransport):
+        """A datagram endpoint, with what each datagram goes through compiled."""
+
+        __slots__ = ()
+
+    twins.adopt_datagram_transport(_SelectorDatagramTransport, _PySelectorDatagramTransport)

@@ -126,3 +126,26 @@ cdef bint tells_descriptor(object made) except -1:
     right = number == made.fileno()
     made.close()
     return right and DESCRIPTOR_OF(<PyObject*>made) == -1
+
+
+cdef int raise_what_is_set() except -1:
+    return -1
+
+
+cdef PyObject* call_purely(
+    PyObject* method, PyObject* self, PyObject** arguments, Py_ssize_t count, PyObject* names
+) except NULL:
+    """Call a method of a pure class with the arguments that the compiled one was given."""
+    cdef PyObject* all_of_them[8]
+    cdef PyObject* result
+    cdef Py_ssize_t n, total = count + (0 if names is NULL else PyTuple_GET_SIZE(names))
+    if total > 6:
+        total = count = 6  # Too many, as it is.
+        names = NULL
+    all_of_them[0] = self
+    for n in range(total):
+        all_of_them[n + 1] = arguments[n]
+    result = PyObject_Vectorcall(method, all_of_them, count + 1, names)
+    if result is NULL:
+        raise_what_is_set()
+    return result

@@ -15,10 +15,6 @@ cdef object pure_write
 cdef object pure_read_ready
 cdef Py_ssize_t usual_read
 
-cdef PyObject* socket_type = NULL
-if tells_descriptor(socket.socket()):
-    socket_type = <PyObject*>socket.socket
-
 cdef object CONSTANTS = (0, -1, "data_received", "get_buffer", "buffer_updated")
 cdef PyObject* ZERO = PyTuple_GET_ITEM(<PyObject*>CONSTANTS, 0)
 cdef PyObject* NO_HINT = PyTuple_GET_ITEM(<PyObject*>CONSTANTS, 1)
@@ -45,27 +41,6 @@ def adopt_stream_transport(kind, pure, least, /):
     pure_write, pure_read_ready, usual_read = pure.write, pure._read_ready, least
     give_method(kind, &write_definition)
     give_method(kind, &read_ready_definition)
-
-
-# The version of the class of sockets for which its methods are those of the system's module.
-cdef unsigned int socket_version = 0
-cdef object OWN_METHODS = tuple(getattr(socket.socket, name) for name in ("send", "recv", "recv_into"))
-
-
-cdef bint sockets_are_plain() except -1:
-    global socket_version
-    if socket_version and socket_version == VERSION_OF(socket_type):
-        return True
-    for own in OWN_METHODS:
-        if getattr(<object>socket_type, own.__name__) is not own:
-            return False
-    socket_version = VERSION_OF(socket_type)
-    return True
-
-
-cdef inline bint is_plain(PyObject* sock) except -1:
-    """Tell whether a transport's socket can be used without asking it."""
-    return sock is not NULL and <PyObject*>Py_TYPE(sock) is socket_type and sockets_are_plain()
 
 
 # Reading.
@@ -189,10 +164,6 @@ cdef int receive_into_buffer(PyObject* self, PyObject* protocol, int fd) except 
 ctypedef int (*viewing)(PyObject*, Py_buffer*, int) noexcept
 
 
-cdef int raise_what_is_set() except -1:
-    return -1
-
-
 cdef int protocol_failed(PyObject* self, PyObject* method) except -1:
     """End the connection for what a method of the protocol has raised."""
     cdef PyObject* former
@@ -253,7 +224,7 @@ cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyO
         or (chunks is not Py_None and PyObject_Size(chunks))
         or not is_plain(sock)
     ):
-        return write_purely(self, arguments, count, names)
+        return call_purely(<PyObject*>pure_write, self, arguments, count, names)
     if PyBytes_CheckExact(data):
         length = PyBytes_GET_SIZE(data)
         if length == 0:
@@ -265,14 +236,14 @@ cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyO
         if (<viewing>PyObject_GetBuffer)(data, &view, PyBUF_SIMPLE) < 0:
             # One with gaps, or released: the pure form knows what to do, or what to raise.
             take_error()
-            return write_purely(self, arguments, count, names)
+            return call_purely(<PyObject*>pure_write, self, arguments, count, names)
         length = view.len
         # An empty one has to be told by its type alone, too.
         sent = send(DESCRIPTOR_OF(sock), view.buf, length, MSG_DONTWAIT) if length else 0
         failed = errno
         PyBuffer_Release(&view)
     else:
-        return write_purely(self, arguments, count, names)
+        return call_purely(<PyObject*>pure_write, self, arguments, count, names)
     if sent < length:
         after_short_write(self, <object>data, sent, failed)
     Py_INCREF(None)
@@ -290,22 +261,6 @@ cdef int after_short_write(PyObject* self, object data, Py_ssize_t sent, int fai
     else:
         (<object>self)._keep_rest(data, sent if sent > 0 else 0)
     return 0
-
-
-cdef PyObject* write_purely(PyObject* self, PyObject** arguments, Py_ssize_t count, PyObject* names) except NULL:
-    cdef PyObject* all_of_them[8]
-    cdef PyObject* result
-    cdef Py_ssize_t n, total = count + (0 if names is NULL else PyTuple_GET_SIZE(names))
-    if total > 6:
-        total = count = 6  # One too many, as it is.
-        names = NULL
-    all_of_them[0] = self
-    for n in range(total):
-        all_of_them[n + 1] = arguments[n]
-    result = PyObject_Vectorcall(<PyObject*>pure_write, all_of_them, count + 1, names)
-    if result is NULL:
-        raise_what_is_set()
-    return result
 
 
 cdef PyObject* read_ready_method(PyObject* self, PyObject* nothing) except NULL:
