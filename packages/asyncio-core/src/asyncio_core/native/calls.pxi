@@ -65,7 +65,7 @@ cdef object call_soon_threadsafe(CompiledTurn self, PyObject** args, Py_ssize_t 
     handle._args = given
     handle.loop = self
     handle.loop_is_ours = True
-    handle._context = PyContext_CopyCurrent() if context is None else context
+    handle._context = own_context_for(context)
     push(self.ready, HANDLE, <PyObject*>handle, NULL, NULL)
     self._write_to_self()
     if self.ready is not None and self.ready.length > CROWD and self._thread_id is not None:

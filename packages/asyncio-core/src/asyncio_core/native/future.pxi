@@ -31,7 +31,7 @@ cdef class Future:
     cdef public object _source_traceback
     # Futures that wait for this one without being called back by it.
     cdef object waiters
-    cdef PyObject* own_dict
+    cdef PyObject* own_dict  # see WITH_OWN_DICT
     cdef object __weakref__
     cdef char state
     cdef Flag failed
@@ -256,9 +256,7 @@ cdef class Future:
         if self.state != PENDING:
             self.loop.call_soon(fn, self, context=context)
             return
-        if context is None:
-            context = PyContext_CopyCurrent()
-        add_callback(self, fn, context)
+        add_callback(self, fn, own_context_for(context))
 
     def remove_done_callback(self, fn, /):
         """Forget every callback that equals *fn*; return how many there were."""
@@ -566,40 +564,6 @@ ctypedef int (*raising)(Future) noexcept
 
 cdef int raise_failure(Future future) except -1:
     return raise_it(failure_of(future))
-
-
-# What the calls above leave to be done for the collector: the instance's own attributes.
-
-cdef traversing traverse_future_before = NULL
-cdef clearing clear_future_before = NULL
-cdef traversing traverse_task_before = NULL
-cdef clearing clear_task_before = NULL
-
-cdef int traverse_future(PyObject* op, visitproc visit, void* arg) noexcept:
-    cdef PyObject* own_dict = (<Future>op).own_dict
-    cdef int answer
-    if own_dict is not NULL:
-        answer = visit(own_dict, arg)
-        if answer:
-            return answer
-    return traverse_future_before(op, visit, arg)
-
-cdef int clear_future(PyObject* op) noexcept:
-    Py_CLEAR((<Future>op).own_dict)
-    return clear_future_before(op)
-
-cdef int traverse_task(PyObject* op, visitproc visit, void* arg) noexcept:
-    cdef PyObject* own_dict = (<Future>op).own_dict
-    cdef int answer
-    if own_dict is not NULL:
-        answer = visit(own_dict, arg)
-        if answer:
-            return answer
-    return traverse_task_before(op, visit, arg)
-
-cdef int clear_task(PyObject* op) noexcept:
-    Py_CLEAR((<Future>op).own_dict)
-    return clear_task_before(op)
 
 
 # The links of the call graph.

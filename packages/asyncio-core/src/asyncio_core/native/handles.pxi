@@ -32,7 +32,7 @@ cdef class Handle:
     cdef object __weakref__
 
     def __init__(self, callback, args, loop, context=None):
-        self._context = PyContext_CopyCurrent() if context is None else context
+        self._context = own_context_for(context)
         self._callback = callback
         self._args = args
         self.loop = loop

@@ -63,20 +63,6 @@ cdef extern from *:
     }
     #define VERSION_OF(type) (((PyTypeObject *)(type))->tp_version_tag)
     #define SET_ITERNEXT(type, function) (((PyTypeObject *)(type))->tp_iternext = (iternextfunc)(function))
-    #define SET_DICT_OFFSET(type, offset) (((PyTypeObject *)(type))->tp_dictoffset = (offset))
-
-    static PyGetSetDef dict_access[] = {
-        {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}, {NULL}};
-
-    /* Give the class the descriptor by which instances show their own attributes. */
-    static int show_dict(PyObject *kind) {
-        PyTypeObject *type = (PyTypeObject *)kind;
-        PyObject *access = PyDescr_NewGetSet(type, dict_access);
-        int failed = access == NULL || PyDict_SetItemString(type->tp_dict, "__dict__", access) < 0;
-        Py_XDECREF(access);
-        if (!failed) PyType_Modified(type);
-        return failed ? -1 : 0;
-    }
 
     /* Give a class a method that takes its arguments as they are on the stack. The class is there for good, and so is
        what describes the method. */
@@ -161,7 +147,6 @@ cdef extern from *:
         FILL_HANDLE(object, call, with, turn, where), \
         ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->given = Py_NewRef(Py_None), \
         ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->place = -1)
-    #define TIMEOUT_DICT_OFFSET offsetof(struct __pyx_obj_12asyncio_core_6_twins_Timeout, own_dict)
 
     #define TYPE_OF(class) ((PyTypeObject *)(class))
 
@@ -252,7 +237,6 @@ cdef extern from *:
     clearing GET_CLEAR(object) noexcept
     void make_patchable(object) noexcept
     int add_method(object, const char*, void*, const char*) except -1
-    Py_ssize_t TIMEOUT_DICT_OFFSET
     PyObject* handle_now(PyObject*) noexcept
     void handle_no_more(PyObject*) noexcept
     PyTypeObject* TYPE_OF(object) noexcept
@@ -261,6 +245,7 @@ cdef extern from *:
     void FILL_HANDLE(PyObject*, PyObject*, PyObject*, PyObject*, PyObject*) noexcept
     void FILL_TIMER(PyObject*, PyObject*, PyObject*, PyObject*, PyObject*) noexcept
     PyObject* context_for(PyObject*) noexcept
+    object own_context_for "context_for" (object)
     void keep_futures(object) noexcept
     void keep_tasks(object) noexcept
     void keep_handles(object) noexcept
@@ -271,8 +256,6 @@ cdef extern from *:
     bint is_only_thread() noexcept
     unsigned int VERSION_OF(object) noexcept
     void SET_ITERNEXT(object, void*) noexcept
-    void SET_DICT_OFFSET(object, Py_ssize_t) noexcept
-    int show_dict(object) except -1
     PyObject* stop_with(PyObject*) noexcept
     PyObject* caught() noexcept
     void put_back(PyObject*) noexcept

@@ -298,8 +298,6 @@ cdef int fill(ReadyQueue ready, list handles) except -1:
 
 # Cython's own knows nothing of what is in an array.
 
-cdef traversing traverse_ready_before = NULL
-
 cdef int traverse_ready(PyObject* op, visitproc visit, void* arg) noexcept:
     cdef int answer
     cdef Py_ssize_t n

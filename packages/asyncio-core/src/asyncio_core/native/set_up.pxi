@@ -20,26 +20,63 @@ cdef extern from *:
         PyType_Modified(type);
         return 0;
     }
-    #define OWN_DICT_OFFSET offsetof(struct __pyx_obj_12asyncio_core_6_twins_Future, own_dict)
+
+    /* The dictionary in which the instances of a class have attributes of their own. Cython could give them one, but looks
+       into it for each attribute; and of this one it knows nothing, so that the collector has to be told. */
+    #define WITH_OWN_DICT(name) \
+        static Py_ssize_t name##_dict_at; \
+        static traverseproc name##_traverse_before; \
+        static inquiry name##_clear_before; \
+        static int name##_traverse(PyObject *object, visitproc visit, void *arg) { \
+            Py_VISIT(DICT_OF(object, name##_dict_at)); \
+            return name##_traverse_before(object, visit, arg); \
+        } \
+        static int name##_clear(PyObject *object) { \
+            Py_CLEAR(DICT_OF(object, name##_dict_at)); \
+            return name##_clear_before(object); \
+        } \
+        static void give_##name##s_dicts(PyObject *kind, Py_ssize_t at) { \
+            PyTypeObject *type = (PyTypeObject *)kind; \
+            type->tp_dictoffset = name##_dict_at = at; \
+            name##_traverse_before = type->tp_traverse; \
+            name##_clear_before = type->tp_clear; \
+            type->tp_traverse = name##_traverse; \
+            type->tp_clear = name##_clear; \
+        }
+    #define DICT_OF(object, at) (*(PyObject **)((char *)(object) + (at)))
+    WITH_OWN_DICT(future)
+    WITH_OWN_DICT(task)
+    WITH_OWN_DICT(timeout)
+
+    static PyGetSetDef dict_access[] = {
+        {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}, {NULL}};
+
+    /* Give the class the descriptor by which instances show their own attributes. */
+    static int show_dict(PyObject *kind) {
+        PyTypeObject *type = (PyTypeObject *)kind;
+        PyObject *access = PyDescr_NewGetSet(type, dict_access);
+        int failed = access == NULL || PyDict_SetItemString(type->tp_dict, "__dict__", access) < 0;
+        Py_XDECREF(access);
+        if (!failed) PyType_Modified(type);
+        return failed ? -1 : 0;
+    }
+    #define FUTURE_DICT_OFFSET offsetof(struct __pyx_obj_12asyncio_core_6_twins_Future, own_dict)
+    #define TIMEOUT_DICT_OFFSET offsetof(struct __pyx_obj_12asyncio_core_6_twins_Timeout, own_dict)
     """
-    Py_ssize_t OWN_DICT_OFFSET
+    Py_ssize_t FUTURE_DICT_OFFSET
+    Py_ssize_t TIMEOUT_DICT_OFFSET
+    void give_futures_dicts(object, Py_ssize_t) noexcept
+    void give_tasks_dicts(object, Py_ssize_t) noexcept
+    void give_timeouts_dicts(object, Py_ssize_t) noexcept
+    int show_dict(object) except -1
     int rename_type(object, const char*) except -1
 
 
 cdef object THROW = sys.intern("throw")
 cdef object RESULT = sys.intern("result")
 
-traverse_ready_before = GET_TRAVERSE(ReadyQueue)
 SET_TRAVERSE(ReadyQueue, <void*>traverse_ready)
 SET_CLEAR(ReadyQueue, <void*>clear_ready)
-traverse_future_before = GET_TRAVERSE(Future)
-clear_future_before = GET_CLEAR(Future)
-SET_TRAVERSE(Future, <void*>traverse_future)
-SET_CLEAR(Future, <void*>clear_future)
-traverse_task_before = GET_TRAVERSE(Task)
-clear_task_before = GET_CLEAR(Task)
-SET_TRAVERSE(Task, <void*>traverse_task)
-SET_CLEAR(Task, <void*>clear_task)
 traverse_turn_before = GET_TRAVERSE(CompiledTurn)
 clear_turn_before = GET_CLEAR(CompiledTurn)
 SET_TRAVERSE(CompiledTurn, <void*>traverse_turn)
@@ -55,16 +92,12 @@ make_patchable(TimerHandle)
 make_patchable(_ThreadSafeHandle)
 cdef object OWN_RUN = Handle._run
 SET_ITERNEXT(FutureIterator, <void*>advance)
-SET_DICT_OFFSET(Future, OWN_DICT_OFFSET)
-SET_DICT_OFFSET(Task, OWN_DICT_OFFSET)
+give_futures_dicts(Future, FUTURE_DICT_OFFSET)
+give_tasks_dicts(Task, FUTURE_DICT_OFFSET)
+give_timeouts_dicts(Timeout, TIMEOUT_DICT_OFFSET)
 show_dict(Future)
-traverse_timeout_before = GET_TRAVERSE(Timeout)
-clear_timeout_before = GET_CLEAR(Timeout)
-SET_TRAVERSE(Timeout, <void*>traverse_timeout)
-SET_CLEAR(Timeout, <void*>clear_timeout)
-SET_ITERNEXT(TimeoutCrossing, <void*>cross)
-SET_DICT_OFFSET(Timeout, TIMEOUT_DICT_OFFSET)
 show_dict(Timeout)
+SET_ITERNEXT(TimeoutCrossing, <void*>cross)
 Coroutine.register(TimeoutCrossing)
 cdef object ON_TIMEOUT = Timeout._on_timeout
 

@@ -35,10 +35,9 @@ cdef class Task(Future):
         # First what can fail, then what would stay behind.
         if name is not None:
             name = str(name)
-        if context is None:
-            context = PyContext_CopyCurrent()
-        elif not isinstance(context, Context):
+        if context is not None and not isinstance(context, Context):
             raise TypeError(f"a contextvars.Context was expected as context, got {context!r}")
+        context = own_context_for(context)
         begin_future(self, loop)
         begin_task(self, coro, name, context)
         if eager_start and running_loop is <PyObject*>self.loop:

@@ -278,22 +278,3 @@ def timeout_after(delay, /):
     after = <object>when
     Py_DECREF(after)
     return Timeout(after)
-
-
-# What the interpreter cannot see by itself.
-
-cdef traversing traverse_timeout_before = NULL
-cdef clearing clear_timeout_before = NULL
-
-cdef int traverse_timeout(PyObject* op, visitproc visit, void* arg) noexcept:
-    cdef PyObject* own_dict = (<Timeout>op).own_dict
-    cdef int answer
-    if own_dict is not NULL:
-        answer = visit(own_dict, arg)
-        if answer:
-            return answer
-    return traverse_timeout_before(op, visit, arg)
-
-cdef int clear_timeout(PyObject* op) noexcept:
-    Py_CLEAR((<Timeout>op).own_dict)
-    return clear_timeout_before(op)
