@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 # More in the environment variable, for a long look: 10,000, say.
 REPEATS = int(os.environ.get("ASYNCIO_GROWTH_REPEATS", "300"))
-# Counts that go up by one for each repetition go up by that many. What caches do stays below: some 50 blocks on
-# Python 3.11, however many repetitions there are.
-ALLOWED = REPEATS // 3
+# What stays behind each time makes as many more, or some multiple. Tables that have not got to their size yet take some
+# dozens of blocks in a round, however many repetitions there are, and fewer in each: so some rounds may, as long as one
+# does not. Even then one block or the other lies elsewhere than before.
+ALLOWED = 10
+ROUNDS = 12
 
 SCENARIOS: dict[str, Scenario] = {}
 
@@ -383,12 +385,11 @@ def test_nothing_grows(loop: Any, name: str) -> None:
     for _ in range(3):
         loop.run_until_complete(repeat(30))
         measures()
-    # Memory is had in lumps, so that a round may show some more; what grows does so in each.
-    for _ in range(4):
+    for _ in range(ROUNDS):
         before = measures()
         loop.run_until_complete(repeat(REPEATS))
         after = measures()
         grown = {what: after[what] - before[what] for what in before}
-        if all(more < ALLOWED for more in grown.values()):
+        if all(more <= ALLOWED for more in grown.values()):
             return
     pytest.fail(f"{name}: {REPEATS} times, and there is more: {grown}")
