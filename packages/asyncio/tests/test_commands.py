@@ -47,10 +47,11 @@ def forms_told(python: RunPython, **environment: str) -> dict[str, str]:
 def test_version_tells_what_runs_compiled(python: RunPython) -> None:
     forms = forms_told(python, ASYNCIO_PURE_PYTHON="")
 
-    if find_spec("asyncio_core._twins") is not None:
-        assert forms["asyncio-core"] == "compiled"
-    else:
-        assert forms["asyncio-core"] == "pure: no compiled module for this Python is installed"
+    for piece in ("core", "selectors", "streams"):
+        if find_spec(f"asyncio_{piece}._twins") is not None:
+            assert forms[f"asyncio-{piece}"] == "compiled"
+        else:
+            assert forms[f"asyncio-{piece}"].startswith("pure: ")
     assert forms["asyncio-subprocess"] == "pure: it has no compiled form"
 
 
@@ -58,6 +59,8 @@ def test_version_tells_that_the_compiled_form_is_left_aside(python: RunPython) -
     forms = forms_told(python, ASYNCIO_PURE_PYTHON="1")
 
     assert forms["asyncio-core"] == "pure: ASYNCIO_PURE_PYTHON is set"
+    assert forms["asyncio-selectors"] == "pure: ASYNCIO_PURE_PYTHON is set"
+    assert forms["asyncio-streams"] == "pure: ASYNCIO_PURE_PYTHON is set"
 
 
 def test_loops_lists_the_registered_loops_and_marks_one_default(python: RunPython) -> None:

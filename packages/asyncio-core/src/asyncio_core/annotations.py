@@ -53,10 +53,10 @@ def _package_of(value: Any) -> str:
 
 def _drop_from_class(cls: type) -> None:
     for member in tuple(vars(cls).values()):
-        kind = type(member)
-        if kind is FunctionType:
+        # Compiled methods that stand in for a function say that they are one.
+        if isinstance(member, FunctionType):
             del member.__annotations__
-        elif kind in _DESCRIPTORS:
+        elif type(member) in _DESCRIPTORS:
             _drop_below(member)
     # Those of a data class are what it is made from.
     if "__annotations__" in vars(cls) and "__dataclass_fields__" not in vars(cls):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asyncio_core import log
 from asyncio_core.interfaces.protocols import Protocol
 from asyncio_core.scheduling import events
+from asyncio_streams.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ class FlowControlMixin(Protocol):
     Used on its own as the protocol of a pipe that is only written to. `loop` is the event loop, by
     default the current one.
     """
+
+    __slots__ = (
+        *("_loop", "_paused", "_connection_lost", "_drain_waiters"),
+        *("__dict__", "__weakref__"),  # of subclasses, and of who keeps something with a protocol
+    )
 
     def __init__(self, loop: AbstractEventLoop | None = None) -> None:
         self._loop = events.get_event_loop() if loop is None else loop
@@ -77,3 +83,7 @@ def _settle(waiter: Future[None], exc: BaseException | None) -> None:
     else:
         waiter.set_exception(exc)
         waiter.exception()  # it counts as seen, even if the task is cancelled right now
+
+
+if not TYPE_CHECKING and twins is not None:
+    twins.adopt_flow_control(FlowControlMixin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio_core.awaiting.coroutines import iscoroutine
 from asyncio_streams.flow import FlowControlMixin, _settle
+from asyncio_streams.twins import twins
 from asyncio_streams.writer import StreamWriter
 
 TYPE_CHECKING = False
@@ -39,10 +40,15 @@ class StreamReaderProtocol(FlowControlMixin):
     in good order. Added in Python 3.4.
     """
 
+    __slots__ = (
+        *("_stream_reader", "_client_connected_cb", "_transport", "_over_ssl"),
+        *("_lost_by", "_close_waiters"),
+    )
+
     # No attribute of the class, as it is none of the standard's; where it is missing it is true.
     suppress_ragged_eofs: bool
     _source_traceback: StackSummary | None = None
-    _stream_reader: StreamReader | None = None
+    _stream_reader: StreamReader | None
 
     def __init__(
         self,
@@ -161,3 +167,7 @@ class StreamReaderProtocol(FlowControlMixin):
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
         if self._stream_reader is not None:
             self._stream_reader._move_to(transport)
+
+
+if not TYPE_CHECKING and twins is not None:
+    twins.adopt_protocol(StreamReaderProtocol)

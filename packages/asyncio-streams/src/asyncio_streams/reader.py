@@ -16,6 +16,7 @@ import sys
 
 from asyncio_core.exceptions import IncompleteReadError, LimitOverrunError, drop_own_frame
 from asyncio_core.scheduling import events
+from asyncio_streams.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ class StreamReader:
     much, the transport is paused until it is read down to the limit. `loop` is the event loop, by
     default the current one. Added in Python 3.4.
     """
+
+    __slots__ = (
+        *(
+            "_limit",
+            "_loop",
+            "_buffer",
+            "_eof",
+            "_exception",
+            "_data_first",
+            "_transport",
+            "_paused",
+        ),
+        *("_waiter", "_wanted"),
+        *("__dict__", "__weakref__"),  # of subclasses, and of who keeps something with a reader
+    )
 
     _source_traceback: StackSummary | None = None
 
@@ -334,3 +350,7 @@ def _first_to_end(buffer: bytearray, separators: Sequence[Any], start: int) -> t
             size = len(separator)
             end = place + size
     return end, size
+
+
+if not TYPE_CHECKING and twins is not None:
+    twins.adopt_reader(StreamReader)

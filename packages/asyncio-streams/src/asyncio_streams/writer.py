@@ -6,6 +6,7 @@ import warnings
 
 from asyncio_core.awaiting.tasks import sleep
 from asyncio_core.choosing.running_loop import _runs_here
+from asyncio_streams.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class StreamWriter:
     It has to be closed; one that is not warns with ResourceWarning when it is collected.
     Added in Python 3.4.
     """
+
+    __slots__ = (
+        *("_transport", "_protocol", "_reader", "_loop"),
+        *("__dict__", "__weakref__"),  # of subclasses, and of who keeps something with a writer
+    )
 
     def __init__(
         self,
@@ -156,3 +162,7 @@ class StreamWriter:
         else:
             self._loop.call_soon_threadsafe(transport.close)
         warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+
+
+if not TYPE_CHECKING and twins is not None:
+    twins.adopt_writer(StreamWriter)

@@ -1,0 +1,75 @@
+/* What the compiled module of asyncio_core offers to those of other distributions, which carry a copy of this file.
+
+   It is handed over in a capsule. Who finds none, or one with another major number, runs its pure classes. A new
+   function comes at the end, and with a higher minor number; whoever needs it asks for that number.
+
+   Where a function says `object`, a borrowed reference goes in and a new one comes out. Where it fails it returns -1 or
+   NULL, with an exception set. All are called with the GIL held. */
+
+#ifndef ASYNCIO_CORE_INTERFACE_H
+#define ASYNCIO_CORE_INTERFACE_H
+
+#include <Python.h>
+
+#define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
+#define ASYNCIO_CORE_MAJOR 1
+#define ASYNCIO_CORE_MINOR 0
+
+/* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
+typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
+
+/* A protocol into whose own memory a transport receives, with no object in between. */
+typedef struct {
+    /* The method of the protocol's class that this does the work of: with another one in its place this is not called. */
+    const char *method;
+    /* Where what comes is put, and how many bytes have room there. NULL without an exception: call the method. */
+    char *(*room)(PyObject *protocol, Py_ssize_t *size);
+    /* So many bytes have come there. */
+    int (*received)(PyObject *protocol, Py_ssize_t count);
+} AsyncioReceiver;
+
+enum { ASYNCIO_PENDING, ASYNCIO_CANCELLED, ASYNCIO_FINISHED, ASYNCIO_FAILED };
+
+typedef struct {
+    int major;
+    int minor;
+
+    /* The classes that the functions below are about, and those derived from them. */
+    PyTypeObject *loop_type;
+    PyTypeObject *future_type;
+    PyTypeObject *handle_type;
+
+    /* Have the loop call a function where its own _poll() would be called; NULL: no longer. */
+    int (*set_poll)(PyObject *loop, AsyncioPoll poll, PyObject *poller);
+    /* Queue a handle: 1. Where it is cancelled: 0. */
+    int (*queue_handle)(PyObject *loop, PyObject *handle);
+    /* Whether the loop's thread is the only one that could want the interpreter. */
+    int (*is_alone)(void);
+
+    /* A future of a loop, whatever class that loop makes them of. */
+    PyObject *(*new_future)(PyObject *loop);
+    /* One of the numbers above; -1 without an exception for anything that is not exactly a Future. */
+    int (*state)(PyObject *future);
+    /* For one who is asked to give out what his task is to wait for: have the task take `future` as that. False for
+       anything that is not exactly a Future. */
+    int (*offer)(PyObject *future);
+    /* Finish a pending future with a result. */
+    int (*finish)(PyObject *future, PyObject *result);
+
+    /* Have transports receive into the protocols of exactly this class as these functions say; both are there for good. */
+    int (*know_receiver)(PyTypeObject *type, const AsyncioReceiver *receiver);
+    /* How a transport receives into this protocol; NULL: by its methods. */
+    const AsyncioReceiver *(*receiver_of)(PyObject *protocol);
+} AsyncioCore;
+
+/* Take the interface over. NULL without an exception: there is none that fits. */
+static inline const AsyncioCore *asyncio_core_interface(void) {
+    const AsyncioCore *core = (const AsyncioCore *)PyCapsule_Import(ASYNCIO_CORE_INTERFACE, 0);
+    if (core == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    return core->major == ASYNCIO_CORE_MAJOR && core->minor >= ASYNCIO_CORE_MINOR ? core : NULL;
+}
+
+#endif

@@ -1,0 +1,40 @@
+"""The compiled forms of what this package's classes do for each message, where there are any.
+
+`twins` is the extension module `asyncio_streams._twins`, or None: then everything runs in pure Python, and
+`why_pure` tells why. A twin that does not load is never an error, and it needs that of asyncio_core.
+``ASYNCIO_PURE_PYTHON=1`` leaves both aside.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from asyncio_core import twins as core
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ("twins", "why_pure")
+
+twins: Any
+# None where the compiled forms run.
+why_pure: str | None = None
+
+
+def _load() -> Any:
+    global why_pure
+    if core.twins is None:
+        why_pure = core.why_pure
+        return None
+    try:
+        __import__("asyncio_streams._twins")
+    except ImportError as error:
+        why_pure = f"the compiled module does not load: {error}"
+        if error.name == "asyncio_streams._twins":
+            why_pure = "no compiled module for this Python is installed"
+        return None
+    return sys.modules["asyncio_streams._twins"]
+
+
+twins = _load()
