@@ -22,6 +22,7 @@ from asyncio_core import log
 from asyncio_core.awaiting import coroutines
 from asyncio_core.scheduling.handles import Handle
 from asyncio_core.scheduling.loop_part import is_replaced
+from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -276,6 +277,9 @@ class SignalHandlers(_Base):
 # Our own, to know them from what replaces them.
 _PROCESS_SELF_DATA = SignalHandlers._process_self_data
 _HANDLE_SIGNAL = SignalHandlers._handle_signal
+
+if twins is not None:
+    twins.know_ignoring_zeros(_PROCESS_SELF_DATA)
 
 
 def _explained(exc: OSError, sig: int) -> Exception:

@@ -25,6 +25,7 @@ from asyncio_core import log
 from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_selectors.poller import Poller
+from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,10 +90,13 @@ if hasattr(os, "register_at_fork"):
 class WakingUp(BaseEventLoop):
     """The socket pair: its making, reading, writing, mending and closing."""
 
-    _ssock: Any = None
-    _csock: Any = None
-    # The socket through which a byte is under way to the loop; another one would not wake it earlier.
-    _waking: Any = None
+    # The pair; and the socket through which a byte is under way to the loop: another one would not wake it earlier.
+    # The compiled form finds them there.
+    __slots__ = ("_ssock", "_csock", "_waking")
+
+    _ssock: Any
+    _csock: Any
+    _waking: Any
     # What reads the pair, as it is registered.
     _self_reading: Handle | None = None
     # The next look of a loop that cannot be woken, and how many are left until the next attempt.
@@ -108,6 +112,10 @@ class WakingUp(BaseEventLoop):
         _add_reader: Callable[..., Handle]
         _remove_reader: Callable[[int], bool]
         _notice_watched: Callable[[], None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ssock = self._csock = self._waking = None
 
     def _make_self_pipe(self) -> None:
         self._take_pair(*_make_pair())
@@ -188,7 +196,7 @@ class WakingUp(BaseEventLoop):
 
     def _only_woken(self) -> bool:
         """Return whether what comes through the pair means nothing to a loop that is awake."""
-        return not is_replaced(self._read_from_self, _READ_FROM_SELF) and self._ignores_data()
+        return self._read_from_self == _READ_FROM_SELF.__get__(self) and self._ignores_data()
 
     def _ignores_data(self) -> bool:
         return not is_replaced(self._process_self_data, _PROCESS_SELF_DATA)
@@ -201,22 +209,24 @@ class WakingUp(BaseEventLoop):
         try:
             self._waking = csock
             csock.send(_WAKE_BYTE)
-        except BlockingIOError as exc:
-            # Full: then it wakes anyway.
-            if not _has_come(self._ssock):
-                self._wake_otherwise(csock, exc)
         except OSError as exc:
-            self._wake_otherwise(csock, exc)
+            self._waking_refused(csock, exc)
         except BaseException:
             self._waking = None
             raise
-        if (
-            self._may_spare_poll
-            and not made_threads()
-            and self._thread_id not in (None, get_ident())
-        ):
+        if self._may_spare_poll and not made_threads():
+            self._note_waker()
+
+    def _note_waker(self) -> None:
+        """Note that a thread has woken the loop that Python did not make, where it is one."""
+        if self._thread_id not in (None, get_ident()):
             self._woken_from_outside = True
             self._may_spare_poll = False
+
+    def _waking_refused(self, csock: Any, exc: OSError) -> None:
+        # A full pair wakes anyway.
+        if not isinstance(exc, BlockingIOError) or not _has_come(self._ssock):
+            self._wake_otherwise(csock, exc)
 
     # Where the pair fails.
 
@@ -300,6 +310,10 @@ class WakingUp(BaseEventLoop):
         if not self._looks_left:
             self._mend_self_pipe(exc)
 
+
+if twins is not None:
+    twins.adopt_waking(WakingUp, globals())
+    twins.know_ignoring_zeros(WakingUp._process_self_data)
 
 # Our own, to know them from what replaces them.
 _READ_FROM_SELF = WakingUp._read_from_self

@@ -46,7 +46,8 @@ cdef object call_soon(CompiledTurn self, PyObject** args, Py_ssize_t count, PyOb
 
 
 cdef object call_soon_threadsafe(CompiledTurn self, PyObject** args, Py_ssize_t count, PyObject* names):
-    cdef _ThreadSafeHandle handle
+    cdef PyObject* made
+    cdef PyObject* where
     if not is_usual(names, count, 1):
         return call_by_name(self, "call_soon_threadsafe", ("callback",), args, count, names)
     context = None if names is NULL else <object>args[count]
@@ -60,13 +61,17 @@ cdef object call_soon_threadsafe(CompiledTurn self, PyObject** args, Py_ssize_t 
         or not self.handles_for_threads_are_plain
     ):
         return pure().call_soon_threadsafe(self, <object>args[0], *given, context=context)
-    handle = _ThreadSafeHandle.__new__(_ThreadSafeHandle)
-    handle._callback = <object>args[0]
-    handle._args = given
-    handle.loop = self
-    handle.loop_is_ours = True
-    handle._context = own_context_for(context)
-    push(self.ready, HANDLE, <PyObject*>handle, NULL, NULL)
+    where = context_for(<PyObject*>context)
+    if where is NULL:
+        raise_what_is_set()
+    made = thread_safe_handle_alloc(TYPE_OF(_ThreadSafeHandle), 0)
+    if made is NULL:
+        Py_DECREF(<object>where)
+        raise MemoryError
+    FILL_THREAD_SAFE_HANDLE(made, args[0], <PyObject*>given, <PyObject*>self, where)
+    handle = <object>made
+    Py_DECREF(handle)
+    push(self.ready, HANDLE, made, NULL, NULL)
     self._write_to_self()
     if self.ready is not None and self.ready.length > CROWD and self._thread_id is not None:
         give_way(self)

@@ -93,6 +93,10 @@ cdef int interface_queue_handle(PyObject* loop, PyObject* handle) except -1:
     return 1
 
 
+cdef int interface_may_spare_poll(PyObject* loop) noexcept:
+    return (<CompiledTurn>loop)._may_spare_poll
+
+
 cdef PyObject* interface_new_future(PyObject* loop) except NULL:
     cdef CompiledTurn turn
     cdef Future future
@@ -145,6 +149,7 @@ offered.handle_type = TYPE_OF(Handle)
 offered.set_poll = <int (*)(PyObject*, AsyncioPoll, PyObject*) noexcept>interface_set_poll
 offered.queue_handle = <int (*)(PyObject*, PyObject*) noexcept>interface_queue_handle
 offered.is_alone = <int (*)() noexcept>is_only_thread
+offered.may_spare_poll = interface_may_spare_poll
 offered.new_future = <PyObject* (*)(PyObject*) noexcept>interface_new_future
 offered.state = interface_state
 offered.offer = interface_offer

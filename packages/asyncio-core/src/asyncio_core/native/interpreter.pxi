@@ -25,6 +25,7 @@ cdef extern from "native/interface.h":
         int (*set_poll)(PyObject*, AsyncioPoll, PyObject*) noexcept
         int (*queue_handle)(PyObject*, PyObject*) noexcept
         int (*is_alone)() noexcept
+        int (*may_spare_poll)(PyObject*) noexcept
         PyObject* (*new_future)(PyObject*) noexcept
         int (*state)(PyObject*) noexcept
         int (*offer)(PyObject*) noexcept
@@ -131,6 +132,7 @@ cdef extern from *:
     WITH_SPARES(task)
     WITH_SPARES(handle)
     WITH_SPARES(timer)
+    WITH_SPARES(thread_safe_handle)
 
     /* A handle without the way through its class, which would first fill it with None. Takes the reference to the
        context; what is in `_repr` and the like is None, which does not count its references where that matters. */
@@ -143,6 +145,9 @@ cdef extern from *:
         HANDLE_OF(object)->_repr = Py_NewRef(Py_None), \
         HANDLE_OF(object)->_source_traceback = Py_NewRef(Py_None), \
         HANDLE_OF(object)->loop_is_ours = 1)
+    #define FILL_THREAD_SAFE_HANDLE(object, call, with, turn, where) ( \
+        FILL_HANDLE(object, call, with, turn, where), \
+        ((struct __pyx_obj_12asyncio_core_6_twins__ThreadSafeHandle *)(object))->waiting = Py_NewRef(Py_None))
     #define FILL_TIMER(object, call, with, turn, where) ( \
         FILL_HANDLE(object, call, with, turn, where), \
         ((struct __pyx_obj_12asyncio_core_6_twins_TimerHandle *)(object))->given = Py_NewRef(Py_None), \
@@ -242,6 +247,8 @@ cdef extern from *:
     PyTypeObject* TYPE_OF(object) noexcept
     PyObject* handle_alloc(PyTypeObject*, Py_ssize_t) noexcept
     PyObject* timer_alloc(PyTypeObject*, Py_ssize_t) noexcept
+    PyObject* thread_safe_handle_alloc(PyTypeObject*, Py_ssize_t) noexcept
+    void FILL_THREAD_SAFE_HANDLE(PyObject*, PyObject*, PyObject*, PyObject*, PyObject*) noexcept
     void FILL_HANDLE(PyObject*, PyObject*, PyObject*, PyObject*, PyObject*) noexcept
     void FILL_TIMER(PyObject*, PyObject*, PyObject*, PyObject*, PyObject*) noexcept
     PyObject* context_for(PyObject*) noexcept
@@ -250,6 +257,7 @@ cdef extern from *:
     void keep_tasks(object) noexcept
     void keep_handles(object) noexcept
     void keep_timers(object) noexcept
+    void keep_thread_safe_handles(object) noexcept
     int show_methods_in(object, const char*) except -1
     object tuple_of(PyObject**, Py_ssize_t)
     PyObject* call_with(PyObject*, PyObject*) noexcept

@@ -18,6 +18,7 @@ cdef extern from "native/interface.h":
         int (*set_poll)(PyObject*, AsyncioPoll, PyObject*) except -1
         int (*queue_handle)(PyObject*, PyObject*) except -1
         int (*is_alone)() noexcept
+        bint (*may_spare_poll)(PyObject*) noexcept
         const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
     const AsyncioCore* asyncio_core_interface() except? NULL
 
@@ -36,6 +37,9 @@ cdef extern from "native/system.h":
         epoll_data data
     int DESCRIPTOR_OF(PyObject*) noexcept
     PyObject* SLOT(PyObject*, Py_ssize_t) noexcept
+    void SET_SLOT(PyObject*, Py_ssize_t, PyObject*) noexcept
+    char* scratch
+    int is_all_zero(const char*, Py_ssize_t) noexcept
     Py_ssize_t offset_of(object, object) except -1
     int give_method(object, PyMethodDef*) except -1
     PyObject* receive(int, Py_ssize_t, int*) noexcept
@@ -75,6 +79,8 @@ cdef extern from "Python.h":
     bint PyTuple_Check(PyObject*) noexcept
     Py_ssize_t PyTuple_GET_SIZE(PyObject*) noexcept
     PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t) noexcept
+    bint PyMethod_Check(object) noexcept
+    PyObject* PyMethod_GET_FUNCTION(object) noexcept
     bint PyBytes_CheckExact(PyObject*) noexcept
     char* PyBytes_AS_STRING(PyObject*) noexcept
     Py_ssize_t PyBytes_GET_SIZE(PyObject*) noexcept

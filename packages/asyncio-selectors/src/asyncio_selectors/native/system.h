@@ -49,6 +49,8 @@ typedef struct {
 /* The attribute of an object that has a slot for it; NULL where it is not set. */
 #define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
 
+#define SET_SLOT(object, offset, value) Py_XSETREF(SLOT(object, offset), Py_NewRef(value))
+
 /* Where instances of a class have their slot of this name; -1 with an exception where there is none. */
 static Py_ssize_t offset_of(PyObject *type, PyObject *name) {
     PyObject *member = PyObject_GetAttr(type, name);
@@ -96,6 +98,11 @@ static PyObject *receive(int fd, Py_ssize_t size, int *failed) {
     }
     if (count < size) _PyBytes_Resize(&data, count);
     return data;
+}
+
+static int is_all_zero(const char *bytes, Py_ssize_t count) {
+    while (count > 0 && bytes[count - 1] == 0) count--;
+    return count == 0;
 }
 
 static int is_not_now(int number) { return number == EAGAIN || number == EWOULDBLOCK || number == EINTR; }
