@@ -44,6 +44,7 @@ Measure this asyncio, in both its forms, beside the standard one and other event
   memory       what a task, a future, a timer takes; a million of sleeping tasks
   growth       the time of an operation where a thousand things are there at once, and up to a million
   echo         what a server takes for a message, beside one in C: by instructions, or by processor time
+  services     the same of HTTP servers that people use
   idle         the memory of a server that holds many connections on which nothing happens
   compare      two results, and what changed between them
   history      the results that are kept
@@ -56,9 +57,11 @@ How long it takes, on two cores of 2026: {times}
 """
 _TIMES = """\
 with all sides, scheduling by instructions 15 minutes (`--cases ten`: 5), by
-time 25, by memory 15; memory 20; growth 90; idle 1. `--sides` and `--cases` make it less.\
+time 25, by memory 15; memory 20; growth 90; echo 60, by time 30; services 15; idle 1. `--sides` and `--cases` make it less.\
 """
 ROUNDS = 15
+#: The subjects of what measures servers.
+SERVERS = {"echo": servers.SUBJECTS, "services": servers.SERVICES}
 #: The cases with which loops are compared at large; `--cases ten`.
 TEN = [
     "switch",
@@ -88,6 +91,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     _measuring(commands.add_parser("memory", help="what each thing takes"))
     _measuring(commands.add_parser("growth", help="what becomes of it with a million"))
     _measuring(commands.add_parser("echo", help="what a server takes for a message"))
+    _measuring(commands.add_parser("services", help="what HTTP servers take for a request"))
     idle.add_options(_with_sides(commands.add_parser("idle", help="memory of idle connections")))
     made = commands.add_parser("compare", help="what changed between two results")
     made.add_argument(
@@ -127,7 +131,7 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(sides.SIDES)
     parser.add_argument("--sides", type=_words, default=[], metavar="A,B", help=f"of {names}")
     what = parser.prog.split()[-1]
-    subjects = servers.SUBJECTS if what == "echo" else (*cases.SUBJECTS, "ten")
+    subjects = SERVERS.get(what, (*cases.SUBJECTS, "ten"))
     parser.add_argument(
         "--cases",
         type=_words,
@@ -140,9 +144,9 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-chart", action="store_true", help="write no SVG beside the JSON")
     if what != "memory":
-        ways = {"scheduling": list(results.UNITS), "echo": list(results.UNITS_OF_SERVERS)}.get(
-            what, ["time", "instructions"]
-        )
+        ways = ["instructions", "time"] if what in SERVERS else ["time", "instructions"]
+        if what == "scheduling":
+            ways = list(results.UNITS)
         parser.add_argument("--by", choices=ways, default=ways[0])
         jobs = os.cpu_count() or 1
         parser.add_argument(
@@ -154,7 +158,7 @@ def _measuring(parser: argparse.ArgumentParser) -> None:
     if what == "growth":
         sizes = ",".join(map(str, growth.SIZES))
         parser.add_argument("--sizes", type=_sizes, default=list(growth.SIZES), help=f"({sizes})")
-    if what not in ("growth", "echo"):
+    if what != "growth" and what not in SERVERS:
         parser.add_argument(
             "--scale",
             type=float,
@@ -213,8 +217,10 @@ def _python(options: argparse.Namespace) -> interpreters.Interpreter:
 
 def _chosen(options: argparse.Namespace) -> list[Any]:
     """Return the cases that were asked for, or those that belong to the measurement."""
-    if options.what == "echo":
-        return _named(options.cases, servers.load().values())
+    if options.what in SERVERS:
+        subjects = SERVERS[options.what]
+        among = [case for case in servers.load().values() if case.subject in subjects]
+        return _named(options.cases, among)
     every = list(cases.load().values())
     belonging = {
         "scheduling": [case for case in every if case.subject != "holding"],
@@ -234,7 +240,7 @@ def _named(words: Iterable[str], among: Iterable[_Named]) -> list[_Named]:
 
 def _measure(options: argparse.Namespace) -> int:
     try:
-        wanted = sides.choose(options.sides, servers=options.what == "echo")
+        wanted = sides.choose(options.sides, servers=options.what in SERVERS)
     except ValueError as error:
         raise Failure(str(error), 2) from None
     chosen = _chosen(options)
@@ -243,12 +249,13 @@ def _measure(options: argparse.Namespace) -> int:
         counting.check()
     if by == "memory":
         memory.check()
-    if options.what == "echo":
+    if options.what in SERVERS:
         echo.check()
     given, python = _given(options), _python(options)
     with Progress() as progress:
         with progress.part("environments", len(wanted)) as show:
-            runners, absent = field.find_all(wanted, python, given, show)
+            more = sorted({need for case in chosen for need in getattr(case, "needs", ())})
+            runners, absent = field.find_all(wanted, python, given, show, more)
         if options.what == "echo":
             runners.append(echo.yardstick())
         figures = _figures(options, by, runners, chosen, progress) if runners else {}
@@ -278,10 +285,10 @@ def _figures(
     if options.what == "growth":
         with progress.part("growth", len(chosen) * len(options.sizes)) as show:
             return growth.measure(runners, chosen, options.sizes, options.rounds, show)
-    if options.what == "echo" and by == "instructions":
+    if options.what in SERVERS and by == "instructions":
         with progress.part("instructions", len(chosen) * len(runners)) as show:
             return echo.count(runners, chosen, options.jobs, show)
-    if options.what == "echo":
+    if options.what in SERVERS:
         with progress.part("time", len(chosen)) as show:
             return echo.measure(runners, chosen, options.rounds or ROUNDS, show)
     if by == "memory":
@@ -342,6 +349,7 @@ _COMMANDS = {
     "memory": _measure,
     "growth": _measure,
     "echo": _measure,
+    "services": _measure,
     "idle": _idle,
     "compare": _compare,
     "history": _history,

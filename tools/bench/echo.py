@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bench import counting, native, sides, timing
+from bench import certificates, counting, native, sides, timing
 from bench.field import Runner
 from bench.workers import START, Lost, Process
 from workspace.console import Failure
@@ -70,17 +70,8 @@ class Tools:
                 native.build("load", folder),
                 native.build("yardstick", folder, *(["COUNTING"] if counts else [])),
                 counting.build_client(folder) if counts else None,
-                _make_certificate(folder),
+                certificates.make(folder),
             )
-
-
-def _make_certificate(folder: Path) -> Path:
-    """Return a file with a certificate and its key, which nobody trusts: the clients do not look at it."""
-    import trustme
-
-    made = folder / "certificate.pem"
-    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(made)
-    return made
 
 
 def yardstick() -> Runner:
@@ -117,7 +108,7 @@ class Server:
             words = case.load.words(answer["port"], QUIET, self._process.pid)
             self._clients = Process([str(self._tools.load), *words], {})
             self._told(self._clients.answer, LIMIT)
-        self.send(case.warm)
+        self.send(case.counts.warm)
         self._answered = True
 
     def _start(self) -> Process:

@@ -27,20 +27,22 @@ class NotInstalled(Exception):
     """The environment of a side cannot be made; `str()` is the reason, in a line."""
 
 
-def prepare(side: Side, python: Interpreter) -> Path:
-    """Return the Python of a side's environment, which is made where it is not there."""
-    folder = FOLDER / python.version / side.environment
+def prepare(side: Side, python: Interpreter, more: Sequence[str] = ()) -> Path:
+    """Return the Python of a side's environment, which is made where it is not there, with `more` besides."""
+    folder = FOLDER / (f"{python.version}-services" if more else python.version) / side.environment
     stamp = folder / "made-of.txt"
-    wanted = f"{python.full} {python.path}\n{_requirement(side)}\n"
+    wanted = "\n".join((f"{python.full} {python.path}", _requirement(side), *more, ""))
     made = executable(folder)
     if stamp.is_file() and stamp.read_text("utf-8") == wanted and made.exists():
         return made
     shutil.rmtree(folder, ignore_errors=True)
     virtualenv = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
     _run(side, [*virtualenv, "--python", str(python.path), str(folder)])
+    pip = [str(made), "-m", "pip", "--disable-pip-version-check", "install"]
     if side.requirement:
-        pip = [str(made), "-m", "pip", "--disable-pip-version-check", "install"]
         _run(side, [*pip, *_what(side)])
+    if more:
+        _run(side, [*pip, *more])
     stamp.write_text(wanted, "utf-8")
     return made
 

@@ -33,10 +33,12 @@ class Absent(Exception):
     """A side that cannot be measured; `str()` is the reason."""
 
 
-def find(side: Side, python: Interpreter, given: Mapping[str, Path]) -> Runner:
-    """Return a side that is ready to be measured, in the environment given for it or one that is made."""
+def find(
+    side: Side, python: Interpreter, given: Mapping[str, Path], more: Sequence[str] = ()
+) -> Runner:
+    """Return a side that is ready to be measured, in the environment given for it or one that is made, with `more`."""
     try:
-        path = given.get(side.name) or prepare(side, python)
+        path = given.get(side.name) or prepare(side, python, more)
     except NotInstalled as error:
         raise Absent(f"cannot be installed: {error}") from None
     worker = Worker(side, path)
@@ -68,6 +70,7 @@ def find_all(
     python: Interpreter,
     given: Mapping[str, Path],
     show: Callable[[str], None],
+    more: Sequence[str] = (),
 ) -> tuple[list[Runner], dict[str, str]]:
     """Return who can be measured, and of the others the reasons, by name."""
     runners: list[Runner] = []
@@ -75,7 +78,7 @@ def find_all(
     for side in sides:
         show(side.name)
         try:
-            runners.append(find(side, python, given))
+            runners.append(find(side, python, given, more))
         except Absent as error:
             absent[side.name] = str(error)
     return runners, absent

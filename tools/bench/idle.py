@@ -1,4 +1,4 @@
-"""How much memory a connection takes on which nothing happens: `bench idle [--connections N] [--streams]`.
+"""How much memory a connection takes on which nothing happens: `bench idle [--connections N] [--streams] [--tls]`.
 
 A server process of each side takes N connections over TCP from a third process; then its memory is what it was
 before and N times what one connection takes, buffers of the kernel not counted.
@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import sides
+from bench import certificates, sides
 from bench.workers import variables
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ SIDES = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=int, default=10_000, metavar="N")
     parser.add_argument("--streams", action="store_true", help="with StreamReader and StreamWriter")
+    parser.add_argument("--tls", action="store_true", help="over TLS 1.3")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 
@@ -63,17 +65,20 @@ def _ask(process: subprocess.Popen[str], word: str = "") -> Any:
     return json.loads(line)
 
 
-def measure(runner: Runner, count: int, *, streams: bool) -> dict[str, Any]:
+def measure(
+    runner: Runner, count: int, *, streams: bool, certificate: Path | None = None
+) -> dict[str, Any]:
     """Let one side hold `count` connections and return what its process says of itself before and after."""
     wanted = runner.side.implementation
-    server = _start(runner, "idle_server.py", *(["--streams"] if streams else []))
+    how = [*(["--streams"] if streams else []), *([certificate] if certificate else [])]
+    server = _start(runner, "idle_server.py", *how)
     clients = None
     try:
         hello = _ask(server)
         if hello["implementation"] != wanted:
             said = hello["implementation"]
             raise RuntimeError(f"the {wanted} asyncio was to run, and {said} does")
-        clients = _start(runner, "idle_clients.py", hello["port"], count)
+        clients = _start(runner, "idle_clients.py", hello["port"], count, int(bool(certificate)))
         # The first connection makes what is made once: it is part of "before".
         _ask(clients)
         before = _ask(server, "measure")
@@ -108,10 +113,14 @@ def run(options: argparse.Namespace, runners: Sequence[Runner]) -> int:
         print(f"bench idle: a process may have {_descriptors()} descriptors here", file=sys.stderr)
         return 2
     try:
-        found = {
-            title: measure(runner, options.connections, streams=options.streams)
-            for title, runner in zip(SIDES, runners, strict=True)
-        }
+        with tempfile.TemporaryDirectory() as made:
+            certificate = certificates.make(Path(made)) if options.tls else None
+            found = {
+                title: measure(
+                    runner, options.connections, streams=options.streams, certificate=certificate
+                )
+                for title, runner in zip(SIDES, runners, strict=True)
+            }
     except RuntimeError as exc:
         print(f"bench idle: {exc}", file=sys.stderr)
         return 1
@@ -120,7 +129,8 @@ def run(options: argparse.Namespace, runners: Sequence[Runner]) -> int:
         print(json.dumps({**found, "ratio": ratio}))
         return 0
     kind = "streams" if options.streams else "protocols"
-    print(f"Python {found['standard']['python']}, idle connections over TCP, with {kind}")
+    over = "TLS 1.3" if options.tls else "TCP"
+    print(f"Python {found['standard']['python']}, idle connections over {over}, with {kind}")
     for side, numbers in found.items():
         print(
             f"  {side:<12} {numbers['connections']:>7,} connections, {numbers['descriptors']:,} descriptors:"

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import resource
+import ssl
 import sys
 import threading
 from pathlib import Path
@@ -41,13 +42,24 @@ def measure() -> dict[str, int]:
     return {"bytes": resident * 1024, "descriptors": descriptors, "connections": len(held)}
 
 
+def context(words: list[str]) -> ssl.SSLContext | None:
+    """Return what TLS needs, where a certificate is among the words."""
+    files = [word for word in words if not word.startswith("--")]
+    if not files:
+        return None
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_3
+    made.load_cert_chain(files[0])
+    return made
+
+
 def say(facts: dict[str, object]) -> None:
     print(json.dumps(facts), flush=True)
 
 
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    where = {"host": "0.0.0.0", "port": 0, "backlog": 4096}
+    where = {"host": "0.0.0.0", "port": 0, "backlog": 4096, "ssl": context(sys.argv[1:])}
     if "--streams" in sys.argv:
         server = await asyncio.start_server(hold, **where)  # type: ignore[arg-type]
     else:

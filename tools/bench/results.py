@@ -54,7 +54,7 @@ def make(
         "format": FORMAT,
         "what": what,
         "by": by,
-        "unit": (UNITS_OF_SERVERS if what == "echo" else UNITS)[by],
+        "unit": (UNITS_OF_SERVERS if what in ("echo", "services") else UNITS)[by],
         "made": now.isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": {

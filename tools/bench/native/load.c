@@ -5,6 +5,7 @@
    KIND is one of
      stream    messages over lasting connections, one at a time on each, the next as soon as the last is back;
      tls       the same over TLS 1.3;
+     http      the same with requests, which are to be answered by SIZE times the letter x;
      datagram  bursts of DEPTH datagrams from each socket, the next when all are back;
      accept    connect, and wait until the server closes; CONNECTIONS at a time;
      request   connect, one message there and back, close; CONNECTIONS at a time.
@@ -38,13 +39,14 @@
 #include <openssl/ssl.h>
 #endif
 
-enum { PREFIX = 4, STAMP = 16, MOST_SUFFIXES = 8, LONGEST_SUFFIX = 8, EVENTS = 256, CHUNK = 1 << 18 };
+enum { PREFIX = 4, STAMP = 16, MOST_SUFFIXES = 8, LONGEST_SUFFIX = 8, EVENTS = 256, CHUNK = 1 << 18, LONGEST_ANSWER = 8192 };
 
 typedef struct {
     int fd;
     unsigned long number; /* of messages that were begun */
     size_t sent, received;
     bool busy;
+    unsigned char *answer; /* what came of an answer over HTTP */
     unsigned char *message; /* as it goes out, and as it is to come back */
 #ifdef WITH_TLS
     SSL *tls;
@@ -54,7 +56,7 @@ typedef struct {
 static struct sockaddr_in server;
 static int connections, depth, seconds, suffixes, poller, asleep;
 static size_t size, whole; /* without and with the prefix */
-static bool prefixed, over_tls;
+static bool prefixed, over_tls, over_http;
 static unsigned char suffix[MOST_SUFFIXES][LONGEST_SUFFIX];
 static size_t suffix_size[MOST_SUFFIXES];
 static Connection *all;
@@ -94,6 +96,11 @@ static void fill(unsigned char *at, size_t first, size_t count)
 
 static unsigned char *new_message(void)
 {
+    static const char request[] = "GET /hello HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nUser-Agent: load\r\n\r\n";
+    if (over_http) {
+        whole = sizeof request - 1;
+        return (unsigned char *)request;
+    }
     unsigned char *made = malloc(whole);
     if (!made)
         give_up("the load has no memory");
@@ -108,6 +115,9 @@ static unsigned char *new_message(void)
 static void next_message(Connection *c)
 {
     static const char digits[] = "0123456789abcdef";
+    c->sent = c->received = 0;
+    if (over_http)
+        return;
     unsigned char *payload = c->message + whole - size;
     unsigned long stamp = (unsigned long)(c - all) << 32 | (c->number & 0xffffffff);
     for (int i = STAMP; i--; stamp >>= 4)
@@ -119,7 +129,6 @@ static void next_message(Connection *c)
         memcpy(payload + size - suffix_size[which], suffix[which], suffix_size[which]);
     }
     c->number++;
-    c->sent = c->received = 0;
 }
 
 static void compare(const Connection *c, size_t from, const unsigned char *came, size_t count)
@@ -254,8 +263,58 @@ static void begin(Connection *c)
     push(c);
 }
 
+static void finish(Connection *c)
+{
+    c->busy = false;
+    outstanding--;
+    finished++;
+    begin(c);
+}
+
+/* Whether an answer is whole; what came of it stands at the beginning of `incoming`. */
+static bool is_answer(size_t count)
+{
+    static const char ok[] = "HTTP/1.1 200 ", header[] = "\ncontent-length:", end[] = "\r\n\r\n";
+    const char *body = memmem(incoming, count, end, sizeof end - 1);
+    if (!body)
+        return false;
+    body += sizeof end - 1;
+    incoming[count] = 0;
+    const char *length = strcasestr((char *)incoming, header);
+    if (memcmp(incoming, ok, sizeof ok - 1) || !length || (size_t)atol(length + sizeof header - 1) != size)
+        give_up("the answer is not the one that was to come");
+    size_t came = (char *)incoming + count - body;
+    if (came > size || strspn(body, "x") != came)
+        give_up("the answer has another body than it was to have");
+    return came == size;
+}
+
+/* As pull(): an answer is short, and comes at once or soon. */
+static void pull_answer(Connection *c)
+{
+    size_t done = 0;
+    if (!c->busy)
+        give_up("the server sent more than it was asked for");
+    if (c->received)
+        memcpy(incoming, c->answer, c->received);
+    while (c->received < LONGEST_ANSWER && (done = get(c, incoming + c->received, LONGEST_ANSWER - c->received))) {
+        c->received += done;
+        if (is_answer(c->received)) {
+            finish(c);
+            return;
+        }
+    }
+    if (c->received == LONGEST_ANSWER)
+        give_up("an answer is too long");
+    memcpy(c->answer, incoming, c->received);
+}
+
 static void pull(Connection *c)
 {
+    if (over_http) {
+        pull_answer(c);
+        return;
+    }
     for (;;) {
         size_t done = get(c, incoming, CHUNK);
         if (!done)
@@ -264,12 +323,8 @@ static void pull(Connection *c)
             give_up("the server sent more than it was sent");
         compare(c, c->received, incoming, done);
         c->received += done;
-        if (c->received == whole) {
-            c->busy = false;
-            outstanding--;
-            finished++;
-            begin(c);
-        }
+        if (c->received == whole)
+            finish(c);
         /* With edges: the socket is empty where less came than fits in. */
         if (done < CHUNK && !over_tls)
             return;
@@ -394,11 +449,13 @@ static void read_suffixes(char **words, int count)
 
 static void open_all(const char *kind)
 {
-    bool lasting = !strcmp(kind, "stream") || over_tls, datagram = !strcmp(kind, "datagram");
+    bool lasting = !strcmp(kind, "stream") || over_tls || over_http, datagram = !strcmp(kind, "datagram");
     all = calloc(connections, sizeof *all);
     for (int i = 0; i < connections; i++) {
         Connection *c = &all[i];
         c->message = new_message();
+        if (over_http)
+            c->answer = malloc(LONGEST_ANSWER);
         if (datagram)
             c->fd = new_socket(SOCK_DGRAM);
         if (!lasting)
@@ -433,6 +490,7 @@ int main(int count, char **words)
     read_suffixes(words + 9, count - 9);
     whole = size + (prefixed ? PREFIX : 0);
     over_tls = !strcmp(kind, "tls");
+    over_http = !strcmp(kind, "http");
 #ifndef WITH_TLS
     if (over_tls)
         give_up("OpenSSL's headers are not here (Debian: apt-get install libssl-dev)");

@@ -1,7 +1,7 @@
 """The servers of `bench echo`: small programs for any event loop, one module a subject, each with the load it gets.
 
 They run in the measured process, with the asyncio of that process, on every Python from 3.11 on: nothing is imported
-but the standard library. A server starts, yields its port, and clears away; what is measured is what its process does
+but the standard library, but in `SERVICES`. A server starts, yields its port, and clears away; what is measured is what its process does
 for the messages in between.
 """
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The modules that hold cases, in the order in which tables show them.
 SUBJECTS = ("protocols", "streams", "sockets", "datagrams", "tls", "connecting", "processes")
+#: Those of `bench services`: servers that people use, which their environments have besides.
+SERVICES = ("http",)
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -35,7 +37,7 @@ certificate = ""
 class Load:
     """What the clients do: the words that `load.c` is started with."""
 
-    #: stream, tls, datagram, accept or request, as `load.c` tells; spawn or communicate: there are no clients.
+    #: stream, tls, http, datagram, accept or request, as `load.c` tells; spawn or communicate: there are no clients.
     kind: str = "stream"
     connections: int = 10
     #: Bytes of a message.
@@ -74,6 +76,15 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many messages there are."""
+
+    counted: int = 2000  #: when instructions are counted
+    timed: int = 5000  #: in a round of time
+    warm: int = 1000  #: before those that are measured
+
+
+@dataclass(frozen=True)
 class Case:
     """A server and its load."""
 
@@ -82,9 +93,16 @@ class Case:
     serve: Callable[[], AbstractAsyncContextManager[Served]]
     load: Load
     subject: str
-    counted: int  #: messages when instructions are counted
-    timed: int  #: messages in a round of time
-    warm: int  #: messages before those that are measured
+    counts: Counts
+    needs: Sequence[str]  #: what pip installs besides
+
+    @property
+    def counted(self) -> int:
+        return self.counts.counted
+
+    @property
+    def timed(self) -> int:
+        return self.counts.timed
 
 
 _cases: dict[str, Case] = {}
@@ -95,10 +113,9 @@ def case(
     title: str,
     serve: Serve,
     load: Load,
+    counts: Counts | None = None,
     *,
-    counted: int = 2000,
-    timed: int = 5000,
-    warm: int = 1000,
+    needs: Sequence[str] = (),
 ) -> None:
     """Make a case of an asynchronous generator function that starts a server and yields its port.
 
@@ -107,11 +124,11 @@ def case(
     subject = serve.__module__.rpartition(".")[2]
     assert name not in _cases
     manager = asynccontextmanager(serve)
-    _cases[name] = Case(name, title, manager, load, subject, counted, timed, warm)
+    _cases[name] = Case(name, title, manager, load, subject, counts or Counts(), needs)
 
 
 def load() -> dict[str, Case]:
     """Return all cases by name."""
-    for subject in SUBJECTS:
+    for subject in (*SUBJECTS, *SERVICES):
         importlib.import_module(f"{__name__}.{subject}")
     return _cases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bench.servers import Load, case
+from bench.servers import Counts, Load, case
 from bench.servers.protocols import Echo, serving
 from bench.servers.streams import echo_lines
 from bench.servers.streams import serving as serving_streams
@@ -33,14 +33,14 @@ def request_streams() -> AsyncIterator[int]:
     return serving_streams(echo_lines)
 
 
-FEW = {"counted": 1000, "timed": 2000, "warm": 500}
+FEW = Counts(1000, 2000, 500)
 
-case("accept", "a connection that the server closes at once", accept, Load("accept"), **FEW)
-case("request", "a connection with 1 KiB there and back, Protocol", request, Load("request"), **FEW)
+case("accept", "a connection that the server closes at once", accept, Load("accept"), FEW)
+case("request", "a connection with 1 KiB there and back, Protocol", request, Load("request"), FEW)
 case(
     "request_streams",
     "a connection with a line of 1 KiB there and back, streams",
     request_streams,
     Load("request", suffixes=(b"\n",)),
-    **FEW,
+    FEW,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from bench.servers import Load, case
+from bench.servers import Counts, Load, case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +38,5 @@ case(
     "a datagram of 1 KiB there and back, 64 at once",
     serving,
     Load("datagram", connections=1, depth=64),
-    counted=3200,
-    timed=6400,
-    warm=1280,
+    Counts(3200, 6400, 1280),
 )

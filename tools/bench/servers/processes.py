@@ -9,7 +9,7 @@ import asyncio
 from asyncio.subprocess import PIPE
 from typing import TYPE_CHECKING
 
-from bench.servers import Load, case
+from bench.servers import Counts, Load, case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def communicate() -> AsyncIterator[Operate]:
     yield communicate_with_all
 
 
-FEW = {"counted": 50, "timed": 50, "warm": 20}
+FEW = Counts(50, 50, 20)
 
-case("spawn", "a child that ends, and waiting for it", spawn, Load("spawn"), **FEW)
-case("communicate", "1 KiB to a child and back", communicate, Load("communicate"), **FEW)
+case("spawn", "a child that ends, and waiting for it", spawn, Load("spawn"), FEW)
+case("communicate", "1 KiB to a child and back", communicate, Load("communicate"), FEW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from bench.servers import KIB, MIB, Load, case
+from bench.servers import KIB, MIB, Counts, Load, case
 
 if TYPE_CHECKING:
     import ssl
@@ -57,8 +57,8 @@ def buffered() -> AsyncIterator[int]:
 
 
 MANY = Load(connections=1000)
-LARGE = {"counted": 300, "timed": 1000, "warm": 100}
-HUGE = {"counted": 100, "timed": 300, "warm": 30}
+LARGE = Counts(300, 1000, 100)
+HUGE = Counts(100, 300, 30)
 
 case("protocol", "1 KiB there and back, Protocol, 10 connections", protocol, Load())
 case(
@@ -66,18 +66,16 @@ case(
     "1 KiB there and back, Protocol, 1,000 connections",
     protocol,
     MANY,
-    counted=4000,
-    timed=10_000,
-    warm=4000,
+    Counts(4000, 10_000, 4000),
 )
-case("protocol_100k", "100 KiB there and back, Protocol", protocol, Load(size=100 * KIB), **LARGE)
-case("protocol_1m", "1 MiB there and back, Protocol", protocol, Load(size=MIB), **HUGE)
+case("protocol_100k", "100 KiB there and back, Protocol", protocol, Load(size=100 * KIB), LARGE)
+case("protocol_1m", "1 MiB there and back, Protocol", protocol, Load(size=MIB), HUGE)
 case("buffered", "1 KiB there and back, BufferedProtocol", buffered, Load())
 case(
     "buffered_100k",
     "100 KiB there and back, BufferedProtocol",
     buffered,
     Load(size=100 * KIB),
-    **LARGE,
+    LARGE,
 )
-case("buffered_1m", "1 MiB there and back, BufferedProtocol", buffered, Load(size=MIB), **HUGE)
+case("buffered_1m", "1 MiB there and back, BufferedProtocol", buffered, Load(size=MIB), HUGE)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from bench.cases import Unavailable
-from bench.servers import KIB, MIB, Load, case
+from bench.servers import KIB, MIB, Counts, Load, case
 
 if TYPE_CHECKING:
     import ssl
@@ -80,9 +80,7 @@ case(
     "a frame of 1 MiB there and back",
     readexactly,
     frames(MIB),
-    counted=100,
-    timed=300,
-    warm=30,
+    Counts(100, 300, 30),
 )
 case(
     "readuntil",

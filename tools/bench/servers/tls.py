@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from bench import servers
-from bench.servers import KIB, Load, case
+from bench.servers import KIB, Counts, Load, case
 from bench.servers.protocols import Echo, serving
 from bench.servers.streams import echo_lines
 from bench.servers.streams import serving as serving_streams
@@ -36,9 +36,7 @@ case(
     "64 KiB there and back over TLS 1.3, Protocol",
     protocol,
     Load("tls", size=64 * KIB),
-    counted=300,
-    timed=1000,
-    warm=100,
+    Counts(300, 1000, 100),
 )
 case(
     "tls_readline",
