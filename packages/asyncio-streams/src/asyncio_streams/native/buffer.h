@@ -10,6 +10,8 @@
 
 /* An empty buffer keeps so much memory for what comes next. */
 #define KEPT_EMPTY 1024
+/* What is worth a call to spare the copy. */
+#define MUCH 8192
 
 #define BYTES_OF(buffer) ((PyByteArrayObject *)(buffer))
 #define SIZE_OF(buffer) Py_SIZE(buffer)
@@ -34,7 +36,12 @@ static inline char *lengthen(PyObject *buffer, Py_ssize_t count) {
 /* Take the first bytes off a buffer that nobody else looks into, as bytes. */
 static PyObject *take_first(PyObject *buffer, Py_ssize_t count) {
     PyByteArrayObject *bytes = BYTES_OF(buffer);
-    PyObject *data = PyBytes_FromStringAndSize(PyByteArray_AS_STRING(buffer), count);
+    PyObject *data;
+#if PY_VERSION_HEX >= 0x030f0000
+    /* All of much is given away, not copied. */
+    if (count == Py_SIZE(bytes) && count > MUCH) return PyObject_CallMethod(buffer, "take_bytes", NULL);
+#endif
+    data = PyBytes_FromStringAndSize(PyByteArray_AS_STRING(buffer), count);
     if (data == NULL || count == 0) return data;
     if (count < Py_SIZE(bytes)) {
         /* As `del buffer[:count]` does. */

@@ -67,8 +67,9 @@ static PyObject *data_received(TwinMethod *method, PyObject **args, Py_ssize_t c
 }
 
 /* A transport receives into memory that belongs to the thread, as loops in several threads may do so at once; from
-   there it is copied, once and no more than came. It goes away with the thread's state in the interpreter. */
-#define ROOM 65536
+   there it is copied, once and no more than came. It goes away with the thread's state in the interpreter. As much as
+   transports ask for without. */
+#define ROOM 262144
 #if defined(_MSC_VER)
 #define STREAMS_PER_THREAD __declspec(thread)
 #else

@@ -24,7 +24,7 @@ typedef struct {
     const char *method;
     /* Where what comes is put, and how many bytes have room there. NULL without an exception: call the method. */
     char *(*room)(PyObject *protocol, Py_ssize_t *size);
-    /* So many bytes have come there. */
+    /* So many bytes have come there; 0 where nothing has, or where receiving failed. */
     int (*received)(PyObject *protocol, Py_ssize_t count);
 } AsyncioReceiver;
 
@@ -45,6 +45,8 @@ typedef struct {
     int (*queue_handle)(PyObject *loop, PyObject *handle);
     /* Whether the loop's thread is the only one that could want the interpreter. */
     int (*is_alone)(void);
+    /* Whether busy turns of the loop go without a poll where there are no other threads. */
+    int (*may_spare_poll)(PyObject *loop);
 
     /* A future of a loop, whatever class that loop makes them of. */
     PyObject *(*new_future)(PyObject *loop);
