@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -110,6 +111,8 @@ class Sanitizing:
 
     def run(self, wanted: Sequence[str]) -> int:
         """Run the parts, print a table, and return the exit status."""
+        # Tests send it to processes of theirs. What a script starts in the background is told to leave it unheard.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for name in PARTS:
             if name in wanted:
                 self._part(name, getattr(self, f"_{name}"))

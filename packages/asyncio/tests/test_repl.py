@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asyncio_test_support.programs import with_sanitizer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -228,7 +230,7 @@ if sys.platform != "win32":
                 stdin=side,
                 stdout=side,
                 stderr=side,
-                env=environment,
+                env=with_sanitizer(environment),
             )
             os.close(side)
             self._output = b""

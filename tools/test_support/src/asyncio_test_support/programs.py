@@ -36,6 +36,11 @@ def run(program):
 """
 
 
+def with_sanitizer(env: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables, with those of a sanitizer that runs here."""
+    return {**{name: os.environ[name] for name in _OF_SANITIZERS if name in os.environ}, **env}
+
+
 def run_python(
     code: str, *options: str, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
@@ -44,8 +49,7 @@ def run_python(
     Those of a sanitizer that runs here are kept.
     """
     if env is not None:
-        kept = {name: os.environ[name] for name in _OF_SANITIZERS if name in os.environ}
-        env = {**kept, **env}
+        env = with_sanitizer(env)
     return subprocess.run(
         [sys.executable, *options, "-c", code],
         stdin=subprocess.DEVNULL,
