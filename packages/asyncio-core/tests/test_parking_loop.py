@@ -59,7 +59,56 @@ def test_a_wake_up_before_the_wait_is_not_lost(parking):
     parking._write_to_self()
     parking._poll(None)
     # The second one counted as the first: the next wait is a real one.
-    assert not parking._wake_up.acquire(blocking=False)
+    assert not parking._woken
+
+
+def test_a_wake_up_that_comes_as_the_loop_parks_is_not_lost(parking, monkeypatch):
+    class Late:
+        """A lock that is there just before somebody wakes the loop."""
+
+        def __init__(self):
+            self._lock = threading.Lock()
+
+        def acquire(self, timeout=None):
+            if timeout is None:
+                return self._lock.acquire()
+            parking._write_to_self()
+            parking._write_to_self()
+            assert self._lock.acquire(blocking=False), "nobody has released it"
+
+        def release(self):
+            self._lock.release()
+
+    monkeypatch.setattr(parking_loop, "Lock", Late)
+    parking._poll(None)
+
+
+def test_of_several_threads_that_wake_a_parked_loop_one_does(parking):
+    """Each time anew, and all of them at once. (Debug builds of Python watch the lock.)"""
+    seen = []
+    rounds, crowd = 40, 8
+    together = threading.Barrier(crowd + 1)
+
+    def call():
+        for _ in range(rounds):
+            together.wait()
+            parking.call_soon_threadsafe(seen.append, 1)
+
+    def pace():
+        for _ in range(rounds):
+            # The loop has slept for some while by then, so that the lock is handed over to it.
+            time.sleep(0.002)
+            together.wait()
+        for thread in threads:
+            thread.join()
+        parking.call_soon_threadsafe(parking.stop)
+
+    threads = [threading.Thread(target=call) for _ in range(crowd)]
+    for thread in (*threads, pacing := threading.Thread(target=pace)):
+        parking.call_soon(thread.start)
+    parking.run_forever()
+    pacing.join()
+    assert len(seen) == rounds * crowd
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="the system masks no signals")
@@ -67,19 +116,23 @@ def test_a_signal_in_the_instant_before_the_wait_is_not_slept_through(parking, m
     class Deaf:
         """A lock whose wait no signal interrupts, as the one that comes just before it does not."""
 
-        def acquire(self, timeout):
+        def __init__(self):
+            self._lock = threading.Lock()
+
+        def acquire(self, timeout=None):
+            if timeout is None:
+                return self._lock.acquire()
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
             try:
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-                return lock.acquire(timeout=timeout)
+                return self._lock.acquire(timeout=timeout)
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
         def release(self):
-            lock.release()
+            self._lock.release()
 
-    lock = parking._wake_up
-    parking._wake_up = Deaf()
+    monkeypatch.setattr(parking_loop, "Lock", Deaf)
     monkeypatch.setattr(parking_loop, "_LONGEST_PARK", 0.01)
     before = signal.signal(signal.SIGUSR1, lambda *_: parking.stop())
     try:

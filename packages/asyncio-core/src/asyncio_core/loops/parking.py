@@ -7,6 +7,7 @@ else is installed. What needs a poller raises NotImplementedError and says what 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from threading import Lock
 
 from asyncio_core.annotations import leave_to_checkers
@@ -33,10 +34,11 @@ class ParkingEventLoop(BaseEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        # Held while there is no wake-up to deliver: taking it is waiting, releasing it is waking. So a
-        # wake-up that comes before the wait is not lost, and many of them count as one.
-        self._wake_up = Lock()
-        self._wake_up.acquire()
+        # A wake-up that comes before the wait is not lost, and many of them count as one.
+        self._woken = False
+        # The lock that the loop sleeps on. Who wakes it takes that lock out, so that one alone releases it: a
+        # second time, before the loop has come to itself, ends the process on debug builds of Python.
+        self._parked: deque[Any] = deque()
 
     def _poll(self, timeout: float | None) -> None:
         if timeout == 0:
@@ -44,14 +46,26 @@ class ParkingEventLoop(BaseEventLoop):
             return
         if timeout is None or timeout > _LONGEST_PARK:
             timeout = _LONGEST_PARK
-        self._wake_up.acquire(timeout=timeout)
+        lock = Lock()
+        lock.acquire()
+        # In this order, and below in the other: either the wake-up is seen here, or the lock there.
+        self._parked.append(lock)
+        if not self._woken:
+            lock.acquire(timeout=timeout)
+        self._parked.clear()
+        # Whoever came before this has queued what it is about, which the loop looks at next.
+        self._woken = False
 
     def _write_to_self(self) -> None:
+        if self._woken:
+            return
+        self._woken = True
         try:
-            self._wake_up.release()
-        except RuntimeError:
-            # Somebody else has woken the loop, and it has not parked again since.
-            pass
+            lock = self._parked.pop()
+        except IndexError:
+            # The loop is not parked, or somebody else has just woken it.
+            return
+        lock.release()
 
     def _process_events(self, event_list: Any) -> None:
         """Do nothing: there is no poller, so there are no events."""
