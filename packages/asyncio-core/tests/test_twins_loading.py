@@ -45,8 +45,9 @@ def test_pure_form_runs_where_there_is_no_compiled_one():
 
 def test_pure_form_runs_where_the_compiled_one_does_not_load(tmp_path):
     suffix = "import importlib.machinery; suffix = importlib.machinery.EXTENSION_SUFFIXES[0]"
-    broken = f"import asyncio_core; open({str(tmp_path)!r} + '/_twins' + suffix, 'wb').write(b'no library')"
-    lines = (suffix, broken, f"asyncio_core.__path__.insert(0, {str(tmp_path)!r})")
+    broken = f"pathlib.Path({str(tmp_path)!r}, '_twins' + suffix).write_bytes(b'no library')"
+    first = f"import asyncio_core; asyncio_core.__path__.insert(0, {str(tmp_path)!r})"
+    lines = ("import pathlib", suffix, broken, first)
     forget = "import sys; [sys.modules.pop(n) for n in list(sys.modules) if n.startswith('asyncio_core.')]"
     assert told(*lines, forget).startswith("False the compiled module does not load: ")
 
