@@ -13,7 +13,7 @@
 
 #define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
 #define ASYNCIO_CORE_MAJOR 1
-#define ASYNCIO_CORE_MINOR 0
+#define ASYNCIO_CORE_MINOR 1
 
 /* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
 typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
@@ -45,8 +45,6 @@ typedef struct {
     int (*queue_handle)(PyObject *loop, PyObject *handle);
     /* Whether the loop's thread is the only one that could want the interpreter. */
     int (*is_alone)(void);
-    /* Whether busy turns of the loop go without a poll where there are no other threads. */
-    int (*may_spare_poll)(PyObject *loop);
 
     /* A future of a loop, whatever class that loop makes them of. */
     PyObject *(*new_future)(PyObject *loop);
@@ -62,6 +60,11 @@ typedef struct {
     int (*know_receiver)(PyTypeObject *type, const AsyncioReceiver *receiver);
     /* How a transport receives into this protocol; NULL: by its methods. */
     const AsyncioReceiver *(*receiver_of)(PyObject *protocol);
+
+    /* Since minor number 1. */
+
+    /* Whether busy turns of the loop go without a poll where there are no other threads. */
+    int (*may_spare_poll)(PyObject *loop);
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */
