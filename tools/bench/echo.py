@@ -104,12 +104,12 @@ class Server:
             self._process = self._start()
         certificate = str(self._tools.certificate)
         answer = self._ask(START, case=case.name, kind=case.load.kind, certificate=certificate)
+        self._answered = True
         if case.load.has_clients:
             words = case.load.words(answer["port"], QUIET, self._process.pid)
             self._clients = Process([str(self._tools.load), *words], {})
             self._told(self._clients.answer, LIMIT)
         self.send(case.counts.warm)
-        self._answered = True
 
     def _start(self) -> Process:
         if self._runner.side is sides.YARDSTICK:
