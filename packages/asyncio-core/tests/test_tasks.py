@@ -604,9 +604,14 @@ class TestEagerStart:
 
             def inside() -> None:
                 coro = nothing()
-                with pytest.raises(RuntimeError, match="already entered"):
+                with pytest.raises(RuntimeError, match="already entered") as caught:
                     Task(coro, context=context, eager_start=True)
                 coro.close()
+                # The error holds nothing of what it has refused.
+                gone = weakref.ref(coro)
+                del coro
+                assert gone() is None
+                assert caught.value is not None
 
             context.run(inside)
             assert current_task() is me

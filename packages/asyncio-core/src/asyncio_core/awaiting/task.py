@@ -154,8 +154,9 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
             try:
                 self._start_eagerly(loop)
             finally:
-                # Python 3.12 and 3.13 reach this frame from the traceback of what fails in there.
-                del self
+                # Python 3.12 and 3.13 reach this frame from the traceback of what fails in there, and all of them
+                # where the context cannot be entered.
+                del self, coro
         else:
             loop.call_soon(self._step, context=context)
             _references[id(self)] = ref(self)
