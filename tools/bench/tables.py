@@ -39,6 +39,8 @@ def show(result: Mapping[str, Any], out: Console) -> None:
         out.print(_figures(result, shown))
     for mine in filter(sides.is_ours, shown):
         out.print(_ratios(result, mine, shown))
+    if any("messages_per_second" in found for found in _every(result)):
+        out.print(_rates(result, shown))
     if result["what"] == "growth" and shown:
         out.print(_growth(result, shown))
     for line in reasons(result):
@@ -81,6 +83,27 @@ def _ratios(result: Mapping[str, Any], mine: str, shown: Iterable[str]) -> Table
         last = f"{_coloured(ratio(result, case, mine, best))} {best}" if best else _NONE
         table.add_row(case, *cells, last)
     return table
+
+
+def _every(result: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return (found for figures in result["figures"].values() for found in figures.values())
+
+
+def _rates(result: Mapping[str, Any], shown: Sequence[str]) -> Table:
+    title = "messages per second, and megabytes of them"
+    table = Table("case", *shown, title=title, title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for case, figures in result["figures"].items():
+        rates = (figures.get(name, {}) for name in shown)
+        table.add_row(case, *map(_rate, rates))
+    return table
+
+
+def _rate(found: Mapping[str, Any]) -> str:
+    if "messages_per_second" not in found:
+        return _NONE
+    return f"{found['messages_per_second']:,.0f}, {figure(found['bytes_per_second'] / 1e6)}"
 
 
 def _growth(result: Mapping[str, Any], shown: Sequence[str]) -> Table:
