@@ -17,6 +17,7 @@ read in this order:
     calls         call_soon(), call_later(), call_at() and create_task()
     timeouts      Timeout and timeout()
     interface     what other distributions' compiled modules call
+    tls           what TLS does for each message
 """
 
 include "native/interpreter.pxi"
@@ -31,3 +32,4 @@ include "native/calls.pxi"
 include "native/timeouts.pxi"
 include "native/set_up.pxi"
 include "native/interface.pxi"
+include "native/tls.pxi"

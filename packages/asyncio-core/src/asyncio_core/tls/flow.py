@@ -174,10 +174,17 @@ class TLSFlow(BufferedProtocol):
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
-            self._send()
-            method = "buffer_updated" if self._app_protocol_is_buffer else "data_received"
-            self._fatal_error(exc, f"Fatal error: protocol.{method}() call failed.")
+            self._delivery_failed(exc)
             return
+        self._after_delivery(machine)
+
+    def _delivery_failed(self, exc: BaseException) -> None:
+        self._send()
+        method = "buffer_updated" if self._app_protocol_is_buffer else "data_received"
+        self._fatal_error(exc, f"Fatal error: protocol.{method}() call failed.")
+
+    def _after_delivery(self, machine: TLSMachine) -> None:
+        """Send what is to be sent now, and see how it goes on."""
         self._flush()
         if machine.peer_finished and machine.state is _WRAPPED:
             self._peer_has_finished()
@@ -198,13 +205,17 @@ class TLSFlow(BufferedProtocol):
     def _deliver_into_buffer(self, machine: TLSMachine) -> int:
         protocol = self._app_protocol
         room = protocol.get_buffer(machine.incoming.pending or -1)
-        if not len(room):
-            raise RuntimeError("get_buffer() returned an empty buffer")
-        with memoryview(room) as view:
-            count = machine.read_into(view.cast("B") if view.format != "B" else view)
+        count = self._fill(machine, room)
         if count:
             protocol.buffer_updated(count)
         return count
+
+    def _fill(self, machine: TLSMachine, room: Any) -> int:
+        """Decrypt into what get_buffer() has given; give the number of bytes."""
+        if not len(room):
+            raise RuntimeError("get_buffer() returned an empty buffer")
+        with memoryview(room) as view:
+            return machine.read_into(view.cast("B") if view.format != "B" else view)
 
     def _control_reading(self) -> None:
         """Let the transport below read as long as what it read finds takers."""
@@ -292,13 +303,22 @@ class TLSFlow(BufferedProtocol):
                     with memoryview(data) as view:
                         sent = self._write_pieces(machine, view)
             except Exception as exc:
-                self._fatal_error(exc, "Fatal error: encrypting data failed")
+                self._encrypting_failed(exc)
                 return
         if sent < size:
-            # The copy leaves the caller free to change what he gave.
-            with memoryview(data) as view:
-                machine.enqueue(view[sent:])
-            self._app_transport._maybe_pause_protocol()
+            self._keep_rest(machine, data, sent)
+
+    def _encrypting_failed(self, exc: Exception) -> None:
+        self._fatal_error(exc, "Fatal error: encrypting data failed")
+
+    def _keep_rest(
+        self, machine: TLSMachine, data: bytes | bytearray | memoryview, sent: int
+    ) -> None:
+        """Keep what is left of *data* in the queue."""
+        # The copy leaves the caller free to change what he gave.
+        with memoryview(data) as view:
+            machine.enqueue(view[sent:])
+        self._app_transport._maybe_pause_protocol()
 
     def _write_pieces(self, machine: TLSMachine, view: memoryview) -> int:
         """Encrypt and send as much of *view* as the transport below takes."""
@@ -326,7 +346,7 @@ class TLSFlow(BufferedProtocol):
                 if not taken:
                     break
         except Exception as exc:
-            self._fatal_error(exc, "Fatal error: encrypting data failed")
+            self._encrypting_failed(exc)
             return
         self._send()
         app_transport = self._app_transport

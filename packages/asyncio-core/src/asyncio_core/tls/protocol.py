@@ -18,10 +18,11 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import make_face
 from asyncio_core.lent_names import lend_names
 from asyncio_core.moments import check_moment
-from asyncio_core.tls.flow import TLSFlow
+from asyncio_core.tls.flow import _PIECE, TLSFlow
 from asyncio_core.tls.state import SSLProtocolState, TLSMachine
 from asyncio_core.tls.transport import _SSLProtocolTransport
 from asyncio_core.tls.transport import add_flowcontrol_defaults as add_flowcontrol_defaults
+from asyncio_core.twins import twins
 
 try:
     import ssl
@@ -539,6 +540,30 @@ class SSLProtocol(TLSFlow):
             return
         report = {"message": message, "exception": exc, "transport": below, "protocol": self}
         self._loop.call_exception_handler(report)
+
+
+_PySSLProtocol = SSLProtocol
+
+if not TYPE_CHECKING and twins is not None and ssl is not None:
+
+    class SSLProtocol(_PySSLProtocol):
+        """The protocol below TLS, with what each message goes through compiled."""
+
+        __slots__ = ()
+
+    try:
+        twins.adopt_tls(
+            SSLProtocol,
+            TLSMachine,
+            _SSLProtocolTransport,
+            wrapped=_WRAPPED,
+            again=SSLAgainErrors,
+            ssl=ssl,
+            piece=_PIECE,
+        )
+    except (AttributeError, TypeError):
+        # The ssl module is another than is known here.
+        SSLProtocol = _PySSLProtocol
 
 
 # What get_extra_info() answers from TLS. A certificate is decoded when somebody asks for it.

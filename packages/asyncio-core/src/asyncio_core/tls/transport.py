@@ -6,6 +6,7 @@ import warnings
 
 from asyncio_core import constants
 from asyncio_core.interfaces.transports import _FlowControlMixin, _water_marks
+from asyncio_core.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def add_flowcontrol_defaults(high: int | None, low: int | None, kb: int) -> tupl
 
 class _SSLProtocolTransport(_FlowControlMixin):
     """The application's side of a TLS connection."""
+
+    # `__dict__` is for others.
+    __slots__ = ("_ssl_protocol", "_closed", "__dict__", "__weakref__")
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.FALLBACK
@@ -155,3 +159,13 @@ class _SSLProtocolTransport(_FlowControlMixin):
         machine = self._ssl_protocol._machine
         if machine is not None:
             machine.enqueue(data)
+
+
+_PySSLProtocolTransport = _SSLProtocolTransport
+
+if not TYPE_CHECKING and twins is not None:
+
+    class _SSLProtocolTransport(_PySSLProtocolTransport):
+        """The application's side of a TLS connection, with what each write goes through compiled."""
+
+        __slots__ = ()

@@ -62,14 +62,22 @@ cdef int read_ready(PyObject* self) except -1:
         if room is not NULL:
             status = receive_there(self, receiver, protocol, DESCRIPTOR_OF(sock), room, size)
         elif PyErr_Occurred() is not NULL:
-            status = protocol_failed(self, DATA_RECEIVED)
+            status = protocol_failed(self, receiving_method(self))
         else:
-            status = receive_bytes(self, protocol, DESCRIPTOR_OF(sock))
+            status = receive_by_method(self, protocol, DESCRIPTOR_OF(sock))
         Py_DECREF(<object>protocol)
         return status
+    return receive_by_method(self, protocol, DESCRIPTOR_OF(sock))
+
+
+cdef inline int receive_by_method(PyObject* self, PyObject* protocol, int fd) except -1:
     if SLOT(self, buffered_place) is Py_True:
-        return receive_into_buffer(self, protocol, DESCRIPTOR_OF(sock))
-    return receive_bytes(self, protocol, DESCRIPTOR_OF(sock))
+        return receive_into_buffer(self, protocol, fd)
+    return receive_bytes(self, protocol, fd)
+
+
+cdef inline PyObject* receiving_method(PyObject* self) noexcept:
+    return BUFFER_UPDATED if SLOT(self, buffered_place) is Py_True else DATA_RECEIVED
 
 
 cdef int receive_bytes(PyObject* self, PyObject* protocol, int fd) except -1:
@@ -106,8 +114,9 @@ cdef int receive_there(
     """Receive into the memory of a protocol of another distribution's."""
     cdef Py_ssize_t count = recv(fd, room, size, MSG_DONTWAIT)
     cdef int failed = errno
+    cdef PyObject* method = receiving_method(self)
     if (<receiving>receiver.received)(protocol, count if count > 0 else 0) < 0:
-        return protocol_failed(self, DATA_RECEIVED)
+        return protocol_failed(self, method)
     if count < 0:
         return read_failed(self, failed)
     if count == 0:

@@ -1,0 +1,52 @@
+# TLS: what each message goes through. The functions are those of tls.h; here they are put into the classes of Python.
+
+cdef extern from "native/tls.h":
+    ctypedef struct Original:
+        pass
+    Original of_layer, of_machine, of_app_transport, of_sslobject
+    const AsyncioReceiver tls_receiver
+    Py_ssize_t most_encrypted
+    PyObject* state_wrapped
+    PyObject* again_errors
+    PyObject* zero_return_error
+    int remember(Original*, object, tuple) except -1
+    int know_ssl(object, object) except -1
+    int know_tls(object, object, object) except -1
+    int know_receiver(PyTypeObject*, const AsyncioReceiver*) noexcept
+
+# What the quick ways pass over.
+cdef tuple LAYER_NAMES = (
+    *("max_size", "get_buffer", "buffer_updated", "_give_room_back", "_advance", "_state", "_deliver", "_deliver_bytes"),
+    *("_deliver_into_buffer", "_fill", "_after_delivery", "_flush", "_send", "_control_reading", "_is_flooded"),
+    *("_write_app_data", "_is_below_closing", "_machine", "_transport", "_app_transport", "_app_protocol"),
+)
+cdef tuple MACHINE_NAMES = (
+    *("receive", "readable", "read_into", "output", "write", "unsent", "sslobj", "incoming", "outgoing"),
+)
+cdef tuple APP_TRANSPORT_NAMES = ("write", "is_closing", "_ssl_protocol", "_closed")
+cdef tuple SSLOBJECT_NAMES = ("read", "write", "pending")
+
+# What C refers to.
+cdef list kept_for_tls = []
+
+
+def adopt_tls(layer, machine, app_transport, /, *, wrapped, again, ssl, piece):
+    """Have functions of C do what SSLProtocol and its transport do for each message.
+
+    `wrapped` is the state in which they do, `again` the exceptions that ask for more to be received, and `piece` how
+    many bytes are encrypted at once at most. Raises TypeError or AttributeError where `ssl` is not as it is known here.
+    """
+    global most_encrypted, state_wrapped, again_errors, zero_return_error
+    know_ssl(ssl._ssl._SSLSocket, ssl.MemoryBIO)
+    zero = ssl.SSLZeroReturnError
+    kept_for_tls.append((wrapped, again, zero))
+    state_wrapped, again_errors, zero_return_error = <PyObject*>wrapped, <PyObject*>again, <PyObject*>zero
+    most_encrypted = piece
+    know_tls(layer, machine, app_transport)
+    remember(&of_layer, layer, LAYER_NAMES)
+    remember(&of_machine, machine, MACHINE_NAMES)
+    remember(&of_app_transport, app_transport, APP_TRANSPORT_NAMES)
+    remember(&of_sslobject, ssl.SSLObject, SSLOBJECT_NAMES)
+    if know_receiver(TYPE_OF(layer), &tls_receiver) < 0:
+        # There are too many: a suite loads the modules anew for each test. Without it the methods are called.
+        forget_error()
