@@ -65,6 +65,8 @@ typedef struct {
 
     /* Whether busy turns of the loop go without a poll where there are no other threads. */
     int (*may_spare_poll)(PyObject *loop);
+    /* Whether a loop, of whatever class, is in debug mode. */
+    int (*in_debug_mode)(PyObject *loop);
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */

@@ -97,6 +97,12 @@ cdef int interface_may_spare_poll(PyObject* loop) noexcept:
     return (<CompiledTurn>loop)._may_spare_poll
 
 
+cdef int interface_in_debug_mode(PyObject* loop) except -1:
+    if isinstance(<object>loop, CompiledTurn):
+        return (<CompiledTurn>loop).debug
+    return 1 if (<object>loop).get_debug() else 0
+
+
 cdef PyObject* interface_new_future(PyObject* loop) except NULL:
     cdef CompiledTurn turn
     cdef Future future
@@ -150,6 +156,7 @@ offered.set_poll = <int (*)(PyObject*, AsyncioPoll, PyObject*) noexcept>interfac
 offered.queue_handle = <int (*)(PyObject*, PyObject*) noexcept>interface_queue_handle
 offered.is_alone = <int (*)() noexcept>is_only_thread
 offered.may_spare_poll = interface_may_spare_poll
+offered.in_debug_mode = <int (*)(PyObject*) noexcept>interface_in_debug_mode
 offered.new_future = <PyObject* (*)(PyObject*) noexcept>interface_new_future
 offered.state = interface_state
 offered.offer = interface_offer

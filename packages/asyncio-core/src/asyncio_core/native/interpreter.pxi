@@ -26,6 +26,7 @@ cdef extern from "native/interface.h":
         int (*queue_handle)(PyObject*, PyObject*) noexcept
         int (*is_alone)() noexcept
         int (*may_spare_poll)(PyObject*) noexcept
+        int (*in_debug_mode)(PyObject*) noexcept
         PyObject* (*new_future)(PyObject*) noexcept
         int (*state)(PyObject*) noexcept
         int (*offer)(PyObject*) noexcept

@@ -20,7 +20,7 @@ cdef extern from "native/interface.h":
     ctypedef struct AsyncioReceiver:
         pass
     ctypedef struct AsyncioCore:
-        PyTypeObject* loop_type
+        int (*in_debug_mode)(PyObject*) noexcept
         PyObject* (*new_future)(PyObject*) noexcept
         int (*state)(PyObject*) noexcept
         int (*offer)(PyObject*) noexcept
@@ -81,8 +81,6 @@ cdef extern from "Python.h":
         PYGEN_NEXT
     PySendResult PyIter_Send(PyObject*, PyObject*, PyObject**) noexcept
     PyObject* PyObject_CallMethodNoArgs(PyObject*, PyObject*) noexcept
-    PyObject* PyObject_GetAttr(PyObject*, PyObject*) noexcept
-    bint is_instance "PyObject_TypeCheck" (PyObject*, PyTypeObject*) noexcept
     PyObject* PyObject_CallMethodOneArg(PyObject*, PyObject*, PyObject*) noexcept
     int PyObject_IsTrue(PyObject*) noexcept
     bint PyLong_CheckExact(PyObject*) noexcept
@@ -251,10 +249,7 @@ cdef class StreamCall:
 
 
 cdef object THROW = sys.intern("throw")
-cdef object RESULT = sys.intern("result")
 cdef object IS_CLOSING = sys.intern("is_closing")
-cdef object RESUME = sys.intern("_resume")
-cdef object WRITE = sys.intern("write")
 
 
 cdef int raise_what_is_set() except -1:
@@ -338,26 +333,16 @@ cdef PyObject* given_call(TwinMethod* method, PyObject* stream, PyObject* argume
     return made
 
 
-cdef bint in_debug_mode(PyObject* loop) noexcept:
-    cdef PyObject* answer
-    cdef int yes
+cdef inline bint in_debug_mode(PyObject* loop) noexcept:
+    cdef int answer
     if loop is NULL:
         return True
-    if is_instance(loop, core.loop_type):
-        answer = PyObject_GetAttr(loop, <PyObject*>DEBUG)
-    else:
-        answer = PyObject_CallMethodNoArgs(loop, <PyObject*>GET_DEBUG)
-    if answer is NULL:
+    answer = core.in_debug_mode(loop)
+    if answer < 0:
         # The function of Python asks again, should it matter.
         PyErr_Clear()
         return True
-    yes = answer is not Py_False
-    Py_DECREF(<object>answer)
-    return yes
-
-
-cdef object DEBUG = sys.intern("_debug")
-cdef object GET_DEBUG = sys.intern("get_debug")
+    return answer
 
 
 cdef PyObject* begin_read(TwinMethod* method, PyObject** args, Py_ssize_t count) noexcept:
