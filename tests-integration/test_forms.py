@@ -77,7 +77,7 @@ def test_the_pure_form_is_tested_in_full_on_the_newest_python_and_in_part_on_the
     chosen = [
         [word for word in words if word.startswith("packages/")] for _, words, _ in hatch.runs
     ]
-    near = ["packages/asyncio-core", "packages/asyncio-streams", "packages/asyncio-sync"]
+    near = [f"packages/asyncio-{name}" for name in ("core", "selectors", "streams", "sync")]
     assert chosen == [[], near, [], [], []]
     assert "tests of the packages near the twins, Python 3.12, pure" in capsys.readouterr().err
 

@@ -25,7 +25,9 @@ PARTS = ("lint", "types", "unit", "conformance", "integration")
 _SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
 #: Run on the pure form of the oldest Python: the tests of what has a compiled twin, or stands right on it. On the pure
 #: form of the newest all of them run, and the interpreter's suite.
-_NEAR_THE_TWINS = tuple(f"packages/asyncio-{name}" for name in ("core", "selectors", "streams", "sync"))
+_NEAR_THE_TWINS = tuple(
+    f"packages/asyncio-{name}" for name in ("core", "selectors", "streams", "sync")
+)
 
 
 class Pipeline:

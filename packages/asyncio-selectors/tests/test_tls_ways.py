@@ -414,11 +414,17 @@ def test_memory_of_every_kind_is_filled(on_connection: Any, make: Any) -> None:
     on_connection(Buffered, test)
 
 
-@pytest.mark.parametrize(
-    "room",
-    [b"cannot be changed", memoryview(bytearray(10))[::2], bytearray(), memoryview(b""), 7, None],
-    ids=repr,
-)
+ROOMS = {
+    "bytes": b"cannot be changed",
+    "a view with gaps": memoryview(bytearray(10))[::2],
+    "no bytearray": bytearray(),
+    "no view": memoryview(b""),
+    "a number": 7,
+    "None": None,
+}
+
+
+@pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS)
 def test_memory_that_cannot_be_filled_ends_the_connection(
     loop: SelectorEventLoop, on_connection: Any, room: Any
 ) -> None:
@@ -453,23 +459,22 @@ def test_a_buffer_can_be_resized_when_it_was_filled(on_connection: Any) -> None:
 # What goes out.
 
 
-@pytest.mark.parametrize(
-    "piece",
-    [
-        b"bytes",
-        bytearray(b"a bytearray"),
-        memoryview(b"a view"),
-        memoryview(bytearray(b"a view of what may change")),
-        memoryview(b"with gaps")[::2],
-        memoryview(b"wider").cast("b"),
-        memoryview(bytearray(8)).cast("q"),
-        memoryview(bytearray(range(16))).cast("B", (4, 4)),
-        b"",
-        bytearray(),
-        memoryview(b""),
-    ],
-    ids=repr,
-)
+PIECES = {
+    "bytes": b"bytes",
+    "bytearray": bytearray(b"a bytearray"),
+    "view": memoryview(b"a view"),
+    "view of what may change": memoryview(bytearray(b"a view of what may change")),
+    "view with gaps": memoryview(b"with gaps")[::2],
+    "view of signed bytes": memoryview(b"signed").cast("b"),
+    "view of numbers": memoryview(bytearray(8)).cast("q"),
+    "view of a square": memoryview(bytearray(range(16))).cast("B", (4, 4)),
+    "no bytes": b"",
+    "no bytearray": bytearray(),
+    "no view": memoryview(b""),
+}
+
+
+@pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
 def test_all_that_is_like_bytes_is_sent(on_connection: Any, piece: Any) -> None:
     async def test(transport: Any, protocol: Any, peer: Peer) -> None:
         for _ in range(2):

@@ -81,7 +81,7 @@ cdef int interface_set_poll(PyObject* loop, AsyncioPoll function, PyObject* poll
 
 cdef int interface_queue_handle(PyObject* loop, PyObject* handle) except -1:
     cdef CompiledTurn turn = <CompiledTurn>loop
-    if isinstance(<object>handle, Handle):
+    if type(<object>handle) is Handle or isinstance(<object>handle, Handle):
         if (<Handle>handle).is_cancelled:
             return 0
     elif (<object>handle)._cancelled:

@@ -72,17 +72,19 @@ static int give_method(PyObject *type, PyMethodDef *definition) {
     return status;
 }
 
-#define IS_SMALL_READ(size) ((size) <= SCRATCH)
-#define SCRATCH (64 * 1024)
+/* As much as one read asks for where a transport does not say otherwise. What is not used takes no memory. Memory of a
+   message's own would have to be asked for before its length is known, and be made smaller then, which costs more than
+   copying. */
+#define SCRATCH (256 * 1024)
 static char scratch[SCRATCH];
 
 /* Receive up to so many bytes. NULL with `*failed` set to errno, or without it and with an exception. The GIL is held: a
    call that does not wait takes less time than giving it away and getting it back, and `scratch` is this thread's. */
 static PyObject *receive(int fd, Py_ssize_t size, int *failed) {
-    PyObject *data = NULL;
+    PyObject *data;
     ssize_t count;
     *failed = 0;
-    if (IS_SMALL_READ(size)) {
+    if (size <= SCRATCH) {
         count = recv(fd, scratch, (size_t)size, MSG_DONTWAIT);
         if (count >= 0) return PyBytes_FromStringAndSize(scratch, count);
         *failed = errno;
