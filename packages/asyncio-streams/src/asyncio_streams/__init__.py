@@ -15,6 +15,7 @@ What each module holds:
 ``protocol``    StreamReaderProtocol: between a transport and the two above
 ``opening``     open_connection, start_server and the forms for Unix sockets
 ``streams``     all of them, under the standard library's name for them
+``twins``       whether what runs for each message is compiled (``_twins.pyx``)
 ==============  ====================================================================
 
 Names are loaded when they are first asked for (PEP 562).
