@@ -184,7 +184,8 @@ class _SelectorSocketTransport(_SelectorTransport):
         if length == size:
             if size < self.max_size:
                 self._read_size = size * 2
-        elif length < _USUAL_READ:
+        elif length < _USUAL_READ // 4:
+            # The last piece of something large is seldom as small as that.
             self._read_size = _USUAL_READ
 
     def _read_failed(self, exc: BaseException) -> None:

@@ -72,10 +72,9 @@ static int give_method(PyObject *type, PyMethodDef *definition) {
     return status;
 }
 
-/* As much as one read asks for where a transport does not say otherwise. What is not used takes no memory. Memory of a
-   message's own would have to be asked for before its length is known, and be made smaller then, which costs more than
-   copying. */
-#define SCRATCH (256 * 1024)
+/* Reads up to this size come here first. Larger ones, of connections that have filled such reads, come into a bytes object
+   of their own: copying that much takes longer than making the object smaller. */
+#define SCRATCH (64 * 1024)
 static char scratch[SCRATCH];
 
 /* Receive up to so many bytes. NULL with `*failed` set to errno, or without it and with an exception. The GIL is held: a
