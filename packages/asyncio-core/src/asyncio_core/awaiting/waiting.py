@@ -366,7 +366,7 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
             raise TypeError(f"{type(fut).__name__!r} object can't be awaited{_suggest_call(fut)}")
         if _is_plain_generator(fut):
             fut = ensure_future(fut)  # `await` refuses it, a task on Python 3.11 does not.
-    future: Any = None
+    future: Future[T] = None  # type: ignore[assignment] # until there is one
     try:
         if timeout is None:
             return await fut
@@ -385,10 +385,10 @@ async def wait_for(fut: Awaitable[T], timeout: float | None) -> T:
         if not future.done():
             await _cancel_and_wait(future)
             try:
-                return future.result()  # type: ignore[no-any-return]
+                return future.result()
             except CancelledError as exc:
                 raise TimeoutError from exc
-        return future.result()  # type: ignore[no-any-return]
+        return future.result()
     finally:
         # A failure leads to this frame, and would lead to itself.
         del fut, future

@@ -45,7 +45,7 @@ class TaskMakingPart(LoopPart):
         Raises RuntimeError where the loop is closed. Added in Python 3.4.2.
         """
         self._check_closed()
-        factory: Callable[..., Any] | None = self._task_factory
+        factory: Callable[..., Task[_T]] | None = self._task_factory  # type: ignore[assignment]
         if factory is None:
             if kwargs or task.Task is not _PyTask:
                 made = task.Task(coro, loop=self, **kwargs)
@@ -69,7 +69,7 @@ class TaskMakingPart(LoopPart):
                 return foreign
             finally:
                 del foreign  # as above
-        return factory(self, coro, **kwargs)  # type: ignore[no-any-return]
+        return factory(self, coro, **kwargs)
 
     def set_task_factory(self, factory: _TaskFactory | None) -> None:
         """Have `create_task()` return `factory(loop, coro, **kwargs)`; None for the usual tasks.
