@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_test_support.protocols import HalfOpenRecorder
 from asyncio_test_support.sockets import reset
 
 if TYPE_CHECKING:
@@ -290,5 +291,30 @@ def test_an_answer_within_tls_is_received_though_a_file_cannot_be_sent(
             await sending
         assert isinstance(await protocol.lost, ConnectionError)
         assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
+
+
+class Answering(HalfOpenRecorder):
+    """Answers the peer's end, and would go on."""
+
+    def eof_received(self) -> bool:
+        # Over TCP it is the first one that is told of nobody being there.
+        for _ in range(3):
+            self.transport.write(b"answer")
+        return super().eof_received()
+
+
+def test_a_write_that_fails_while_the_end_is_told_ends_the_connection(
+    loop: SelectorEventLoop, stream_pair: Any
+) -> None:
+    ours, theirs = stream_pair
+
+    async def main() -> None:
+        _, protocol = await loop.create_connection(Answering, sock=ours)
+        theirs.close()
+        await protocol.until(protocol.lost.done)
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.eof == 1
 
     loop.run_until_complete(main())

@@ -74,8 +74,9 @@ def tell_eof(transport: Any) -> bool:
     keep_open, failure = failure_of_call(transport._protocol.eof_received)
     if failure is not None:
         transport._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
-    elif broken is not None:
-        transport._force_close(broken)
+    elif transport._write_error is not None:
+        # Also where it is a write in there that has failed: nothing more comes that would be read first.
+        transport._force_close(transport._write_error)
     elif not keep_open:
         transport.close()
     else:
