@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the classes are of Unix")
 
 CLASSES = """
-import asyncio.base_subprocess, asyncio.selector_events, asyncio.unix_events, inspect
+import asyncio.base_subprocess, asyncio.selector_events, asyncio.unix_events, inspect, types
 found = {}
 for module, names in (
     (asyncio.selector_events, "_SelectorTransport _SelectorSocketTransport _SelectorDatagramTransport"),
@@ -26,10 +26,11 @@ for module, names in (
         assert cls.__name__ == name
         for method in dir(cls):
             function = inspect.getattr_static(cls, method)
-            if inspect.isfunction(function):
+            compiled = isinstance(function, types.MethodDescriptorType) and method[:2] != "__"
+            if compiled or inspect.isfunction(function):
+                _, *parameters = inspect.signature(function).parameters.values()
                 found[f"{name}.{method}"] = [
-                    (each.name, int(each.kind), each.default is not each.empty)
-                    for each in inspect.signature(function).parameters.values()
+                    (each.name, int(each.kind), each.default is not each.empty) for each in parameters
                 ]
 print(found)
 """
