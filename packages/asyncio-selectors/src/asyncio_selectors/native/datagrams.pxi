@@ -44,7 +44,8 @@ def adopt_datagram_transport(kind, pure, /):
 cdef int read_datagrams(PyObject* self) except -1:
     cdef PyObject* sock = SLOT(self, sock_place)
     cdef PyObject* alone = SLOT(self, alone_place)
-    cdef int count, failed, n
+    cdef object number
+    cdef int count, failed
     if (
         SLOT(self, lost_place) is not ZERO
         or SLOT(self, details_place) is not Py_False
@@ -62,13 +63,9 @@ cdef int read_datagrams(PyObject* self) except -1:
     if count > 1:
         return hand_over(self, count)
     # Several are looked for now and then, and as long as there are.
-    set_alone(self, 0 if alone is ENOUGH_ALONE else <object>alone + 1)
+    number = 0 if alone is ENOUGH_ALONE else <object>alone + 1
+    SET_SLOT(self, alone_place, <PyObject*>number)
     return datagram_received(self, received_data(0), received_from(0))
-
-
-cdef int set_alone(PyObject* self, object number) except -1:
-    (<object>self)._alone = number
-    return 0
 
 
 cdef int datagram_received(PyObject* self, object data, object sender) except -1:
@@ -97,14 +94,10 @@ cdef int hand_over(PyObject* self, int count) except -1:
 
 
 cdef int reading_failed(PyObject* self, int number) except -1:
-    cdef PyObject* error
     if is_not_now(number):
         (<object>self)._nothing_to_read()
         return 0
-    error = error_of(number)
-    taken = <object>error
-    Py_DECREF(taken)
-    (<object>self)._call_failed(taken, "read")
+    (<object>self)._call_failed(system_error(number), "read")
     return 0
 
 
@@ -116,7 +109,7 @@ cdef PyObject* sendto(PyObject* self, PyObject** arguments, Py_ssize_t count, Py
     cdef PyObject* sock = SLOT(self, sock_place)
     cdef Py_buffer view
     cdef Py_ssize_t sent
-    cdef int failed, family, status
+    cdef int failed, family
     if (
         data is NULL
         or count > 2
@@ -149,14 +142,10 @@ cdef bint is_connected(PyObject* self) except -1:
 
 
 cdef int after_no_datagram(PyObject* self, object data, object receiver, int number) except -1:
-    cdef PyObject* error
     if is_not_now(number):
         (<object>self)._keep(data, receiver)
         return 0
-    error = error_of(number)
-    taken = <object>error
-    Py_DECREF(taken)
-    (<object>self)._call_failed(taken, "write")
+    (<object>self)._call_failed(system_error(number), "write")
     return 0
 
 

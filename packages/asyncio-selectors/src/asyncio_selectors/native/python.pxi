@@ -44,7 +44,7 @@ cdef extern from "native/system.h":
     int give_method(object, PyMethodDef*) except -1
     PyObject* receive(int, Py_ssize_t, int*) noexcept
     bint is_not_now(int) noexcept
-    PyObject* error_of(int) except NULL
+    PyObject* error_of(int) noexcept
     int wait_for_events(int, epoll_event*, Py_ssize_t, double, bint) except -1
     ssize_t send(int, const void*, size_t, int) noexcept
     ssize_t recv(int, void*, size_t, int) noexcept
@@ -119,6 +119,14 @@ cdef object take_error():
     taken = <object>error
     Py_DECREF(taken)
     return taken
+
+
+cdef object system_error(int number):
+    """Return the exception for an error of the system's."""
+    cdef PyObject* error = error_of(number)
+    made = <object>error
+    Py_DECREF(made)
+    return made
 
 
 cdef bint ends_the_program() noexcept:

@@ -207,10 +207,7 @@ ctypedef Py_ssize_t (*measuring)(PyObject*) noexcept
 
 
 cdef int read_failed(PyObject* self, int number) except -1:
-    cdef PyObject* error = error_of(number)
-    taken = <object>error
-    Py_DECREF(taken)
-    (<object>self)._read_failed(taken)
+    (<object>self)._read_failed(system_error(number))
     return 0
 
 
@@ -261,12 +258,8 @@ cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyO
 
 cdef int after_short_write(PyObject* self, object data, Py_ssize_t sent, int failed) except -1:
     """Keep what did not go out, or end the connection."""
-    cdef PyObject* error
     if sent < 0 and not is_not_now(failed):
-        error = error_of(failed)
-        taken = <object>error
-        Py_DECREF(taken)
-        (<object>self)._write_failed(taken)
+        (<object>self)._write_failed(system_error(failed))
     else:
         (<object>self)._keep_rest(data, sent if sent > 0 else 0)
     return 0

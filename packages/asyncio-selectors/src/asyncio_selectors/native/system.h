@@ -9,6 +9,8 @@
 #include <math.h>
 #include <time.h>
 
+#include "exceptions.h"
+
 #ifdef _WIN32
 /* The module says on import that there is nothing in it for Windows. */
 #include <winsock2.h>
@@ -112,16 +114,7 @@ static int is_not_now(int number) { return number == EAGAIN || number == EWOULDB
 static PyObject *error_of(int number) {
     errno = number;
     PyErr_SetFromErrno(PyExc_OSError);
-#if PY_VERSION_HEX >= 0x030c0000
-    return PyErr_GetRaisedException();
-#else
-    PyObject *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);
-    PyErr_NormalizeException(&type, &value, &trace);
-    Py_XDECREF(type);
-    Py_XDECREF(trace);
-    return value;
-#endif
+    return caught();
 }
 
 /* Whole milliseconds, none too few; -1 for no limit. What is less than a nanosecond over is no reason for one more. */

@@ -54,10 +54,7 @@ cdef PyObject* write_to_self(PyObject* self, PyObject* nothing) except NULL:
 
 
 cdef int waking_failed(PyObject* self, PyObject* csock, int number) except -1:
-    cdef PyObject* error = error_of(number)
-    taken = <object>error
-    Py_DECREF(taken)
-    (<object>self)._waking_refused(<object>csock, taken)
+    (<object>self)._waking_refused(<object>csock, system_error(number))
     return 0
 
 
