@@ -17,6 +17,8 @@ What each module holds, from below:
 ``exits``             the choice among them, by what the system can do
 ``base_subprocess``   the transport of a child and its pipes, without how it starts
 ``windows_utils``     on Windows, a Popen with pipes for overlapped calls
+``plain_spawning``    starting a child without Popen's help, where there is
+                      nothing special about it
 ``starting``,         how it starts; on Unix and on Windows: what the loop finds by
 ``spawning``,         entry point
 ``windows_spawning``

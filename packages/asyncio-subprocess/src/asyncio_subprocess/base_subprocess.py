@@ -19,6 +19,7 @@ from contextvars import copy_context
 
 from asyncio_core import log
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_core.awaiting.waiting import sleep
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.interfaces import protocols, transports
 from asyncio_core.lent_names import lend_names
@@ -344,6 +345,9 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
     async def _wait(self) -> int:
         """Wait until the child has ended and return its return code; its pipes may be open still."""
         if self._returncode is not None:
+            if self._loop is not None and self._are_pipes_closed():
+                # It has ended in this turn, and is let go of in the next.
+                await sleep(0)
             return self._returncode
         waiter: Future[int] = self._loop.create_future()
         self._exit_waiters.append(waiter)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 from asyncio_core import log
 from asyncio_subprocess.exits import watch
+from asyncio_subprocess.plain_spawning import start_plainly
 from asyncio_subprocess.starting import PopenTransport, start
 
 TYPE_CHECKING = False
@@ -19,10 +20,25 @@ __all__ = ("_UnixSubprocessTransport", "make_subprocess_transport")
 
 
 class _UnixSubprocessTransport(PopenTransport):
-    """A child started by `subprocess.Popen`."""
+    """A child started by `subprocess.Popen`, or as it would."""
 
     def _popen(self) -> Any:
         return subprocess.Popen
+
+    def _start(
+        self,
+        args: Any,
+        shell: bool,
+        stdin: Any,
+        stdout: Any,
+        stderr: Any,
+        bufsize: int,
+        **kwargs: Any,
+    ) -> None:
+        if bufsize == 0:
+            self._proc = start_plainly(args, shell, stdin, stdout, stderr, kwargs)
+        if self._proc is None:
+            super()._start(args, shell, stdin, stdout, stderr, bufsize, **kwargs)
 
 
 def make_subprocess_transport(
