@@ -188,7 +188,11 @@ class SSLProtocol(TLSFlow):
                 if name in _REFERENCES:
                     # Not kept: a closed connection holds no context and no SSL object.
                     return ask(self)
-                self._facts[name] = ask(self)
+                try:
+                    self._facts[name] = ask(self)
+                except ValueError:
+                    # In the middle of another handshake: what was known before holds.
+                    pass
             return self._facts.get(name, default)
         if self._transport is None:
             return self._facts.get(name, default)
