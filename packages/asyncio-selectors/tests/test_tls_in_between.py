@@ -178,7 +178,7 @@ def on_connection(
     async def to_client(version: str, made: list[Program]) -> socket.socket:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listening.setblocking(False)
-            address = "127.0.0.1:%d" % listening.getsockname()[1]
+            address = f"127.0.0.1:{listening.getsockname()[1]}"
             options = ("-CAfile", str(certificates.authority), "-verify_return_error")
             program = Program("s_client", "-connect", address, version, *options)
             made.append(program)
