@@ -50,7 +50,7 @@ typedef struct Connection {
 } Connection;
 
 static int poller, listener = -1;
-static bool for_datagrams, for_accepting, for_communicating, over_tls;
+static bool for_datagrams, for_accepting, over_tls;
 static unsigned char buffer[CHUNK];
 static Connection *all;
 #ifdef WITH_TLS
@@ -216,34 +216,54 @@ static void datagrams(void)
 
 extern char **environ;
 
-static bool run_child(char *program, bool communicates)
+/* A command, and the bytes that it gets on its standard input (at most as many as `text` below has) and gives out. */
+typedef struct {
+    const char *kind;
+    char *words[5];
+    size_t takes, gives;
+} Child;
+
+static const Child KINDS[] = {
+    {"spawn", {"true"}, 0, 0},
+    {"communicate", {"cat"}, 1024, 1024},
+    {"output", {"head", "-c", "4194304", "/dev/zero"}, 0, 4194304},
+};
+static const Child *children;
+
+static bool run_child(const Child *kind)
 {
-    char *words[] = {program, NULL}, text[1024];
-    int to[2], from[2], status = -1;
+    char text[1024];
+    int to[2] = {-1, -1}, from[2] = {-1, -1}, status = -1;
     pid_t child;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    if (communicates) {
-        if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
+    if (kind->takes) {
+        if (pipe2(to, O_CLOEXEC))
             return false;
         posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
+    }
+    if (kind->gives) {
+        if (pipe2(from, O_CLOEXEC))
+            return false;
         posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
     }
-    if (posix_spawnp(&child, program, &actions, NULL, words, environ))
+    if (posix_spawnp(&child, kind->words[0], &actions, NULL, kind->words, environ))
         return false;
     posix_spawn_file_actions_destroy(&actions);
     bool same = true;
-    if (communicates) {
+    if (kind->takes) {
         close(to[0]);
-        close(from[1]);
         memset(text, 'x', sizeof text);
-        same = write(to[1], text, sizeof text) == sizeof text;
+        same = write(to[1], text, kind->takes) == (ssize_t)kind->takes;
         close(to[1]);
+    }
+    if (kind->gives) {
+        close(from[1]);
         size_t came = 0;
         for (ssize_t done; (done = read(from[0], buffer, CHUNK)) > 0;)
             came += done;
         close(from[0]);
-        same = same && came == sizeof text;
+        same = same && came == kind->gives;
     }
     return waitpid(child, &status, 0) == child && !status && same;
 }
@@ -253,7 +273,7 @@ static void run_children(long count)
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
     for (long i = 0; i < count; i++)
-        if (!run_child(for_communicating ? "cat" : "true", for_communicating)) {
+        if (!run_child(children)) {
             answer("{\"missing\": \"a child failed\"}");
             return;
         }
@@ -302,11 +322,12 @@ static void start(const char *line)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     for_datagrams = is(line, "kind", "datagram");
-    for_communicating = is(line, "kind", "communicate");
-    if (for_communicating || is(line, "kind", "spawn")) {
-        answer("{}");
-        return;
-    }
+    for (size_t n = 0; n < sizeof KINDS / sizeof *KINDS; n++)
+        if (is(line, "kind", KINDS[n].kind)) {
+            children = &KINDS[n];
+            answer("{}");
+            return;
+        }
     for_accepting = is(line, "kind", "accept");
     over_tls = is(line, "kind", "tls");
     if (over_tls) {

@@ -26,6 +26,9 @@ SUBJECTS = ("protocols", "streams", "sockets", "datagrams", "tls", "connecting",
 #: Those of `bench services`: servers that people use, which their environments have besides.
 SERVICES = ("http",)
 
+#: The kinds of load without clients: the server starts children, by itself.
+CHILDREN = ("spawn", "communicate", "output")
+
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -37,7 +40,7 @@ certificate = ""
 class Load:
     """What the clients do: the words that `load.c` is started with."""
 
-    #: stream, tls, http, datagram, accept or request, as `load.c` tells; spawn or communicate: there are no clients.
+    #: stream, tls, http, datagram, accept or request, as `load.c` tells; one of CHILDREN: there are no clients.
     kind: str = "stream"
     connections: int = 10
     #: Bytes of a message.
@@ -72,7 +75,7 @@ class Load:
 
     @property
     def has_clients(self) -> bool:
-        return self.kind not in ("spawn", "communicate")
+        return self.kind not in CHILDREN
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import asyncio
 from asyncio.subprocess import PIPE
 from typing import TYPE_CHECKING
 
-from bench.servers import Counts, Load, case
+from bench.servers import MIB, Counts, Load, case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.servers import Operate
 
 TEXT = b"x" * 1024
+MUCH = 4 * MIB
 
 
 async def spawn_all(count: int) -> None:
@@ -32,6 +33,15 @@ async def communicate_with_all(count: int) -> None:
         assert said == TEXT
 
 
+async def read_all(count: int) -> None:
+    for _ in range(count):
+        process = await asyncio.create_subprocess_exec(
+            "head", "-c", str(MUCH), "/dev/zero", stdout=PIPE
+        )
+        said, _ = await process.communicate()
+        assert len(said) == MUCH
+
+
 async def spawn() -> AsyncIterator[Operate]:
     yield spawn_all
 
@@ -40,7 +50,12 @@ async def communicate() -> AsyncIterator[Operate]:
     yield communicate_with_all
 
 
+async def output() -> AsyncIterator[Operate]:
+    yield read_all
+
+
 FEW = Counts(50, 50, 20)
 
 case("spawn", "a child that ends, and waiting for it", spawn, Load("spawn"), FEW)
 case("communicate", "1 KiB to a child and back", communicate, Load("communicate"), FEW)
+case("output", "4 MiB that a child writes", output, Load("output", size=MUCH), FEW)
