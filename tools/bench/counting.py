@@ -36,6 +36,21 @@ _CLIENT = """
 #include <valgrind/callgrind.h>
 void count_begin(void) { CALLGRIND_START_INSTRUMENTATION; CALLGRIND_ZERO_STATS; }
 void count_end(const char *name) { CALLGRIND_DUMP_STATS_AT(name); CALLGRIND_STOP_INSTRUMENTATION; }
+#include <string.h>
+#include <sys/socket.h>
+/* Of another process's descriptors, the one that it opens for `pid`; -1 for none. See pidfds.py. */
+int pidfd_from(int helper, int pid)
+{
+    char byte, room[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec piece = {&byte, 1};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof room};
+    struct cmsghdr *header;
+    int fd = -1;
+    if (send(helper, &pid, sizeof pid, 0) != sizeof pid || recvmsg(helper, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
+    header = CMSG_FIRSTHDR(&message);
+    if (header) memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
+}
 """
 _TRIGGER = re.compile(r"^desc: Trigger: Client Request: (\S+)$", re.MULTILINE)
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)

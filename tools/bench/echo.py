@@ -103,7 +103,14 @@ class Server:
         if self._process is None:
             self._process = self._start()
         certificate = str(self._tools.certificate)
-        answer = self._ask(START, case=case.name, kind=case.load.kind, certificate=certificate)
+        library = str(self._tools.library or "")
+        answer = self._ask(
+            START,
+            case=case.name,
+            kind=case.load.kind,
+            certificate=certificate,
+            library=library,
+        )
         self._answered = True
         if case.load.has_clients:
             words = case.load.words(answer["port"], QUIET, self._process.pid)

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 # Only for what stands in this folder: nothing else here is to hide a module of the side's.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from bench import servers
+from bench import pidfds, servers
 from bench.cases import Unavailable
 from bench.meters import Callgrind
 from bench.worker import factory, reason
@@ -88,6 +88,8 @@ class Served:
         self._stopped = loop.create_future()
         case = CASES[wanted["case"]]
         servers.certificate = wanted["certificate"]
+        if wanted.get("library") and not case.load.has_clients:
+            pidfds.lend(wanted["library"])
         async with case.serve() as served:
             if isinstance(served, int):
                 self._answer({"port": served})

@@ -122,7 +122,7 @@ def test_nobody_is_told_after_closing(loop, way, start, descriptors):
     watcher.watch(child.pid, told)
     assert descriptors() > before
     watcher.close()
-    assert descriptors() == before
+    assert descriptors() <= before
     child.stdin.close()
     assert child.wait() == 0
     loop.settle()
@@ -238,6 +238,48 @@ def test_a_pidfd_that_the_loop_cannot_watch_is_closed(start, descriptors):
         watcher.watch(child.pid, print)
     assert descriptors() == before
     assert not watcher._descriptors
+
+
+@pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")
+def test_one_more_descriptor_is_open_for_all_children_and_asked_for_once(
+    plain_loop, start, descriptors, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(plain_loop, "_add_reader", lambda fd, *terms: asked.append(fd))
+    before = descriptors()
+    watcher = exit_pidfd._PidfdChildWatcher(plain_loop)
+    (own,) = descriptors() - before
+    for _ in range(3):
+        watcher.watch(start().pid, print)
+    assert asked == [own]
+    assert len(descriptors() - before) == 4
+    watcher.close()
+    assert descriptors() == before
+
+
+@pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")
+def test_a_fork_watches_its_own_children_and_leaves_the_parents_to_it(plain_loop, start):
+    watcher = exit_pidfd._PidfdChildWatcher(plain_loop)
+    child = start("os.read(0, 1)", stdin=subprocess.PIPE)
+    told = Told(plain_loop)
+    watcher.watch(child.pid, told)
+    fork = os.fork()
+    if fork == 0:
+        code = 1
+        try:
+            own = Told(plain_loop)
+            pid = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 7"], {})
+            watcher.watch(pid, own)
+            if own.run() == [None] and exits.reap(pid) == 7 and not told.codes:
+                watcher.close()
+                code = 0
+        finally:
+            os._exit(code)
+    assert exits.reap(fork) == 0
+    child.stdin.close()
+    assert told.run() == [None]
+    assert child.wait() == 0
+    watcher.close()
 
 
 def test_a_thread_whose_loop_was_closed_reaps_its_child(start, children):

@@ -150,8 +150,9 @@ def test_signals_to_a_child_that_has_ended_do_nothing_while_another_has_its_pipe
 @processes_of_unix
 def test_signals_to_a_child_that_somebody_else_has_reaped_do_nothing(run, python, code_of_reaped):
     async def main():
-        process = await create_subprocess_exec(*python(), stdin=PIPE, stdout=PIPE)
+        process = await create_subprocess_exec(*python("os.read(0, 1)"), stdin=PIPE, stdout=PIPE)
         # Unlike wait(), in one step of the loop: it cannot learn of the end before.
+        process.stdin.write(b"x")
         os.waitpid(process.pid, 0)
         process.kill()
         process.terminate()
@@ -269,8 +270,10 @@ def test_a_child_reaped_by_somebody_else_on_an_older_system_has_an_unknown_code(
     monkeypatch.setattr(fcntl, "ioctl", refuse)
 
     async def main():
-        process = await create_subprocess_exec(*python("sys.exit(3)"))
+        process = await create_subprocess_exec(*python("os.read(0, 1)", "sys.exit(3)"), stdin=PIPE)
+        process.stdin.write(b"x")
         os.waitpid(process.pid, 0)
+        process.stdin.close()
         assert await process.wait() == 255
 
     run(main())

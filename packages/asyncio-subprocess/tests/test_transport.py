@@ -419,8 +419,8 @@ def test_a_child_that_cannot_be_watched_is_not_left_behind(
             pass
 
     async def main():
-        before = descriptors()
         loop._exit_watcher = Unwilling()
+        before = descriptors()
         with pytest.raises(RuntimeError, match="cannot start new thread"):
             await spawn(blocked)
         assert descriptors() == before

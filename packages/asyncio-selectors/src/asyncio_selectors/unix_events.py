@@ -91,6 +91,9 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
         except RuntimeError:
             log.logger.warning("child %d ended after its loop %r was closed", pid, self)
 
+    # For who can tell the transport without this detour, which is for derived loops.
+    _child_watcher_callback.__dict__["_is_our_own"] = True
+
     def _make_read_pipe_transport(
         self,
         pipe: Any,

@@ -10,6 +10,7 @@ it ended, from Linux 6.15 on.
 from __future__ import annotations
 
 import os
+import select
 import struct
 
 TYPE_CHECKING = False
@@ -39,11 +40,23 @@ def usable() -> bool:
 
 
 class _PidfdChildWatcher:
-    """One descriptor in the loop's poller for each child."""
+    """A set of descriptors, one for each child, that is in the loop's poller as one.
+
+    The system takes a descriptor out of the set when it is closed. The poller is asked once, for the first child, and
+    not twice for each: that took as long as all the rest of a child.
+    """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
-        self._descriptors: set[int] = set()
+        # By descriptor: whom to tell.
+        self._descriptors: dict[int, Exited] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self._set = select.epoll()
+        self._in_poller = False
+        # A forked child shares the set with its parent, to whom it belongs.
+        self._process = os.getpid()
 
     def watch(self, pid: int, exited: Exited) -> None:
         """Call ``exited(None)`` in the loop once child `pid` has ended; it is then not reaped yet.
@@ -51,34 +64,48 @@ class _PidfdChildWatcher:
         Where it is, by somebody else, the argument is the return code if the system still knows it.
         Raises OSError where there is no descriptor to be had.
         """
+        if self._process != os.getpid():
+            # The children that are watched are the parent's.
+            self.close()
+            self._open()
         fd = os.pidfd_open(pid)
-        self._descriptors.add(fd)
         try:
-            self._loop.add_reader(fd, self._ended, fd, exited)
+            if not self._in_poller:
+                self._loop.add_reader(self._set.fileno(), self._collect)
+                self._in_poller = True
+            self._set.register(fd, select.EPOLLIN)
         except BaseException:
-            self._release(fd)
+            os.close(fd)
             raise
+        self._descriptors[fd] = exited
 
-    def _ended(self, fd: int, exited: Exited) -> None:
-        self._loop.remove_reader(fd)
-        code = _code_of_reaped(fd)
-        self._release(fd)
-        exited(code)
-
-    def _release(self, fd: int) -> None:
-        self._descriptors.discard(fd)
-        os.close(fd)
+    def _collect(self) -> None:
+        for fd, _ in self._set.poll(0, len(self._descriptors) or 1):
+            exited = self._descriptors.pop(fd, None)
+            if exited is not None:
+                try:
+                    code = _code_of_reaped(fd)
+                finally:
+                    os.close(fd)
+                exited(code)
 
     def close(self) -> None:
         """Watch no more; the loop is about to close."""
-        for fd in tuple(self._descriptors):
-            self._loop.remove_reader(fd)
-            self._release(fd)
+        if self._in_poller:
+            self._in_poller = False
+            self._loop.remove_reader(self._set.fileno())
+        self._release()
+
+    def _release(self) -> None:
+        while self._descriptors:
+            fd, _ = self._descriptors.popitem()
+            os.close(fd)
+        self._set.close()
 
     def __del__(self) -> None:
         # The loop was never closed, or is one that does not know of this; its poller goes with it.
-        for fd in tuple(self._descriptors):
-            self._release(fd)
+        if hasattr(self, "_set"):
+            self._release()
 
 
 def _code_of_reaped(fd: int) -> int | None:

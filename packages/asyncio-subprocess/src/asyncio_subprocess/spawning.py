@@ -55,14 +55,21 @@ make_subprocess_transport.__dict__["transport_class"] = _UnixSubprocessTransport
 def _watch(transport: _UnixSubprocessTransport, watcher: Any) -> None:
     """See to it that the transport learns of the child's end."""
     loop, pid = transport._loop, transport._proc.pid
-    # The loop's hook, where derived loops may see it; loops that are not ours have none.
-    told = getattr(loop, "_child_watcher_callback", None)
     if watcher is not None:
         watcher.add_child_handler(pid, _told_by_watcher, loop, transport)
-    elif told is None:
-        watch(loop, pid, transport._exited)
+        return
+    told = _hook(loop)
+    if told is None:
+        # Reaped at once; told behind what has come in the same turn.
+        watch(loop, pid, lambda code: loop.call_soon(transport._exited, transport._taken(code)))
     else:
         watch(loop, pid, lambda code: told(pid, transport._taken(code), transport))
+
+
+def _hook(loop: Any) -> Any:
+    """Return what a loop wants called for a child that has ended; None for nothing, or nothing special."""
+    told = getattr(loop, "_child_watcher_callback", None)
+    return None if getattr(told, "_is_our_own", False) else told
 
 
 if sys.version_info >= (3, 14):
