@@ -226,13 +226,13 @@ def test_a_program_may_count_the_children_it_starts(run_plain, monkeypatch):
 @pytest.mark.parametrize("switch", ["_USE_POSIX_SPAWN", "_USE_VFORK"])
 def test_the_switches_of_the_subprocess_module_are_obeyed(monkeypatch, switch):
     monkeypatch.setattr(subprocess, switch, False, raising=False)
-    assert start_plainly(("true",), False, None, None, None, {}) is None
+    assert start_plainly(("true",), False, None, None, None, 0, {}) is None
 
 
 @plain
 def test_children_that_somebody_forgot_are_reaped_by_popen(monkeypatch):
     monkeypatch.setattr(subprocess, "_active", [object()])
-    assert start_plainly(("true",), False, None, None, None, {}) is None
+    assert start_plainly(("true",), False, None, None, None, 0, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,11 @@ def test_children_that_somebody_forgot_are_reaped_by_popen(monkeypatch):
     ids=str,
 )
 def test_what_posix_spawn_does_not_know_is_popens(options):
-    assert start_plainly(("true",), False, None, None, None, options) is None
+    assert start_plainly(("true",), False, None, None, None, 0, options) is None
+
+
+def test_pipes_with_buffers_are_popens():
+    assert start_plainly(("true",), False, None, None, None, -1, {}) is None
 
 
 @plain
@@ -260,7 +264,7 @@ def test_what_posix_spawn_does_not_know_is_popens(options):
 )
 def test_streams_that_could_overwrite_each_other_are_popens(streams, descriptors):
     before = descriptors()
-    assert start_plainly(("true",), False, *streams, {}) is None
+    assert start_plainly(("true",), False, *streams, 0, {}) is None
     assert descriptors() == before
 
 

@@ -63,4 +63,7 @@ def _has_null(value: object) -> bool:
 
 
 def _as_text(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        # Asking for the interface takes long.
+        return value
     return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -20,9 +20,11 @@ from contextvars import copy_context
 from asyncio_core import log
 from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.awaiting.waiting import sleep
+from asyncio_core.connections.pipes import PipePart
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.interfaces import protocols, transports
 from asyncio_core.lent_names import lend_names
+from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_subprocess.reaping import UNKNOWN_STATUS, reap
 
 TYPE_CHECKING = False
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.awaiting.futures import Future
-    from asyncio_core.awaiting.task import Task
     from asyncio_core.interfaces.loop import AbstractEventLoop
 
 _STREAMS = ("stdin", "stdout", "stderr")
@@ -99,8 +100,13 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if loop.get_debug():
             program = args if isinstance(args, (bytes, str)) else args[0]
             log.logger.debug("process %r created: pid %s", program, self._pid)
-        self._connecting = loop.create_task(self._connect_pipes(waiter))
-        self._connecting.add_done_callback(lambda task: self._connected(task, waiter))
+        if self._can_connect_at_once():
+            self._connect_at_once(waiter)
+        else:
+            self._connecting = loop.create_task(self._connect_pipes())
+            self._connecting.add_done_callback(
+                lambda task: self._connected(_failure_of(task), waiter)
+            )
 
     def _start(
         self,
@@ -239,8 +245,60 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     # The pipes.
 
-    async def _connect_pipes(self, waiter: Future[Any] | None) -> None:
-        """Connect the pipes, one after the other; `waiter` is told afterwards, in `_connected()`."""
+    def _can_connect_at_once(self) -> bool:
+        """Tell whether nobody would see that the loop's methods for it are not called."""
+        loop = self._loop
+        if not self._pipes:
+            return True
+        return not loop.get_debug() and not (
+            is_replaced(getattr(loop, "connect_read_pipe", None), PipePart.connect_read_pipe)
+            or is_replaced(getattr(loop, "connect_write_pipe", None), PipePart.connect_write_pipe)
+        )
+
+    def _connect_at_once(self, waiter: Future[Any] | None) -> None:
+        """Connect the pipes in this step; they begin in the next turn, and so does the child's connection."""
+        loop = self._loop
+        begun = []
+        failure: BaseException | None = None
+        try:
+            for fd in self._pipes:
+                stream = getattr(self._proc, _STREAMS[fd])
+                up = loop.create_future()
+                if fd == 0:
+                    proto = WriteSubprocessPipeProto(self, fd)
+                    loop._make_write_pipe_transport(stream, proto, up)
+                else:
+                    proto = ReadSubprocessPipeProto(self, fd)
+                    loop._make_read_pipe_transport(stream, proto, up)
+                begun.append((proto, up))
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            failure = exc
+        loop.call_soon(self._begun, begun, failure, waiter, context=self._context)
+
+    def _begun(
+        self,
+        begun: list[tuple[WriteSubprocessPipeProto, Future[Any]]],
+        failure: BaseException | None,
+        waiter: Future[Any] | None,
+    ) -> None:
+        """The pipes have begun, or not; `failure` is that of the one after them."""
+        for _, up in begun:
+            if not up.done():
+                # It is begun by a callback that a derived loop has put elsewhere in the queue.
+                up.add_done_callback(lambda _: self._begun(begun, failure, waiter))
+                return
+        for proto, up in begun:
+            broken = _failure_of(up)
+            if broken is None:
+                self._pipes[proto.fd] = proto
+            else:
+                failure = failure or broken
+        self._connected(failure, waiter)
+
+    async def _connect_pipes(self) -> None:
+        """Connect the pipes by the loop's methods, one after the other."""
         for fd in self._pipes:
             stream = getattr(self._proc, _STREAMS[fd])
             if fd == 0:
@@ -252,9 +310,8 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             await connect(lambda proto=proto: proto, stream)
             self._pipes[fd] = proto
 
-    def _connected(self, task: Task[None], waiter: Future[Any] | None) -> None:
-        """The pipes are connected, or not; in the task's callback, as it may never have begun."""
-        failure = CancelledError() if task.cancelled() else task.exception()
+    def _connected(self, failure: BaseException | None, waiter: Future[Any] | None) -> None:
+        """The pipes are connected, or not."""
         if failure is None and self._closed:
             failure = CancelledError()
         held, self._held = self._held, None
@@ -418,6 +475,10 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     def _tell(self, told: Callable[..., object], *data: Any) -> None:
         self._loop.call_soon(told, *data, context=self._context)
+
+
+def _failure_of(done: Future[Any]) -> BaseException | None:
+    return CancelledError() if done.cancelled() else done.exception()
 
 
 class WriteSubprocessPipeProto(protocols.BaseProtocol):

@@ -44,22 +44,30 @@ _OPTIONS = {"env", "start_new_session", "process_group"}
 
 # Popen as it was, to know it from what replaces it.
 _Popen = subprocess.Popen
-_METHODS = ("__init__", "_execute_child", "_get_handles", "_posix_spawn", "_close_pipe_fds")
-_OWN = tuple(getattr(_Popen, name, None) for name in _METHODS)
+_INIT = _Popen.__init__
+_methods = vars(_Popen)
+_EXECUTE_CHILD, _GET_HANDLES = map(_methods.get, ("_execute_child", "_get_handles"))
+_module = vars(subprocess)
 _ENVIRON = os.environ
 
 # What an instance has that was started; None where nobody knows what it would need, () before it was looked at.
-_facts: dict[str, Any] | tuple[()] | None = ()
+_facts: Any = ()
 
 
 def start_plainly(
-    args: Any, shell: bool, stdin: Any, stdout: Any, stderr: Any, options: Mapping[str, Any]
+    args: Any,
+    shell: bool,
+    stdin: Any,
+    stdout: Any,
+    stderr: Any,
+    bufsize: int,
+    options: Mapping[str, Any],
 ) -> Any:
     """Start a child; return its Popen object, or None where that is for Popen to do.
 
-    The arguments are those of `subprocess.Popen`, with pipes that are not buffered.
+    The arguments are those of `subprocess.Popen`.
     """
-    if not _is_popens_way() or not (options.keys() <= _OPTIONS):
+    if bufsize != 0 or not _is_popens_way() or not (options.keys() <= _OPTIONS):
         return None
     if not isinstance(args, (str, bytes)) if shell else type(args) is not tuple:
         return None
@@ -99,7 +107,7 @@ def start_plainly(
         raise
     popen = _Popen.__new__(_Popen)
     popen.__dict__ = {
-        **_facts,  # type: ignore[dict-item]
+        **_facts,
         "args": args,
         "pid": pid,
         "stdin": streams.files[0],
@@ -181,16 +189,20 @@ def _is_popens_way() -> bool:
     """Tell whether Popen would do the same: whether it is as it was, and has nothing else to do."""
     global _facts
     if (
-        subprocess.Popen is not _Popen
-        or not subprocess._USE_POSIX_SPAWN
-        or not getattr(subprocess, "_USE_VFORK", True)
+        _module["Popen"] is not _Popen
+        or not _module["_USE_POSIX_SPAWN"]
+        or not _module.get("_USE_VFORK", True)
         or os.environ is not _ENVIRON
         # Children that were forgotten, which Popen reaps before it starts another.
-        or subprocess._active  # type: ignore[attr-defined]
-        or tuple(getattr(_Popen, name, None) for name in _METHODS) != _OWN
+        or _module["_active"]
+        or _Popen.__init__ is not _INIT
+        or _methods["_execute_child"] is not _EXECUTE_CHILD
+        or _methods["_get_handles"] is not _GET_HANDLES
     ):
         return False
-    if _facts == ():
+    if _facts is None:
+        return False
+    if not _facts:
         _facts = _facts_of_started() if _CLOSE_OTHERS[0] is not None else None
     return _facts is not None
 

@@ -25,20 +25,8 @@ class _UnixSubprocessTransport(PopenTransport):
     def _popen(self) -> Any:
         return subprocess.Popen
 
-    def _start(
-        self,
-        args: Any,
-        shell: bool,
-        stdin: Any,
-        stdout: Any,
-        stderr: Any,
-        bufsize: int,
-        **kwargs: Any,
-    ) -> None:
-        if bufsize == 0:
-            self._proc = start_plainly(args, shell, stdin, stdout, stderr, kwargs)
-        if self._proc is None:
-            super()._start(args, shell, stdin, stdout, stderr, bufsize, **kwargs)
+    def _start_plainly(self, *terms: Any) -> Any:
+        return start_plainly(*terms)
 
 
 def make_subprocess_transport(
@@ -73,9 +61,10 @@ def _hook(loop: Any) -> Any:
 
 
 if sys.version_info >= (3, 14):
+    _NO_WATCHER = nullcontext()
 
     def _chosen_watcher() -> Any:
-        return nullcontext()
+        return _NO_WATCHER
 
 else:
     from asyncio_core.choosing import policies

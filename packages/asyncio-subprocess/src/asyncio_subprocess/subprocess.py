@@ -302,7 +302,8 @@ async def _start(
 ) -> Process:
     try:
         loop = get_running_loop()
-        StreamReader(limit, loop)  # a limit that no reader can have shows before a child runs
+        if type(limit) is not int or limit <= 0:
+            StreamReader(limit, loop)  # one that no reader can have shows before a child runs
         transport, protocol = await getattr(loop, method)(
             lambda: SubprocessStreamProtocol(limit, loop),
             *command,

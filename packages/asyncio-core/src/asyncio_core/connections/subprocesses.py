@@ -175,10 +175,14 @@ _RAW_PIPES = {
     "encoding": None,
     "errors": None,
 }
+# What is mostly given: nothing.
+_UNSAID = (False, 0, None, None, None)
 
 
 def _check_raw_pipes(*given: object) -> None:
     """Raise :exc:`ValueError` for the first of the options, in order, that is not raw."""
+    if given == _UNSAID:
+        return
     for (name, raw), value in zip(_RAW_PIPES.items(), given, strict=True):
         if value is not None and value != raw:
             raise ValueError(f"{name} must be {raw}, got {value!r}")
