@@ -428,6 +428,41 @@ def test_communicate_goes_on_after_it_was_cancelled(run, cat):
     run(main())
 
 
+def test_communicate_begins_with_what_has_come_before(run, python):
+    code = "os.write(1, b'first\\n'); os.read(0, 1); sys.stdout.write('x' * 300000)"
+
+    async def main():
+        process = await create_subprocess_exec(*python(code), stdin=PIPE, stdout=PIPE)
+        assert await process.stdout.readexactly(3) == b"fir"
+        output, _ = await process.communicate(b"-")
+        assert output == b"st\n" + b"x" * 300000
+        assert process.stdout.at_eof()
+
+    run(main())
+
+
+def test_after_a_cancelled_communicate_the_streams_are_read_as_ever(run, python):
+    code = "os.write(1, b'one\\n'); os.read(0, 1); os.write(1, b'two\\n'); os.read(0, 1)"
+
+    async def main():
+        process = await create_subprocess_exec(*python(code), stdin=PIPE, stdout=PIPE)
+        hold, process.stdin = process.stdin, None
+        attempt = asyncio_core.create_task(process.communicate())
+        while not process._received.get(process.stdout):
+            await asyncio_core.sleep(0.001)
+        attempt.cancel()
+        with pytest.raises(asyncio_core.CancelledError):
+            await attempt
+        hold.write(b"-")
+        assert await process.stdout.readline() == b"two\n"
+        hold.write(b"-")
+        hold.close()
+        # What it had is still its own.
+        assert await process.communicate() == (b"one\n", None)
+
+    run(main())
+
+
 @pytest.mark.parametrize("closed", ["1", "1, 2"])
 def test_what_a_cancelled_communicate_has_read_to_its_end_is_kept(run, python, closed):
     code = (

@@ -38,17 +38,9 @@ class PopenTransport(BaseSubprocessTransport):
         **kwargs: Any,
     ) -> None:
         self._proc = self._start_plainly(args, shell, stdin, stdout, stderr, bufsize, kwargs)
-        if self._proc is not None:
-            return
-        self._proc = self._popen()(
-            args,
-            shell=shell,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            bufsize=bufsize,
-            **kwargs,
-        )
+        if self._proc is None:
+            streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+            self._proc = self._popen()(args, bufsize=bufsize, shell=shell, **streams, **kwargs)
 
 
 async def start(

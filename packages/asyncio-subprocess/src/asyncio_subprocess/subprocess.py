@@ -56,6 +56,8 @@ class SubprocessStreamProtocol(FlowControlMixin, protocols.SubprocessProtocol):
         self._stdin_lost = False
         self._stdin_lost_by: BaseException | None = None
         self._stdin_waiters: set[Future[None]] = set()
+        # By descriptor: where communicate() has what comes put, without the way through a reader.
+        self._collected: dict[int, list[bytes]] = {}
 
     def __repr__(self) -> str:
         names = ("stdin", "stdout", "stderr")
@@ -85,6 +87,9 @@ class SubprocessStreamProtocol(FlowControlMixin, protocols.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes | str) -> None:
         """Hand `data` to the reader of descriptor `fd`."""
+        if type(data) is bytes and (pieces := self._collected.get(fd)) is not None:
+            pieces.append(data)
+            return
         # Any: `data` is never str, though the standard's signature has that, for who derives from it.
         reader: Any = self._reader_of(fd)
         if reader is not None:
@@ -208,45 +213,78 @@ class Process:
         stops reading before it has all of `input` is no error. After this was cancelled it can be
         called again: it goes on where it was, with the input that it had, and nothing is lost.
         """
-        await gather(
-            self._send(input), self._receive(1, self.stdout), self._receive(2, self.stderr)
-        )
+        parts = []
+        if self.stdin is not None and not self._send_at_once(input):
+            parts.append(self._send())
+        for fd, stream in ((1, self.stdout), (2, self.stderr)):
+            if stream is not None:
+                parts.append(self._receive(fd, stream))
+        if len(parts) == 1:
+            await parts[0]
+        elif parts:
+            await gather(*parts)
         await self.wait()
         # Not before: one stream may end long before the other, or the child.
         return self._take(self.stdout), self._take(self.stderr)
 
-    async def _send(self, data: bytes | bytearray | memoryview | None) -> None:
-        stdin = self.stdin
-        if stdin is None:
-            return
+    def _send_at_once(self, data: bytes | bytearray | memoryview | None) -> bool:
+        """Send what there is room for; return whether that was all, and stdin is closed."""
+        stdin: Any = self.stdin
         if self._input is None:
             self._input = memoryview(data or b"").cast("B")
             if data is not None:
                 self._say("feed stdin (%s bytes)", len(self._input))
+        while self._sent < len(self._input):
+            # Protocols of others do not tell whether drain() would wait.
+            if stdin.is_closing() or getattr(self._protocol, "_paused", True):
+                return False
+            self._send_piece(stdin, self._input)
+        self._say("close stdin")
+        stdin.close()
+        return True
+
+    def _send_piece(self, stdin: StreamWriter, data: memoryview) -> None:
+        piece = data[self._sent : self._sent + _PIECE]
+        stdin.write(piece)
+        self._sent += len(piece)
+
+    async def _send(self) -> None:
+        """Send what is left, whenever there is room."""
+        stdin: Any = self.stdin
+        data: Any = self._input
         try:
-            while self._sent < len(self._input):
-                piece = self._input[self._sent : self._sent + _PIECE]
-                stdin.write(piece)
-                self._sent += len(piece)
+            while self._sent < len(data):
                 await stdin.drain()
+                self._send_piece(stdin, data)
+            await stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as exc:
             self._say("stdin got %r", exc)
         self._say("close stdin")
         stdin.close()
 
-    async def _receive(self, fd: int, stream: StreamReader | None) -> None:
-        if stream is None:
-            return
+    async def _receive(self, fd: int, stream: StreamReader) -> None:
         name = "stdout" if fd == 1 else "stderr"
         self._say("read %s", name)
         pieces = self._received.setdefault(stream, [])
-        # Piece by piece, not read(-1), so that the pipe is paused when the child is faster than us.
-        while piece := await stream.read(stream._limit):
-            pieces.append(piece)
+        collected = self._collected_by_protocol(fd, stream)
+        collected[fd] = pieces
+        try:
+            # What the reader has already, and its end. All, piece by piece, where the protocol is another's: not
+            # read(-1), so that the pipe is paused when the child is faster than us.
+            while piece := await stream.read(stream._limit):
+                pieces.append(piece)
+        finally:
+            collected.pop(fd, None)
         transport = self._transport.get_pipe_transport(fd)
         self._say("close %s", name)
         if transport is not None:
             transport.close()
+
+    def _collected_by_protocol(self, fd: int, stream: StreamReader) -> dict[int, list[bytes]]:
+        protocol = self._protocol
+        if isinstance(protocol, SubprocessStreamProtocol) and protocol._reader_of(fd) is stream:
+            return protocol._collected
+        return {}
 
     def _say(self, what: str, *args: object) -> None:
         """Log a step of communicate() in debug mode."""
