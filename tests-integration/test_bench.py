@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import re
 import shutil
+import struct
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -26,6 +28,7 @@ from bench import (
     results,
     servers,
     sides,
+    soak,
     tables,
     timing,
 )
@@ -288,6 +291,110 @@ def test_client_notices_what_is_not_what_was_sent(tmp_path: Path) -> None:
         "{}",
         '{"missing": "the server sent back other bytes than it was sent"}',
     ]
+
+
+class Swapping(asyncio.Protocol):
+    """Answers the first two requests of a connection with the other's number."""
+
+    numbers = (1, 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self.transport = transport
+        self.buffer = b""
+        self.heads: list[tuple[int, ...]] = []
+
+    def data_received(self, data: bytes) -> None:
+        head = struct.Struct("!IIQII")
+        self.buffer += data
+        while len(self.buffer) >= head.size and len(self.heads) < 2:
+            size, connection, number, _, times = head.unpack_from(self.buffer)
+            if len(self.buffer) < head.size + size:
+                return
+            body = self.buffer[head.size : head.size + size]
+            self.buffer = self.buffer[head.size + size :]
+            self.heads.append((size * times, connection, number, 0, times))
+            self.transport.write(self.answer(head, body * times))
+
+    def answer(self, head: struct.Struct, body: bytes) -> bytes:
+        size, connection, number, how, times = self.heads[-1]
+        return head.pack(size, connection, number ^ 1, how, times) + body
+
+
+class Mixing(Swapping):
+    """Answers with other bytes."""
+
+    def answer(self, head: struct.Struct, body: bytes) -> bytes:
+        return head.pack(*self.heads[-1]) + body[::-1]
+
+
+class Misdirecting(Swapping):
+    """Answers with what belongs to another connection."""
+
+    def answer(self, head: struct.Struct, body: bytes) -> bytes:
+        size, connection, number, how, times = self.heads[-1]
+        return head.pack(size, connection + 1, number, how, times) + body
+
+
+class Leaving(Swapping):
+    """Closes a connection that it owes something."""
+
+    def answer(self, head: struct.Struct, body: bytes) -> bytes:
+        self.transport.close()
+        return b""
+
+
+@on_linux
+@with_compiler
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [
+        (Swapping, "(an answer came to request 1, which is not open|has other bytes|another size)"),
+        (Mixing, "the answer to request 0 has other bytes"),
+        (Misdirecting, "an answer came that belongs to connection 2"),
+        (Leaving, "the server closed, . requests were not answered"),
+    ],
+)
+def test_answers_that_are_not_those_of_their_requests_are_noticed(
+    tmp_path: Path, server: type[Swapping], said: str
+) -> None:
+    load = native.build("soak", tmp_path)
+
+    async def talk() -> str:
+        listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+        async with listening:
+            words = ["10", "1", "1", f"tcp:{listening.sockets[0].getsockname()[1]}"]
+            client = await asyncio.create_subprocess_exec(
+                load, *words, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            answer, _ = await client.communicate(b'{"messages": 100}\n')
+        return answer.decode().splitlines()[-1]
+
+    assert re.search(said, json.loads(asyncio.run(talk()))["missing"])
+
+
+def a_point(**more: Any) -> dict[str, Any]:
+    names = ("descriptors", "tasks", "transports", "held", "objects", "blocks", "resident")
+    return {"messages": 500_000, "faults": [], "fault_count": 0, **dict.fromkeys(names, 5), **more}
+
+
+def test_what_is_left_and_what_grows_is_wrong() -> None:
+    still = [a_point() for _ in range(12)]
+    growing = [a_point(blocks=100_000 + 500_000 * n, resident=(40 + n) << 20) for n in range(12)]
+    settling = [a_point(resident=min(n, 4) << 22, blocks=1000 + n % 3) for n in range(12)]
+
+    assert soak.judge(still) == soak.judge(settling) == []
+    assert soak.judge([*still, a_point(descriptors=6, held=7)]) == [
+        "1 descriptors are left",
+        "2 held are left",
+    ]
+    assert soak.judge([*still, a_point(faults=["one"], fault_count=3)]) == [
+        "one",
+        "… and 2 faults more",
+    ]
+    blocks, resident = soak.judge(growing)
+    assert blocks.startswith("blocks: growth from ")
+    assert resident.startswith("resident: growth from ")
 
 
 def test_counts_are_read_from_what_callgrind_leaves(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from bench import (
     growth,
     idle,
     memory,
+    native,
     results,
     servers,
     sides,
+    soak,
     tables,
     timing,
 )
@@ -46,6 +48,7 @@ Measure this asyncio, in both its forms, beside the standard one and other event
   echo         what a server takes for a message, beside one in C: by instructions, or by processor time
   services     the same of HTTP servers that people use
   idle         the memory of a server that holds many connections on which nothing happens
+  soak         whether millions of requests with resets, cancels and slow readers go right and leave nothing
   compare      two results, and what changed between them
   history      the results that are kept
   chart        the picture of a result, drawn anew
@@ -57,7 +60,7 @@ How long it takes, on two cores of 2026: {times}
 """
 _TIMES = """\
 with all sides, scheduling by instructions 15 minutes (`--cases ten`: 5), by
-time 25, by memory 15; memory 20; growth 90; echo 60, by time 30; services 15; idle 1. `--sides` and `--cases` make it less.\
+time 25, by memory 15; memory 20; growth 90; echo 60, by time 30; services 15; idle 1; soak 20. `--sides` and `--cases` make it less.\
 """
 ROUNDS = 15
 #: The subjects of what measures servers.
@@ -93,6 +96,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     _measuring(commands.add_parser("echo", help="what a server takes for a message"))
     _measuring(commands.add_parser("services", help="what HTTP servers take for a request"))
     idle.add_options(_with_sides(commands.add_parser("idle", help="memory of idle connections")))
+    soak.add_options(
+        _with_folder(
+            _with_sides(commands.add_parser("soak", help="resets, cancels and slow readers"))
+        )
+    )
     made = commands.add_parser("compare", help="what changed between two results")
     made.add_argument(
         "before", help="a file, a part of its name in the history, or last, last-1, …"
@@ -312,6 +320,28 @@ def _idle(options: argparse.Namespace) -> int:
     return idle.run(options, runners)
 
 
+def _soak(options: argparse.Namespace) -> int:
+    memory.check()
+    native.check()
+    side = soak.chosen(options)
+    given, python = _given(options), _python(options)
+    runners, absent = field.find_all([side], python, given, lambda _: None)
+    if absent:
+        raise Failure(f"{side.name}: {absent[side.name]}")
+    with Progress() as progress, progress.part("soak", options.points) as show:
+        points, wrong = soak.run(runners[0], options, show)
+    figures = soak.figures(points, side.name) if points else {}
+    result = results.make("soak", "memory", runners, {}, {}, figures)
+    out = tables.console()
+    if points:
+        soak.show(points, out)
+    path = results.save({**result, "points": points, "wrong": wrong}, options.out)
+    out.print(f"written: {path}", soft_wrap=True, markup=False)
+    for line in wrong:
+        say(f"bench soak: {line}")
+    return 1 if wrong else 0
+
+
 def _compare(options: argparse.Namespace) -> int:
     paths = [results.find(word, options.out) for word in (options.before, options.after)]
     before, after = map(results.load, paths)
@@ -351,6 +381,7 @@ _COMMANDS = {
     "echo": _measure,
     "services": _measure,
     "idle": _idle,
+    "soak": _soak,
     "compare": _compare,
     "history": _history,
     "chart": _chart,

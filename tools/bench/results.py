@@ -36,6 +36,7 @@ UNITS_OF_SERVERS = {
     "instructions": "instructions of the server for one message",
     "time": "nanoseconds of the server's processor time for one message",
 }
+UNIT_OF_SOAK = "bytes and numbers, at the end"
 
 
 def make(
@@ -54,7 +55,7 @@ def make(
         "format": FORMAT,
         "what": what,
         "by": by,
-        "unit": (UNITS_OF_SERVERS if what in ("echo", "services") else UNITS)[by],
+        "unit": _unit(what, by),
         "made": now.isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": {
@@ -69,6 +70,12 @@ def make(
         },
         "figures": figures,
     }
+
+
+def _unit(what: str, by: str) -> str:
+    if what == "soak":
+        return UNIT_OF_SOAK
+    return (UNITS_OF_SERVERS if what in ("echo", "services") else UNITS)[by]
 
 
 def _side(runner: Runner) -> dict[str, Any]:
