@@ -23,6 +23,7 @@ from bench import (
     echo,
     field,
     growth,
+    idle,
     memory,
     native,
     results,
@@ -131,6 +132,17 @@ def test_idle_connections_are_counted_on_both_sides(
         # It took memory, and less than ten pages for each; over TLS, than a hundred.
         assert 0 < numbers[side]["each"] < (409_600 if "--tls" in words else 40_960)
     assert numbers["ratio"] == numbers["independent"]["each"] / numbers["standard"]["each"]
+
+
+@on_linux
+def test_more_connections_than_a_process_may_have_are_held_by_several(find: Any) -> None:
+    found = idle.measure(find(sides.STANDARD), 100, streams=True, most=40)
+
+    assert found["processes"] == 3
+    assert found["connections"] == found["descriptors"] == 100
+    assert 0 < found["each"] < 409_600
+    assert idle.shares(100, 40) == [33, 33, 34]
+    assert idle.shares(100, float("inf")) == idle.shares(100, 100) == [100]
 
 
 def test_sides_are_measured_by_time_and_kept(

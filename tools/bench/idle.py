@@ -1,15 +1,19 @@
 """How much memory a connection takes on which nothing happens: `bench idle [--connections N] [--streams] [--tls]`.
 
 A server process of each side takes N connections over TCP from a third process; then its memory is what it was
-before and N times what one connection takes, buffers of the kernel not counted.
+before and N times what one connection takes, buffers of the kernel not counted. Where a process may not have so many
+descriptors, several servers hold them at once, each its share.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +22,7 @@ from bench.workers import variables
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench.field import Runner
 
@@ -65,30 +69,70 @@ def _ask(process: subprocess.Popen[str], word: str = "") -> Any:
     return json.loads(line)
 
 
+class Held:
+    """A server of one side with its share of the connections, and the process that makes them."""
+
+    def __init__(
+        self, runner: Runner, count: int, *, streams: bool, certificate: Path | None
+    ) -> None:
+        how = [*(["--streams"] if streams else []), *([certificate] if certificate else [])]
+        self.count = count
+        self._processes = [_start(runner, "idle_server.py", *how)]
+        try:
+            self.hello = _ask(self._processes[0])
+            tls = int(bool(certificate))
+            words = (self.hello["port"], count, tls)
+            self._processes.append(_start(runner, "idle_clients.py", *words))
+            # The first connection makes what is made once: it is part of "before".
+            _ask(self._processes[1])
+        except BaseException:
+            self.close()
+            raise
+
+    def measure(self) -> dict[str, int]:
+        found: dict[str, int] = _ask(self._processes[0], "measure")
+        return found
+
+    def fill(self) -> int:
+        """Make the connections, and return how many there are."""
+        return int(_ask(self._processes[1], "go")["connections"])
+
+    def close(self) -> None:
+        for process in reversed(self._processes):
+            process.kill()
+            process.communicate()
+
+
+def shares(count: int, most: float) -> list[int]:
+    """Return how many connections each server holds where none may have more than `most`."""
+    servers = max(1, math.ceil(count / most))
+    return [(count + number) // servers for number in range(servers)]
+
+
 def measure(
-    runner: Runner, count: int, *, streams: bool, certificate: Path | None = None
+    runner: Runner,
+    count: int,
+    *,
+    streams: bool,
+    certificate: Path | None = None,
+    most: float | None = None,
 ) -> dict[str, Any]:
-    """Let one side hold `count` connections and return what its process says of itself before and after."""
+    """Let one side hold `count` connections and return what its processes say of themselves before and after."""
     wanted = runner.side.implementation
-    how = [*(["--streams"] if streams else []), *([certificate] if certificate else [])]
-    server = _start(runner, "idle_server.py", *how)
-    clients = None
-    try:
-        hello = _ask(server)
+    with contextlib.ExitStack() as stack:
+        servers = []
+        for share in shares(count, _descriptors() - SPARE if most is None else most):
+            server = Held(runner, share, streams=streams, certificate=certificate)
+            stack.callback(server.close)
+            servers.append(server)
+        hello = servers[0].hello
         if hello["implementation"] != wanted:
             said = hello["implementation"]
             raise RuntimeError(f"the {wanted} asyncio was to run, and {said} does")
-        clients = _start(runner, "idle_clients.py", hello["port"], count, int(bool(certificate)))
-        # The first connection makes what is made once: it is part of "before".
-        _ask(clients)
-        before = _ask(server, "measure")
-        made = _ask(clients, "go")["connections"]
-        after = _ask(server, "measure")
-    finally:
-        for process in (clients, server):
-            if process is not None:
-                process.kill()
-                process.communicate()
+        before = _sum(server.measure() for server in servers)
+        made = sum(server.fill() for server in servers)
+        # Of all of them when all connections are there.
+        after = _sum(server.measure() for server in servers)
     held = after["connections"] - before["connections"]
     opened = after["descriptors"] - before["descriptors"]
     if not made == held == opened == count:
@@ -99,6 +143,7 @@ def measure(
         "python": hello["python"],
         "loop": hello["loop"],
         "form": runner.facts["form"],
+        "processes": len(servers),
         "connections": held,
         "descriptors": opened,
         "before": before["bytes"],
@@ -107,9 +152,13 @@ def measure(
     }
 
 
+def _sum(all_found: Iterable[dict[str, int]]) -> Counter[str]:
+    return sum(map(Counter, all_found), Counter())
+
+
 def run(options: argparse.Namespace, runners: Sequence[Runner]) -> int:
     """Measure the two sides and print what they need."""
-    if _descriptors() < options.connections + SPARE:
+    if _descriptors() <= SPARE:
         print(f"bench idle: a process may have {_descriptors()} descriptors here", file=sys.stderr)
         return 2
     try:
@@ -130,7 +179,11 @@ def run(options: argparse.Namespace, runners: Sequence[Runner]) -> int:
         return 0
     kind = "streams" if options.streams else "protocols"
     over = "TLS 1.3" if options.tls else "TCP"
-    print(f"Python {found['standard']['python']}, idle connections over {over}, with {kind}")
+    processes = found["standard"]["processes"]
+    servers = f", held by {processes} processes" if processes > 1 else ""
+    print(
+        f"Python {found['standard']['python']}, idle connections over {over}, with {kind}{servers}"
+    )
     for side, numbers in found.items():
         print(
             f"  {side:<12} {numbers['connections']:>7,} connections, {numbers['descriptors']:,} descriptors:"
