@@ -8,6 +8,9 @@ here finds them where the class has them, and takes the place of single methods.
     python        what is taken from CPython, from asyncio_core and from the system
     sockets       which sockets can be used without asking them
     polling       the wait of a loop over epoll
+    registering   readers and writers, with epoll
+    socket_calls  receiving and sending for programs that keep their sockets themselves
+    accepting     a connection of a listening socket
     waking        what wakes a loop
     streams       reading and writing of stream transports
     datagrams     receiving and sending of datagram transports
@@ -16,6 +19,9 @@ here finds them where the class has them, and takes the place of single methods.
 include "native/python.pxi"
 include "native/sockets.pxi"
 include "native/polling.pxi"
+include "native/registering.pxi"
+include "native/socket_calls.pxi"
+include "native/accepting.pxi"
 include "native/waking.pxi"
 include "native/streams.pxi"
 include "native/datagrams.pxi"

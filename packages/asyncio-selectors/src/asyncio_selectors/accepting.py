@@ -22,6 +22,7 @@ from asyncio_core.exceptions import CancelledError
 from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_core.scheduling.loop_part import context_for_hook, made_on_use, takes_context
 from asyncio_selectors.hangups import why_dead
+from asyncio_selectors.sockets import accept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,14 +123,10 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
         if context is None:
             context = getattr(server, "_context", None)
+        hooked = self._connections_hooked()
         for attempt in range(backlog + 1):
             try:
-                connection, address = sock.accept()
-            except (BlockingIOError, InterruptedError):
-                dead = None if attempt else why_dead(sock)
-                if dead is None:
-                    return
-                failure = dead
+                accepted = accept(sock)
             except OSError as exc:
                 if sock.fileno() == -1:
                     # The factory of the last connection has closed the server.
@@ -138,21 +135,27 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                     continue
                 failure = exc
             else:
-                # One context for each connection, made from the server's: what a handler changes is
-                # seen neither by the next connection nor by the server.
-                of_connection = copy_context() if context is None else context.copy()
-                facts = {"peername": address}
-                if self._connections_hooked():
-                    in_context = context_for_hook(self._accept_connection2, of_connection)
-                    serving = self._accept_connection2(
-                        protocol_factory, connection, facts, *terms, **in_context
-                    )
-                    self.create_task(serving, context=of_connection)
-                else:
-                    of_connection.run(
-                        self._serve_accepted, protocol_factory, connection, facts, *terms
-                    )
-                continue
+                if accepted is not None:
+                    connection, address = accepted
+                    # One context for each connection, made from the server's: what a handler changes is
+                    # seen neither by the next connection nor by the server.
+                    of_connection = copy_context() if context is None else context.copy()
+                    facts = {"peername": address}
+                    if hooked:
+                        in_context = context_for_hook(self._accept_connection2, of_connection)
+                        serving = self._accept_connection2(
+                            protocol_factory, connection, facts, *terms, **in_context
+                        )
+                        self.create_task(serving, context=of_connection)
+                    else:
+                        of_connection.run(
+                            self._serve_accepted, protocol_factory, connection, facts, *terms
+                        )
+                    continue
+                dead = None if attempt else why_dead(sock)
+                if dead is None:
+                    return
+                failure = dead
             try:
                 self._cannot_accept(
                     failure, protocol_factory, sock, *terms[:2], backlog, *terms[2:], context

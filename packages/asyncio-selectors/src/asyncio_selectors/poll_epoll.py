@@ -17,7 +17,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 
 from asyncio_core.scheduling.loop_part import is_replaced
 from asyncio_selectors.descriptors import GONE
-from asyncio_selectors.poller import Poller
+from asyncio_selectors.poller import FEW, Poller
 from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
@@ -218,3 +218,4 @@ _WAIT = EpollPoller._wait
 
 if not TYPE_CHECKING and twins is not None:
     twins.adopt_poller(EpollPoller)
+    twins.adopt_registering_poller(EpollPoller, FEW)

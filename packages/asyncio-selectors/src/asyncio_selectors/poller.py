@@ -38,8 +38,8 @@ __all__ = ("Poller", "key_of")
 # Turns of a loop until it is first looked at whether they are too quick.
 _FIRST_TURNS = 4096
 
-# With more descriptors than a loop's own and one more there is nothing for it to notice.
-_FEW = 2
+# With a loop's own descriptor and one more there is something for it to notice, and where one is left; with more there is not.
+FEW = 2
 
 
 class KeyMap(_KeyMapping):
@@ -139,7 +139,7 @@ class Poller(BaseSelector):
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
         self._watch(fd, events)
         key = self._keys[fd] = SelectorKey(fileobj, fd, events, data)
-        if len(self._keys) <= _FEW:
+        if len(self._keys) <= FEW:
             self._tell_loop()
         return key
 
@@ -147,7 +147,7 @@ class Poller(BaseSelector):
         """Stop watching; raises KeyError where `fileobj` is not watched."""
         key = self._keys[fileobj]
         del self._keys[key.fd]
-        if len(self._keys) <= _FEW:
+        if len(self._keys) < FEW:
             self._tell_loop()
         try:
             self._unwatch(key.fd, key.events)
@@ -174,7 +174,7 @@ class Poller(BaseSelector):
                 raise
             # It goes on reporting too much, and is told again when it does.
         new = self._keys[key.fd] = SelectorKey(key.fileobj, key.fd, events, data)
-        if len(self._keys) <= _FEW:
+        if len(self._keys) < FEW:
             self._tell_loop()
         return new
 

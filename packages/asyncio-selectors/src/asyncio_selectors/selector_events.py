@@ -458,11 +458,14 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
     def _connections_hooked(self) -> bool:
         """Tell whether somebody wants to see how an accepted connection is made, or makes it."""
         return (
-            is_replaced(self._accept_connection2, _ACCEPT_CONNECTION2)
-            or is_replaced(self._make_socket_transport, _MAKE_SOCKET_TRANSPORT)
+            is_replaced(self._make_socket_transport, _MAKE_SOCKET_TRANSPORT)
             or is_replaced(self._make_ssl_transport, _MAKE_SSL_TRANSPORT)
+            or is_replaced(self._accept_connection2, _ACCEPT_CONNECTION2)
         )
 
+
+if not TYPE_CHECKING and twins is not None:
+    twins.adopt_registering(BaseSelectorEventLoop)
 
 # Our own hooks, to know them from what replaces them.
 _COLLECT = Poller.collect

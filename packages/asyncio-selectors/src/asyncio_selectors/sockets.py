@@ -17,10 +17,11 @@ from asyncio_core.connections.trsock import TransportSocket
 from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_core.scheduling.loop_part import made_on_use
 from asyncio_selectors.hangups import why_dead
+from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
     from typing import Any
 
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -39,7 +40,52 @@ _FUTILE = 128
 _FUTILE_STEP = 16
 _FUTILE_REST = 0.02
 
+# What nearly every socket is; it is told apart without a call.
+_PLAIN = socket.socket
+
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
+
+
+def accept(listener: socket.socket) -> tuple[socket.socket, Any] | None:
+    """Accept a connection; return its socket, which does not block, and the peer's address, or None where there is none."""
+    try:
+        connection, address = listener.accept()
+    except (BlockingIOError, InterruptedError):
+        return None
+    connection.setblocking(False)
+    return connection, address
+
+
+def receive(sock: socket.socket, n: int) -> bytes | None:
+    """Receive up to `n` bytes; None where there is nothing yet."""
+    try:
+        return sock.recv(n)
+    except (BlockingIOError, InterruptedError):
+        return None
+
+
+def receive_into(sock: socket.socket, buf: WriteableBuffer) -> int | None:
+    """Receive into `buf` and return the number of bytes; None where there is nothing yet."""
+    try:
+        return sock.recv_into(buf)
+    except (BlockingIOError, InterruptedError):
+        return None
+
+
+def send(sock: socket.socket, data: ReadableBuffer) -> int | None:
+    """Send what goes at once of `data` and return the number of bytes; None where nothing does."""
+    try:
+        return sock.send(data)
+    except (BlockingIOError, InterruptedError):
+        return None
+
+
+if not TYPE_CHECKING and twins is not None:
+    # Without an exception, which takes longer than the call, where there is nothing to do yet.
+    twins.adopt_socket_calls(accept, receive, receive_into, send)
+    accept, receive, receive_into, send = (
+        *(twins.accept, twins.receive_now, twins.receive_into_now, twins.send_now),
+    )
 
 
 class _Readiness(Future[None]):
@@ -49,6 +95,8 @@ class _Readiness(Future[None]):
     closes its socket in the next line leaves nothing behind.
     """
 
+    __slots__ = ("_fd", "_registration", "_remove", "_waiting")
+
     def __init__(
         self,
         loop: Any,
@@ -56,7 +104,7 @@ class _Readiness(Future[None]):
         add: Callable[..., Handle],
         remove: Callable[[int], bool],
     ) -> None:
-        super().__init__(loop=loop)
+        Future.__init__(self, loop=loop)
         self._fd = fd
         self._remove = remove
         self._waiting = True
@@ -72,7 +120,8 @@ class _Readiness(Future[None]):
                 self._remove(self._fd)
 
     def _is_ready(self) -> None:
-        self.release()
+        if self._waiting:
+            self.release()
         if not self.done():
             self.set_result(None)
 
@@ -93,13 +142,13 @@ class SocketCalls(BaseEventLoop):
         _remove_reader: Callable[[int], bool]
         _remove_writer: Callable[[int], bool]
 
+        _transports: MutableMapping[int, Any]
+
         def _ensure_fd_no_transport(self, fd: Any) -> int: ...
 
     def _check_socket(self, sock: socket.socket) -> None:
-        # A plain socket, which nearly every one is, is told apart without a call.
-        if type(sock) is not socket.socket:
-            _check_ssl_socket(sock)
-        # Asking for the timeout is not free; a blocking socket shows soon enough.
+        """Raise TypeError for a socket that speaks TLS, and in debug mode ValueError for one that blocks."""
+        _check_ssl_socket(sock)
         if self._debug and sock.gettimeout() != 0:
             raise ValueError(f"the socket must be non-blocking, not {sock!r}")
 
@@ -132,14 +181,16 @@ class SocketCalls(BaseEventLoop):
         `add` and `remove` are the loop's methods for what is waited for, reading or writing.
         """
         fd = sock.fileno()
-        self._ensure_fd_no_transport(fd)
+        if fd < 0 or self._transports.get(fd) is not None:
+            self._ensure_fd_no_transport(fd)
         if attempt >= _FUTILE and not attempt % _FUTILE_STEP:
             await self._rest_from(sock, fd, attempt)
         readiness = _Readiness(self, fd, add, remove)
         try:
             await readiness
         finally:
-            readiness.release()
+            if readiness._waiting:
+                readiness.release()
         return attempt + 1
 
     async def _writable_fd(self, fd: int) -> None:
@@ -172,14 +223,11 @@ class SocketCalls(BaseEventLoop):
 
     async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         """Receive up to `n` bytes; b"" at the end. See PEP 3156."""
-        self._check_socket(sock)
-        try:
-            return sock.recv(n)
-        except (BlockingIOError, InterruptedError):
-            pass
-        received: bytes = await self._when_ready(
-            sock, self._add_reader, self._remove_reader, "recv", n
-        )
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
+        attempt = 0
+        while (received := receive(sock, n)) is None:
+            attempt = await self._until_ready(sock, self._add_reader, self._remove_reader, attempt)
         return received
 
     async def sock_recv_into(self, sock: socket.socket, buf: WriteableBuffer) -> int:
@@ -187,14 +235,11 @@ class SocketCalls(BaseEventLoop):
 
         Added in Python 3.7.
         """
-        self._check_socket(sock)
-        try:
-            return sock.recv_into(buf)
-        except (BlockingIOError, InterruptedError):
-            pass
-        received: int = await self._when_ready(
-            sock, self._add_reader, self._remove_reader, "recv_into", buf
-        )
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
+        attempt = 0
+        while (received := receive_into(sock, buf)) is None:
+            attempt = await self._until_ready(sock, self._add_reader, self._remove_reader, attempt)
         return received
 
     async def sock_recvfrom(self, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
@@ -202,7 +247,8 @@ class SocketCalls(BaseEventLoop):
 
         Added in Python 3.11.
         """
-        self._check_socket(sock)
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
         try:
             return sock.recvfrom(bufsize)
         except (BlockingIOError, InterruptedError):
@@ -220,7 +266,8 @@ class SocketCalls(BaseEventLoop):
         Returns the number of bytes and the sender's address. Raises ValueError where `nbytes` is
         more than the buffer holds. Added in Python 3.11.
         """
-        self._check_socket(sock)
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
         try:
             return sock.recvfrom_into(buf, nbytes)
         except (BlockingIOError, InterruptedError):
@@ -235,11 +282,9 @@ class SocketCalls(BaseEventLoop):
 
         After an error or a cancellation nobody can tell how much of it went out. See PEP 3156.
         """
-        self._check_socket(sock)
-        try:
-            sent = sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
+        sent = send(sock, data) or 0
         if type(data) is bytes and sent == len(data):
             return
         with memoryview(data) as whole, whole.cast("B") as view:
@@ -249,11 +294,9 @@ class SocketCalls(BaseEventLoop):
                 attempt = await self._until_ready(
                     sock, self._add_writer, self._remove_writer, attempt
                 )
-                try:
-                    sent += sock.send(view[sent:])
-                except (BlockingIOError, InterruptedError):
-                    pass
-                else:
+                more = send(sock, view[sent:])
+                if more is not None:
+                    sent += more
                     attempt = 0
 
     async def sock_sendto(self, sock: socket.socket, data: ReadableBuffer, address: Address) -> int:
@@ -262,7 +305,8 @@ class SocketCalls(BaseEventLoop):
         A host name is looked up first. Raises ValueError where the address has a null character.
         Added in Python 3.11.
         """
-        self._check_socket(sock)
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
         if needs_lookup(sock.family, address):
             address = await self._address_for(sock, address)
         try:
@@ -279,18 +323,16 @@ class SocketCalls(BaseEventLoop):
 
         A connection whose wait is cancelled stays in the backlog. See PEP 3156.
         """
-        self._check_socket(sock)
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
         attempt = 0
         while True:
-            try:
-                connection, address = sock.accept()
-            except (BlockingIOError, InterruptedError):
-                dead = why_dead(sock) if attempt else None
-                if dead is not None:
-                    raise dead from None
-            else:
-                connection.setblocking(False)
-                return connection, address
+            accepted = accept(sock)
+            if accepted is not None:
+                return accepted
+            dead = why_dead(sock) if attempt else None
+            if dead is not None:
+                raise dead
             attempt = await self._until_ready(sock, self._add_reader, self._remove_reader, attempt)
 
     async def sock_connect(self, sock: socket.socket, address: Address) -> None:
@@ -299,7 +341,8 @@ class SocketCalls(BaseEventLoop):
         Raises OSError where the peer cannot be reached, ValueError where the address has a null
         character. See PEP 3156.
         """
-        self._check_socket(sock)
+        if type(sock) is not _PLAIN or self._debug:
+            self._check_socket(sock)
         address = await self._address_for(sock, address)
         delay, longest = _FULL_BACKLOG_DELAYS
         while True:

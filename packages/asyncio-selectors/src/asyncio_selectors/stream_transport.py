@@ -124,7 +124,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         self._read_size = _USUAL_READ
         # The peer has sent its EOF and the protocol keeps the connection.
         self._peer_finished = False
-        super().__init__(loop, sock, protocol, extra, server, context)
+        _SelectorTransport.__init__(self, loop, sock, protocol, extra, server, context)
         # Small writes go out when they are written; joining them is the program's choice.
         _set_nodelay(sock)
         loop.call_soon(self._begin, waiter, context=self._context)
@@ -446,9 +446,10 @@ class _SelectorSocketTransport(_SelectorTransport):
             self._write_failed(exc)
 
     def close(self) -> None:
-        self._stop_sending_file()
+        if self._file_sending is not None:
+            self._stop_sending_file()
         if self._write_error is None:
-            super().close()
+            _SelectorTransport.close(self)
         else:
             self._force_close(self._write_error)
 

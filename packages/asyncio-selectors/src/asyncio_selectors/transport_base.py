@@ -93,7 +93,7 @@ class _SelectorTransport(Owner, _FlowControlMixin):
         server: Server | None = None,
         context: Context | None = None,
     ) -> None:
-        super().__init__(socket_facts(sock, extra), loop)
+        _FlowControlMixin.__init__(self, socket_facts(sock, extra), loop)
         self._context = copy_context() if context is None else context
         self._sock = sock
         self._sock_fd = sock.fileno()
@@ -192,7 +192,7 @@ class _SelectorTransport(Owner, _FlowControlMixin):
         if not self._chunks:
             self._conn_lost += 1
             loop._remove_writer(fd)
-            self._call_soon(self._call_connection_lost, None)
+            loop.call_soon(self._call_connection_lost, None, context=self._context)
 
     def abort(self) -> None:
         self._force_close(None)

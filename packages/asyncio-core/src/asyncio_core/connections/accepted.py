@@ -14,7 +14,7 @@ from functools import partial
 from asyncio_core import constants, log
 from asyncio_core.connections.hooks import IOPart
 from asyncio_core.connections.trsock import TransportSocket
-from asyncio_core.scheduling.loop_part import context_for_hook, made_on_use
+from asyncio_core.scheduling.loop_part import made_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,13 +115,11 @@ class AcceptedPart(IOPart):
         protocol: BaseProtocol | None = None
         transport: Any = None
         try:
-            connection.setblocking(False)
+            if connection.gettimeout() != 0:
+                connection.setblocking(False)
             protocol = protocol_factory()
             if not sslcontext:
-                make = self._make_socket_transport
-                make(
-                    connection, protocol, extra=extra, server=server, **context_for_hook(make, None)
-                )
+                self._make_socket_transport(connection, protocol, extra=extra, server=server)
                 return
             waiter: Future[None] = self.create_future()
             transport = self._make_ssl_transport(
@@ -134,7 +132,6 @@ class AcceptedPart(IOPart):
                 server=server,
                 ssl_handshake_timeout=ssl_handshake_timeout,
                 ssl_shutdown_timeout=ssl_shutdown_timeout,
-                **context_for_hook(self._make_ssl_transport, None),
             )
             waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
         except (SystemExit, KeyboardInterrupt):

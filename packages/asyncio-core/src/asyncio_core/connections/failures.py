@@ -71,10 +71,14 @@ def tell_eof(transport: Any) -> bool:
         # The write was told of the reset, which may look like an end in good order now.
         transport._force_close(broken)
         return False
-    keep_open, failure = failure_of_call(transport._protocol.eof_received)
-    if failure is not None:
+    try:
+        keep_open = transport._protocol.eof_received()
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as failure:
         transport._fatal_error(failure, PROTOCOL_RAISED % "eof_received")
-    elif transport._write_error is not None:
+        return False
+    if transport._write_error is not None:
         # Also where it is a write in there that has failed: nothing more comes that would be read first.
         transport._force_close(transport._write_error)
     elif not keep_open:

@@ -60,7 +60,8 @@ class Owner:
                 failure = exc
                 end_failed_beginning(self._not_started, exc)
             finally:
-                tell_waiter(waiter, failure)
+                if waiter is not None:
+                    tell_waiter(waiter, failure)
 
     def _start(self) -> None:
         """Begin to read, where the transport is one that reads."""

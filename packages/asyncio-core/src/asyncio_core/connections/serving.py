@@ -106,7 +106,8 @@ class Server(AbstractServer):
             self._nameless -= 1
         elif self._clients.pop(id(transport), None) is None:
             return
-        self._end_if_idle()
+        if self._sockets is None:
+            self._end_if_idle()
 
     def _forget(self, key: int, _: object) -> None:
         """Drop a transport that was garbage-collected, in whatever thread that happened."""

@@ -16,14 +16,24 @@ if TYPE_CHECKING:
 _SO_NWRITE = 0x1024
 
 
+_PLAIN = socket.socket
+_INTERNET = (int(socket.AF_INET), int(getattr(socket, "AF_INET6", socket.AF_INET)))
+_TCP = (0, socket.IPPROTO_TCP)
+_family_of = socket.SocketType.family.__get__
+_type_of = socket.SocketType.type.__get__
+
+
 def _set_nodelay(sock: socket.socket) -> None:
     """Send small writes at once (``TCP_NODELAY``), where *sock* is a TCP socket.
 
     Programs over a transport write whole messages; Nagle's algorithm would only delay them.
     """
-    if sock.family not in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
-        return
-    if sock.type == socket.SOCK_STREAM and sock.proto in (0, socket.IPPROTO_TCP):
+    if type(sock) is _PLAIN:
+        # As plain numbers: making members of enumerations of them takes longer than setting the option.
+        family, kind = _family_of(sock), _type_of(sock)
+    else:
+        family, kind = sock.family, sock.type
+    if family in _INTERNET and kind == socket.SOCK_STREAM and sock.proto in _TCP:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:

@@ -242,11 +242,13 @@ class _FlowControlMixin(Transport):
         extra: Mapping[str, Any] | None = None,
         loop: AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(extra)
         assert loop is not None
+        # What BaseTransport.__init__() does, and _set_write_buffer_limits() without limits: every connection comes here.
+        self._extra = {} if extra is None else extra
         self._loop = loop
         self._protocol_paused = False
-        self._high_water, self._low_water = _water_marks(None, None)
+        self._high_water = _HIGH_WATER
+        self._low_water = _HIGH_WATER // _HIGH_TO_LOW
 
     def _maybe_pause_protocol(self) -> None:
         if not self._protocol_paused and self.get_write_buffer_size() > self._high_water:

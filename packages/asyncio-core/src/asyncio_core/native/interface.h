@@ -13,7 +13,7 @@
 
 #define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
 #define ASYNCIO_CORE_MAJOR 1
-#define ASYNCIO_CORE_MINOR 1
+#define ASYNCIO_CORE_MINOR 2
 
 /* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
 typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
@@ -67,6 +67,13 @@ typedef struct {
     int (*may_spare_poll)(PyObject *loop);
     /* Whether a loop, of whatever class, is in debug mode. */
     int (*in_debug_mode)(PyObject *loop);
+
+    /* Since minor number 2. */
+
+    /* A handle for a loop that is not in debug mode; `context` may be None, for a copy of the current one. */
+    PyObject *(*new_handle)(PyObject *loop, PyObject *callback, PyObject *arguments, PyObject *context);
+    /* Do what the handle's cancel() does. */
+    int (*cancel)(PyObject *handle);
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */

@@ -103,6 +103,21 @@ cdef int interface_in_debug_mode(PyObject* loop) except -1:
     return 1 if (<object>loop).get_debug() else 0
 
 
+cdef PyObject* interface_new_handle(
+    PyObject* loop, PyObject* callback, PyObject* arguments, PyObject* context
+) except NULL:
+    made = new_handle(<object>callback, <object>arguments, <CompiledTurn>loop, <object>context)
+    Py_INCREF(made)
+    return <PyObject*>made
+
+
+cdef int interface_cancel(PyObject* handle) except -1:
+    if type(<object>handle) is Handle:
+        return cancel_handle(<Handle>handle)
+    (<object>handle).cancel()
+    return 0
+
+
 cdef PyObject* interface_new_future(PyObject* loop) except NULL:
     cdef CompiledTurn turn
     cdef Future future
@@ -157,6 +172,8 @@ offered.queue_handle = <int (*)(PyObject*, PyObject*) noexcept>interface_queue_h
 offered.is_alone = <int (*)() noexcept>is_only_thread
 offered.may_spare_poll = interface_may_spare_poll
 offered.in_debug_mode = <int (*)(PyObject*) noexcept>interface_in_debug_mode
+offered.new_handle = <PyObject* (*)(PyObject*, PyObject*, PyObject*, PyObject*) noexcept>interface_new_handle
+offered.cancel = <int (*)(PyObject*) noexcept>interface_cancel
 offered.new_future = <PyObject* (*)(PyObject*) noexcept>interface_new_future
 offered.state = interface_state
 offered.offer = interface_offer

@@ -27,6 +27,8 @@ cdef extern from "native/interface.h":
         int (*is_alone)() noexcept
         int (*may_spare_poll)(PyObject*) noexcept
         int (*in_debug_mode)(PyObject*) noexcept
+        PyObject* (*new_handle)(PyObject*, PyObject*, PyObject*, PyObject*) noexcept
+        int (*cancel)(PyObject*) noexcept
         PyObject* (*new_future)(PyObject*) noexcept
         int (*state)(PyObject*) noexcept
         int (*offer)(PyObject*) noexcept

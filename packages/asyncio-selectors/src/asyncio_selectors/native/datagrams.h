@@ -3,6 +3,7 @@
 #ifndef ASYNCIO_SELECTORS_DATAGRAMS_H
 #define ASYNCIO_SELECTORS_DATAGRAMS_H
 
+#include "addresses.h"
 #include "system.h"
 
 /* No UDP datagram is longer. */
@@ -19,8 +20,6 @@ static PyObject *received_from(int n) { return NULL; }
 static Py_ssize_t send_to_known(int fd, const void *data, Py_ssize_t length, PyObject *address, int family) { return -1; }
 static int is_known(PyObject *address, int family) { return 0; }
 #else
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/uio.h>
 
 #ifdef __linux__
@@ -28,12 +27,6 @@ static int is_known(PyObject *address, int family) { return 0; }
 #else
 #define MOST_DATAGRAMS 1
 #endif
-
-typedef union {
-    struct sockaddr any;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-} Address;
 
 /* The last addresses that were seen, as the system and as Python has them; which of them is where, by their bytes, and
    by the tuple. A program that answers a datagram gives back the tuple that it was given. */
@@ -95,19 +88,6 @@ static int receive_datagrams(int fd, int most, Py_ssize_t size) {
 
 static PyObject *received_data(int n) {
     return PyBytes_FromStringAndSize(datagrams_room + (size_t)n * LONGEST_DATAGRAM, lengths[n]);
-}
-
-/* An address as the socket module tells it. */
-static PyObject *tuple_of_address(const Address *address) {
-    char host[INET6_ADDRSTRLEN];
-    if (address->any.sa_family == AF_INET) {
-        if (inet_ntop(AF_INET, &address->in.sin_addr, host, sizeof host) == NULL) return PyErr_SetFromErrno(PyExc_OSError);
-        return Py_BuildValue("si", host, (int)ntohs(address->in.sin_port));
-    }
-    if (inet_ntop(AF_INET6, &address->in6.sin6_addr, host, sizeof host) == NULL) return PyErr_SetFromErrno(PyExc_OSError);
-    return Py_BuildValue(
-        "siII", host, (int)ntohs(address->in6.sin6_port), (unsigned int)ntohl(address->in6.sin6_flowinfo),
-        (unsigned int)address->in6.sin6_scope_id);
 }
 
 static unsigned int mixed(const Address *address) {

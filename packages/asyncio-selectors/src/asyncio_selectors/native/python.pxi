@@ -113,6 +113,10 @@ if core is NULL:
     raise ImportError("asyncio_core is of another version, or runs in pure Python")
 
 
+# Where what fails is not passed on.
+ctypedef int (*viewing)(PyObject*, Py_buffer*, int) noexcept
+
+
 cdef object take_error():
     """Return the exception that is set, and that no longer is."""
     cdef PyObject* error = caught()

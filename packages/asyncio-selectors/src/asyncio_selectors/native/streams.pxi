@@ -170,9 +170,6 @@ cdef int receive_into_buffer(PyObject* self, PyObject* protocol, int fd) except 
     return 0
 
 
-ctypedef int (*viewing)(PyObject*, Py_buffer*, int) noexcept
-
-
 cdef int protocol_failed(PyObject* self, PyObject* method) except -1:
     """End the connection for what a method of the protocol has raised."""
     cdef PyObject* former

@@ -27,6 +27,11 @@ cdef extern from "native/interface.h":
         int (*know_receiver)(PyTypeObject*, const AsyncioReceiver*) noexcept
     const AsyncioCore* asyncio_core_interface() noexcept
 
+cdef extern from *:
+    """
+    #define METHODS_OF "asyncio_streams"
+    """
+
 cdef extern from "native/methods.h":
     ctypedef struct TwinMethod:
         int kind

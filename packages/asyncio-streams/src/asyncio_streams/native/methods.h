@@ -1,10 +1,12 @@
 /* Methods that do in C what a function of Python does, and leave the rest to it.
 
    To whoever looks they are that function: its name, signature, code and annotations are theirs, so that `inspect` and
-   unittest.mock take a method of coroutines for one. What is not as usual, arguments among it, is given to the function. */
+   unittest.mock take a method of coroutines for one. What is not as usual, arguments among it, is given to the function.
 
-#ifndef ASYNCIO_STREAMS_METHODS_H
-#define ASYNCIO_STREAMS_METHODS_H
+   Modules of several distributions carry a copy of this file. METHODS_OF, defined before it is read, is the package. */
+
+#ifndef ASYNCIO_METHODS_H
+#define ASYNCIO_METHODS_H
 
 #include <Python.h>
 #include <structmember.h>
@@ -106,7 +108,7 @@ static PyMethodDef method_methods[] = {{"__reduce__", method_reduce, METH_NOARGS
 
 static PyTypeObject TwinMethod_Type = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "asyncio_streams._twins.method",
+    .tp_name = METHODS_OF "._twins.method",
     .tp_doc = "A method that does in C what a function of Python does.",
     .tp_basicsize = sizeof(TwinMethod),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |

@@ -1,0 +1,55 @@
+/* Accepting connections, without waiting and without objects in between. */
+
+#ifndef ASYNCIO_SELECTORS_ACCEPTING_H
+#define ASYNCIO_SELECTORS_ACCEPTING_H
+
+#include "addresses.h"
+#include "system.h"
+
+#ifdef __linux__
+#define ACCEPTS_QUICKLY 1
+/* Made non-blocking by the same call; so the type of the socket object has to say. */
+#define NONBLOCKING SOCK_NONBLOCK
+#else
+#define ACCEPTS_QUICKLY 0
+#define NONBLOCKING 0
+enum { SOCK_CLOEXEC = 0 };
+#endif
+
+#ifdef _WIN32
+static int accept_quickly(int listener) { return -1; }
+static PyObject *address_of_accepted(void) { return NULL; }
+static int has_known_addresses(long family) { return 0; }
+static int close(int fd) { return -1; }
+#else
+#include <unistd.h>
+
+static union {
+    Address internet;
+    struct sockaddr_un un;
+} accepted_from;
+static socklen_t accepted_length;
+
+static int has_known_addresses(long family) { return family == AF_INET || family == AF_INET6 || family == AF_UNIX; }
+
+/* The descriptor of a connection, which does not block and is not inherited; -1 with errno. */
+static int accept_quickly(int listener) {
+    accepted_length = sizeof accepted_from;
+#if ACCEPTS_QUICKLY
+    return accept4(listener, &accepted_from.internet.any, &accepted_length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}
+
+/* Where the last of them came from. */
+static PyObject *address_of_accepted(void) {
+    /* macOS and others tell no family for one without a name. */
+    if (accepted_length == 0 || accepted_from.internet.any.sa_family == AF_UNIX)
+        return name_of_unix_address(&accepted_from.un, accepted_length);
+    return tuple_of_address(&accepted_from.internet);
+}
+#endif
+
+#endif

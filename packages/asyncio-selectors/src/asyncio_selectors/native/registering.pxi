@@ -1,0 +1,75 @@
+# Registering readers and writers with epoll. The pure form is in asyncio_selectors.selector_events and
+# asyncio_selectors.poller.
+
+cdef extern from "native/registering.h":
+    ctypedef struct TwinMethod:
+        pass
+    ctypedef PyObject* (*MethodBody)(TwinMethod*, PyObject**, Py_ssize_t) noexcept
+    int put_method(object, const char*, MethodBody, int, const char*) except -1
+    enum:
+        READ_EVENT
+        WRITE_EVENT
+    struct Registering:
+        const AsyncioCore* core
+        PyTypeObject* poller_type
+        PyTypeObject* epoll_type
+        Py_ssize_t keys_place
+        Py_ssize_t epoll_place
+        Py_ssize_t few
+        PyObject* key_type
+        PyObject* poller
+        PyObject* selector
+        PyObject* registering_in
+        PyObject* tell_loop
+        PyObject* hooks[3]
+        PyObject* own_hooks[3]
+        PyObject* register_name
+        PyObject* own_register
+        PyObject* unregister_name
+        PyObject* own_unregister
+        PyObject* modify_name
+        PyObject* own_modify
+    Registering registering
+    PyObject* add_for_anybody(TwinMethod*, PyObject**, Py_ssize_t) noexcept
+    PyObject* add_for_transport(TwinMethod*, PyObject**, Py_ssize_t) noexcept
+    PyObject* remove_for_anybody(TwinMethod*, PyObject**, Py_ssize_t) noexcept
+
+from selectors import SelectorKey
+
+
+def adopt_registering_poller(kind, few, /):
+    """Learn what pollers those are, exactly of this class, with which methods of C register and unregister.
+
+    With over `few` descriptors, how a loop waits no longer depends on them. The class was adopted for waiting, too.
+    """
+    registering.core = core
+    registering.keys_place, registering.epoll_place = keys_place, epoll_place
+    registering.few = few
+    registering.key_type = kept(SelectorKey)
+    registering.tell_loop = kept("_tell_loop")
+    registering.register_name, registering.own_register = kept("register"), kept(kind.register)
+    registering.unregister_name, registering.own_unregister = kept("unregister"), kept(kind.unregister)
+    registering.modify_name, registering.own_modify = kept("modify"), kept(kind.modify)
+    registering.epoll_type = <PyTypeObject*>epoll_type
+    if epoll_type is not NULL:
+        registering.poller_type = <PyTypeObject*>kept(kind)
+
+
+def adopt_registering(kind, /):
+    """Have methods of C register and unregister for loops of a class."""
+    registering.poller, registering.selector = kept("_poller"), kept("_selector")
+    registering.registering_in = kept("_registering_in")
+    put_method(kind, b"_add_reader", add_for_anybody, READ_EVENT, NULL)
+    put_method(kind, b"_add_writer", add_for_anybody, WRITE_EVENT, NULL)
+    put_method(kind, b"_watch_reading", add_for_transport, READ_EVENT, NULL)
+    put_method(kind, b"_watch_writing", add_for_transport, WRITE_EVENT, NULL)
+    put_method(kind, b"_remove_reader", remove_for_anybody, READ_EVENT, NULL)
+    put_method(kind, b"_remove_writer", remove_for_anybody, WRITE_EVENT, NULL)
+    registering.hooks[READ_EVENT], registering.own_hooks[READ_EVENT] = kept("_add_reader"), kept(kind._add_reader)
+    registering.hooks[WRITE_EVENT], registering.own_hooks[WRITE_EVENT] = kept("_add_writer"), kept(kind._add_writer)
+
+
+cdef PyObject* kept(object value) noexcept:
+    """Return what stays for as long as the module does."""
+    Py_INCREF(value)
+    return <PyObject*>value
