@@ -13,7 +13,7 @@
 
 #define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
 #define ASYNCIO_CORE_MAJOR 1
-#define ASYNCIO_CORE_MINOR 2
+#define ASYNCIO_CORE_MINOR 3
 
 /* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
 typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
@@ -27,6 +27,18 @@ typedef struct {
     /* So many bytes have come there; 0 where nothing has, or where receiving failed. */
     int (*received)(PyObject *protocol, Py_ssize_t count);
 } AsyncioReceiver;
+
+/* A transport that sends from somebody else's memory, with no object in between. */
+typedef struct {
+    /* The methods of the transport's class that this does the work of: with another one in their place, of the class or of
+       the transport itself, it is not called. */
+    const char *write;
+    const char *is_closing;
+    /* Whether nothing waits, and nothing has come to its end: what is written now is sent now. */
+    int (*is_free)(PyObject *transport);
+    /* Where is_free() says so, send as much as goes out, and keep the rest. */
+    int (*send)(PyObject *transport, const char *data, Py_ssize_t size);
+} AsyncioSender;
 
 enum { ASYNCIO_PENDING, ASYNCIO_CANCELLED, ASYNCIO_FINISHED, ASYNCIO_FAILED };
 
@@ -74,6 +86,11 @@ typedef struct {
     PyObject *(*new_handle)(PyObject *loop, PyObject *callback, PyObject *arguments, PyObject *context);
     /* Do what the handle's cancel() does. */
     int (*cancel)(PyObject *handle);
+
+    /* Since minor number 3. */
+
+    /* Have what is above transports of exactly this class send as these functions do; both are there for good. */
+    int (*know_sender)(PyTypeObject *type, const AsyncioSender *sender);
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */

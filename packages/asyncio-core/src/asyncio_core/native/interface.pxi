@@ -55,12 +55,79 @@ cdef extern from *:
         return NULL;
     }
 
+    /* The classes of transports that send from the memory of others. */
+    typedef struct {
+        PyTypeObject *type;
+        const AsyncioSender *functions;
+        PyObject *names[2];
+        /* What the class has under these names, as long as it is of this version. */
+        PyObject *methods[2];
+        unsigned int version;
+    } KnownSender;
+    static KnownSender known_senders[MOST_RECEIVERS];
+    static int sender_count = 0;
+
+    static int know_sender(PyTypeObject *type, const AsyncioSender *functions) {
+        KnownSender *known = &known_senders[sender_count];
+        const char *texts[2] = {functions->write, functions->is_closing};
+        int n;
+        if (sender_count == MOST_RECEIVERS) {
+            PyErr_SetString(PyExc_RuntimeError, "no more classes of transports can send by themselves");
+            return -1;
+        }
+        for (n = 0; n < 2; n++) {
+            PyObject *name = PyUnicode_InternFromString(texts[n]);
+            PyObject *method = name == NULL ? NULL : PyObject_GetAttr((PyObject *)type, name);
+            Py_XSETREF(known->names[n], name);
+            Py_XSETREF(known->methods[n], method);
+            if (method == NULL) return -1;
+        }
+        known->type = (PyTypeObject *)Py_NewRef(type);
+        known->functions = functions;
+        known->version = type->tp_version_tag;
+        sender_count++;
+        return 0;
+    }
+
+    static int is_same_sender(KnownSender *known) {
+        int n;
+        for (n = 0; n < 2; n++) {
+            PyObject *method = PyObject_GetAttr((PyObject *)known->type, known->names[n]);
+            int same = method == known->methods[n];
+            if (method == NULL) PyErr_Clear();
+            Py_XDECREF(method);
+            if (!same) return 0;
+        }
+        known->version = known->type->tp_version_tag;
+        return 1;
+    }
+
+    /* Whether a transport has methods of its own, in the place of those of its class. */
+    static int has_own_methods(PyObject *transport, KnownSender *known) {
+        PyObject **attributes = _PyObject_GetDictPtr(transport);
+        if (attributes == NULL || *attributes == NULL) return 0;
+        return PyDict_Contains(*attributes, known->names[0]) != 0 || PyDict_Contains(*attributes, known->names[1]) != 0;
+    }
+
+    static const AsyncioSender *sender_of(PyObject *transport) {
+        int n;
+        for (n = 0; n < sender_count; n++) {
+            KnownSender *known = &known_senders[n];
+            if (Py_TYPE(transport) != known->type) continue;
+            if (known->version == 0 || known->version != known->type->tp_version_tag)
+                if (!is_same_sender(known)) return NULL;
+            return has_own_methods(transport, known) ? NULL : known->functions;
+        }
+        return NULL;
+    }
+
     static PyObject *capsule_of(const AsyncioCore *core) {
         return PyCapsule_New((void *)core, ASYNCIO_CORE_INTERFACE, NULL);
     }
     """
     int know_receiver(PyTypeObject*, const AsyncioReceiver*) noexcept
     const AsyncioReceiver* receiver_of(PyObject*) noexcept
+    int know_sender(PyTypeObject*, const AsyncioSender*) noexcept
     object capsule_of(const AsyncioCore*)
 
 cdef extern from "native/interface.h":
@@ -180,5 +247,6 @@ offered.offer = interface_offer
 offered.finish = <int (*)(PyObject*, PyObject*) noexcept>interface_finish
 offered.know_receiver = know_receiver
 offered.receiver_of = receiver_of
+offered.know_sender = know_sender
 
 interface = capsule_of(&offered)

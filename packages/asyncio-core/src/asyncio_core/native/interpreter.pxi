@@ -14,6 +14,8 @@ cdef extern from "native/exceptions.h":
 
 cdef extern from "native/interface.h":
     ctypedef int (*AsyncioPoll)(PyObject*, PyObject*, double) except -1
+    ctypedef struct AsyncioSender:
+        pass
     ctypedef struct AsyncioReceiver:
         pass
     ctypedef struct AsyncioCore:
@@ -35,6 +37,7 @@ cdef extern from "native/interface.h":
         int (*finish)(PyObject*, PyObject*) noexcept
         int (*know_receiver)(PyTypeObject*, const AsyncioReceiver*) noexcept
         const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
+        int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
 
 cdef extern from *:
     """

@@ -11,6 +11,7 @@
 
 #include "native/exceptions.h"
 #include "native/interface.h"
+#include "native/memory_bio.h"
 
 #define SLOT(object, offset) (*(PyObject **)((char *)(object) + (offset)))
 
@@ -142,11 +143,16 @@ static PyObject *str_inner, *str_data_received, *str_get_buffer, *str_buffer_upd
 #define MOST_AT_ONCE (256 * 1024)
 /* The most that is encrypted at once: `_PIECE` in asyncio_core.tls.flow. */
 static Py_ssize_t most_encrypted;
+/* What is copied once more, as that costs less than to do without. */
+#define MOST_COPIED (4 * 1024)
 /* No record brings more, encrypted or not. */
 #define ONE_RECORD (16 * 1024 + 2048)
 
-/* Where transports receive. What comes is taken away at once, and nobody else runs in between. */
+/* Where transports receive, if not into what is lent. What comes is taken away at once, and nobody else runs in between. */
 static char received_here[MOST_AT_ONCE];
+
+/* What is lent for receiving and for sending. */
+static Lent received, encrypted;
 
 /* Some memory, as an object with a buffer; it is shown to `_ssl` and to nobody else. */
 typedef struct {
@@ -220,7 +226,9 @@ static inline Py_ssize_t as_size(PyObject *number) {
 
 /* The number of bytes in a BIO. It cannot fail but for want of memory. */
 static inline Py_ssize_t pending_in(PyObject *bio) {
-    Py_ssize_t size = as_size(bio_pending->get(bio, bio_pending->closure));
+    Py_ssize_t size;
+    if (openssl.reached) return pending_in_bio(bio_of(bio));
+    size = as_size(bio_pending->get(bio, bio_pending->closure));
     if (size < 0) PyErr_Clear();
     return size;
 }
@@ -473,10 +481,12 @@ static int deliver_from(PyObject *layer, PyObject *machine) {
             count = deliver_bytes(layer, machine, inner, bound, &left);
         Py_DECREF(inner);
         if (count < 0) return count == REPORTED ? 0 : -1;
-        /* The protocol may have done anything. */
-        held = -1;
+        /* The protocol may have done anything. But what is received meanwhile is handed out meanwhile. */
+        if (count == 0 || (!left && SLOT(machine, in_machine.failure) == Py_None && SLOT(machine, in_machine.eof) == Py_False)) {
+            held = left ? -1 : 0;
+            break;
+        }
         first = 0;
-        if (count == 0) break;
     }
     return after_delivery(layer, machine, held);
 }
@@ -499,26 +509,66 @@ static PyObject *deliver_method(PyObject *self, PyObject *nothing) {
 
 /* Receiving: what a transport does instead of get_buffer() and buffer_updated(). */
 
+/* Room in what is lent, behind what has been received of a record; NULL where there is none. */
+static char *room_in_lent(PyObject *layer, PyObject *machine, Py_ssize_t *size) {
+    BIO *bio;
+    Memory *own;
+    /* What waits for a protocol that has paused is not moved to and fro. */
+    if (!openssl.reached || SLOT(layer, in_layer.app_reading_paused) != Py_False ||
+        !can_lend(&received, MOST_AT_ONCE + ONE_RECORD))
+        return NULL;
+    bio = bio_of(SLOT(machine, in_machine.incoming));
+    own = memory_of(bio);
+    if (own == NULL || own->length > ONE_RECORD) return NULL;
+    if (own->length != 0) memcpy(received.memory->data, own->data, own->length);
+    received.memory->length = own->length;
+    reserve(&received, bio, own);
+    *size = MOST_AT_ONCE;
+    return received.memory->data + received.memory->length;
+}
+
+/* Whether that is where the transport receives now; nobody else runs until it has. */
+static int receives_into_lent;
+
 static char *room_of_layer(PyObject *layer, Py_ssize_t *size) {
     PyObject *machine;
+    char *room;
     if (!is_usual(layer) || SLOT(layer, in_layer.room) != Py_None) return NULL;
     machine = SLOT(layer, in_layer.machine);
     if (SLOT(machine, in_machine.state) != state_wrapped || inner_of(machine) == NULL) return NULL;
+    room = room_in_lent(layer, machine, size);
+    receives_into_lent = room != NULL;
+    if (room != NULL) return room;
     *size = MOST_AT_ONCE;
     return received_here;
 }
 
+static int received_into_lent(PyObject *layer, PyObject *incoming, Py_ssize_t count) {
+    int status = 0;
+    if (count != 0) {
+        received.memory->length += (size_t)count;
+        Py_INCREF(incoming);
+        lend(&received);
+        status = deliver(layer);
+        take_back(&received);
+        Py_DECREF(incoming);
+    }
+    release(&received);
+    return status;
+}
+
 static int received_by_layer(PyObject *layer, Py_ssize_t count) {
+    PyObject *incoming = SLOT(SLOT(layer, in_layer.machine), in_machine.incoming);
     Span *span;
     int status;
+    if (count != 0) set_slot(layer, in_layer.delivery_is_due, Py_False);
+    if (receives_into_lent) return received_into_lent(layer, incoming, count);
     if (count == 0) return 0;
     span = take_span(received_here, count);
     if (span == NULL) return -1;
-    status = done(call_on(bio_write, SLOT(SLOT(layer, in_layer.machine), in_machine.incoming), (PyObject *)span));
+    status = done(call_on(bio_write, incoming, (PyObject *)span));
     drop_span(span);
-    if (status < 0) return -1;
-    set_slot(layer, in_layer.delivery_is_due, Py_False);
-    return deliver(layer);
+    return status < 0 ? -1 : deliver(layer);
 }
 
 static const AsyncioReceiver tls_receiver = {"buffer_updated", room_of_layer, received_by_layer};
@@ -548,39 +598,102 @@ static inline int has_own(PyObject *object, PyObject *name) {
     return PyDict_Contains(*attributes, name) != 0;
 }
 
+/* The transport below, and how it sends; NULL: by its methods. */
+typedef struct {
+    PyObject *transport;
+    const AsyncioSender *sender;
+} Below;
+
 /* Whether what is written can be encrypted and sent at once: 1, 0, or -1. */
-static int can_send(PyObject *app_transport, PyObject *layer, PyObject *machine, PyObject *transport) {
+static int can_send(PyObject *app_transport, PyObject *layer, PyObject *machine, Below *below) {
     PyObject *answer, *queue = SLOT(machine, in_machine.queue);
     int closing;
     if (SLOT(machine, in_machine.state) != state_wrapped || SLOT(app_transport, in_app_transport.closed) != Py_False ||
         SLOT(layer, in_layer.ssl_writing_paused) != Py_False || queue == NULL || !PyByteArray_CheckExact(queue) ||
         PyByteArray_GET_SIZE(queue) != 0)
         return 0;
-    answer = call_named(str_is_closing, transport, NULL);
+    below->sender = sender_of(below->transport);
+    if (below->sender != NULL && below->sender->is_free(below->transport)) return 1;
+    answer = call_named(str_is_closing, below->transport, NULL);
     if (answer == NULL) return -1;
     closing = PyObject_IsTrue(answer);
     Py_DECREF(answer);
     return closing < 0 ? -1 : !closing;
 }
 
-/* Encrypt, and hand what comes of it to the transport below. Gives the number of bytes taken. */
-static Py_ssize_t encrypt(PyObject *layer, PyObject *machine, PyObject *inner, PyObject *data) {
-    Py_ssize_t taken = as_size(call_on(inner_write, inner, data));
-    PyObject *output, *transport;
+/* Send from memory that is nobody's but ours. */
+static int send_from(const Below *below, const char *data, Py_ssize_t size) {
+    PyObject *output;
+    int status;
+    if (size == 0) return 0;
+    if (below->sender != NULL && below->sender->is_free(below->transport))
+        return below->sender->send(below->transport, data, size);
+    output = PyBytes_FromStringAndSize(data, size);
+    status = output == NULL ? -1 : done(call_named(str_write, below->transport, output));
+    Py_XDECREF(output);
+    return status;
+}
+
+/* Send what is in the BIO, which nothing is lent to. */
+static int send_output(const Below *below, PyObject *outgoing) {
+    PyObject *output;
     int status = 0;
-    if (taken < 0) {
+    if (openssl.reached) {
+        /* Room for what comes of a little. */
+        char data[MOST_COPIED + 512];
+        int size;
+        do {
+            size = openssl.bio_read(bio_of(outgoing), data, sizeof(data));
+            if (size > 0 && send_from(below, data, size) < 0) return -1;
+        } while (size == sizeof(data));
+        return 0;
+    }
+    output = call_on(bio_read, outgoing, NULL);
+    if (output == NULL || (PyBytes_GET_SIZE(output) != 0 && done(call_named(str_write, below->transport, output)) < 0))
+        status = -1;
+    Py_XDECREF(output);
+    return status;
+}
+
+/* Have what is encrypted now come into what is lent. 0 where it cannot. */
+static int lend_for_output(PyObject *outgoing) {
+    BIO *bio = bio_of(outgoing);
+    Memory *own;
+    if (!can_lend(&encrypted, 1) || (own = memory_of(bio)) == NULL || own->length != 0) return 0;
+    reserve(&encrypted, bio, own);
+    lend(&encrypted);
+    return 1;
+}
+
+/* Encrypt a piece, and hand what comes of it to the transport below. Gives the number of bytes taken. */
+static Py_ssize_t encrypt(PyObject *layer, PyObject *machine, PyObject *inner, PyObject *data, Py_ssize_t size, Below below) {
+    PyObject *transport, *outgoing = Py_NewRef(SLOT(machine, in_machine.outgoing));
+    /* It costs more to lend memory than to copy a little. */
+    int lent = openssl.reached && size > MOST_COPIED && lend_for_output(outgoing), status = 0, is_over;
+    Py_ssize_t taken = as_size(call_on(inner_write, inner, data)), length = 0;
+    if (taken < 0 && PyErr_ExceptionMatches(again_errors)) {
         /* It has to wait for a renegotiation, to which there may be something to be said. */
-        if (!PyErr_ExceptionMatches(again_errors)) return -1;
         PyErr_Clear();
         taken = 0;
     }
     transport = SLOT(layer, in_layer.transport);
-    if (SLOT(layer, in_layer.machine) != machine || transport == NULL || transport == Py_None) return taken;
-    Py_INCREF(transport);
-    output = call_on(bio_read, SLOT(machine, in_machine.outgoing), NULL);
-    if (output == NULL || (PyBytes_GET_SIZE(output) != 0 && done(call_named(str_write, transport, output)) < 0)) status = -1;
-    Py_XDECREF(output);
-    Py_DECREF(transport);
+    is_over = taken < 0 || SLOT(layer, in_layer.machine) != machine || transport == NULL || transport == Py_None;
+    if (!is_over && transport != below.transport) {
+        below.transport = transport;
+        below.sender = sender_of(transport);
+    }
+    if (lent) {
+        if (!is_over) length = take_out(&encrypted);
+        take_back(&encrypted);
+    }
+    if (!is_over) {
+        Py_INCREF(below.transport);
+        if (lent) status = send_from(&below, encrypted.memory->data, length);
+        else if (taken != 0 || pending_in(outgoing) > 0) status = send_output(&below, outgoing);
+        Py_DECREF(below.transport);
+    }
+    if (lent) release(&encrypted);
+    Py_DECREF(outgoing);
     return status < 0 ? -1 : taken;
 }
 
@@ -593,12 +706,40 @@ static int keep_rest(PyObject *layer, PyObject *machine, PyObject *data, Py_ssiz
     return status;
 }
 
+/* Encrypt and send a piece after the other, as long as the transport below takes them. */
+static Py_ssize_t encrypt_pieces(PyObject *layer, PyObject *machine, PyObject *inner, PyObject *data, Below below) {
+    Py_buffer view;
+    Py_ssize_t sent = 0;
+    if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) return -1;
+    while (sent < view.len && SLOT(layer, in_layer.ssl_writing_paused) == Py_False) {
+        Py_ssize_t left = view.len - sent, size = left < most_encrypted ? left : most_encrypted, taken = -1;
+        Span *span = take_span((char *)view.buf + sent, size);
+        if (span != NULL) {
+            taken = encrypt(layer, machine, inner, (PyObject *)span, size, below);
+            drop_span(span);
+        }
+        if (taken < 0) sent = -1;
+        if (taken <= 0) break;
+        sent += taken;
+    }
+    PyBuffer_Release(&view);
+    return sent;
+}
+
+static int write_to(PyObject *layer, PyObject *machine, PyObject *inner, PyObject *data, Py_ssize_t size, Below below) {
+    Py_ssize_t taken = size <= most_encrypted ? encrypt(layer, machine, inner, data, size, below)
+                                              : encrypt_pieces(layer, machine, inner, data, below);
+    if (taken < 0) return PyErr_ExceptionMatches(PyExc_Exception) ? tell(layer, str_encrypting_failed) : -1;
+    return taken < size ? keep_rest(layer, machine, data, taken) : 0;
+}
+
 /* 1: done. 0: the function of Python has to. -1: an exception. */
 static int write_at_once(PyObject *app_transport, PyObject *data) {
-    PyObject *layer, *machine, *inner, *transport;
-    Py_ssize_t taken, size = size_of_written(data);
+    PyObject *layer, *machine, *inner;
+    Below below;
+    Py_ssize_t size = size_of_written(data);
     int status;
-    if (size < 0 || size > most_encrypted) return 0;
+    if (size < 0) return 0;
     if (Py_TYPE(app_transport) != of_app_transport.type || !is_original(&of_app_transport) ||
         has_own(app_transport, str_is_closing))
         return 0;
@@ -606,20 +747,16 @@ static int write_at_once(PyObject *app_transport, PyObject *data) {
     layer = SLOT(app_transport, in_app_transport.layer);
     if (layer == NULL || !is_usual(layer)) return 0;
     machine = SLOT(layer, in_layer.machine);
-    transport = SLOT(layer, in_layer.transport);
+    below.transport = SLOT(layer, in_layer.transport);
     inner = inner_of(machine);
-    if (inner == NULL || transport == NULL || transport == Py_None) return 0;
+    if (inner == NULL || below.transport == NULL || below.transport == Py_None) return 0;
     Py_INCREF(layer);
     Py_INCREF(machine);
     Py_INCREF(inner);
-    Py_INCREF(transport);
-    status = can_send(app_transport, layer, machine, transport);
-    Py_DECREF(transport);
-    if (status > 0) {
-        taken = encrypt(layer, machine, inner, data);
-        if (taken < 0) status = PyErr_ExceptionMatches(PyExc_Exception) && tell(layer, str_encrypting_failed) == 0 ? 1 : -1;
-        else if (taken < size && keep_rest(layer, machine, data, taken) < 0) status = -1;
-    }
+    Py_INCREF(below.transport);
+    status = can_send(app_transport, layer, machine, &below);
+    if (status > 0 && write_to(layer, machine, inner, data, size, below) < 0) status = -1;
+    Py_DECREF(below.transport);
     Py_DECREF(inner);
     Py_DECREF(machine);
     Py_DECREF(layer);

@@ -12,6 +12,8 @@ cdef extern from "native/tls.h":
     int remember(Original*, object, tuple) except -1
     int know_ssl(object, object) except -1
     int know_tls(object, object, object) except -1
+    int use_memory(int) noexcept
+    int reach_memory(object, const char*) except -1
     int know_receiver(PyTypeObject*, const AsyncioReceiver*) noexcept
 
 # What the quick ways pass over.
@@ -38,6 +40,10 @@ def adopt_tls(layer, machine, app_transport, /, *, wrapped, again, ssl, piece):
     """
     global most_encrypted, state_wrapped, again_errors, zero_return_error
     know_ssl(ssl._ssl._SSLSocket, ssl.MemoryBIO)
+    path = getattr(ssl._ssl, "__file__", None)
+    if path is not None and ssl.OPENSSL_VERSION.startswith("OpenSSL "):
+        # What calls itself otherwise has other objects behind the same names.
+        reach_memory(ssl.MemoryBIO, path.encode())
     zero = ssl.SSLZeroReturnError
     kept_for_tls.append((wrapped, again, zero))
     state_wrapped, again_errors, zero_return_error = <PyObject*>wrapped, <PyObject*>again, <PyObject*>zero
@@ -50,3 +56,11 @@ def adopt_tls(layer, machine, app_transport, /, *, wrapped, again, ssl, piece):
     if know_receiver(TYPE_OF(layer), &tls_receiver) < 0:
         # There are too many: a suite loads the modules anew for each test. Without it the methods are called.
         forget_error()
+
+
+def use_memory_of_tls(yes, /):
+    """Have encrypted bytes go past the methods of MemoryBIO, where that is possible, or not; give how it was.
+
+    It is for tests: where `ssl` is linked with something else than OpenSSL's shared library, it is not possible.
+    """
+    return bool(use_memory(1 if yes else 0))

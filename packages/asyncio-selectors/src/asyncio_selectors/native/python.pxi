@@ -13,6 +13,11 @@ cdef extern from "native/interface.h":
     ctypedef struct AsyncioReceiver:
         char* (*room)(PyObject*, Py_ssize_t*) noexcept
         int (*received)(PyObject*, Py_ssize_t) except -1
+    ctypedef struct AsyncioSender:
+        const char* write
+        const char* is_closing
+        int (*is_free)(PyObject*) noexcept
+        int (*send)(PyObject*, const char*, Py_ssize_t) noexcept
     ctypedef struct AsyncioCore:
         PyTypeObject* loop_type
         int (*set_poll)(PyObject*, AsyncioPoll, PyObject*) except -1
@@ -20,6 +25,7 @@ cdef extern from "native/interface.h":
         int (*is_alone)() noexcept
         bint (*may_spare_poll)(PyObject*) noexcept
         const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
+        int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
     const AsyncioCore* asyncio_core_interface() except? NULL
 
 cdef extern from "native/system.h":

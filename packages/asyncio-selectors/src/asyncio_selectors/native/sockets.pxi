@@ -26,3 +26,13 @@ cdef inline bint is_plain(PyObject* sock) except -1:
     if sock is NULL or <PyObject*>Py_TYPE(sock) is not socket_type:
         return False
     return (socket_version and socket_version == VERSION_OF(socket_type)) or look_at_sockets()
+
+
+cdef inline bint is_known_plain(PyObject* sock) noexcept:
+    """Tell whether that was found out already, and the class is what it was."""
+    return (
+        sock is not NULL
+        and <PyObject*>Py_TYPE(sock) is socket_type
+        and socket_version
+        and socket_version == VERSION_OF(socket_type)
+    )
