@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,10 @@ from support import ROOT
 from workspace import packages
 
 if TYPE_CHECKING:
-    from support import MakeEnvironment
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from support import Environment, MakeEnvironment
     from workspace.interpreters import Interpreter
 
 NAMES = {package.name for package in packages.load()}
@@ -40,13 +45,7 @@ def test_distribution_imports(
     environment.pip("check")
 
 
-@pytest.mark.timeout(LIMIT + 120)
-def test_distribution_passes_its_own_tests(
-    distribution: str, make_environment: MakeEnvironment
-) -> None:
-    # On the newest Python: on each of them `dev.py test` runs the same tests with all distributions there.
-    environment = make_environment(f"{distribution}[test]")
-    environment.pip("check")
+def _last_line_of_own_tests(environment: Environment, distribution: str) -> str:
     # The settings are the workspace's; the tests are the package's; what they import is what was installed.
     tests = environment.run(
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml"),
@@ -54,8 +53,31 @@ def test_distribution_passes_its_own_tests(
         ROOT / "packages" / distribution / "tests",
         timeout=LIMIT,
     )
-    assert " passed" in tests.stdout
-    print(tests.stdout.splitlines()[-1])
+    return tests.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def own_tests(make_environment: MakeEnvironment) -> Iterator[dict[str, Future[str]]]:
+    """The own tests of all distributions, which run in as many processes as there are cores.
+
+    On the newest Python: on the others `dev.py test` runs them with all distributions there.
+    """
+    environments = {name: make_environment(f"{name}[test]") for name in sorted(NAMES)}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {
+            name: pool.submit(_last_line_of_own_tests, environment, name)
+            for name, environment in environments.items()
+        }
+
+
+# For the first that is waited for there are environments to be made, too, and others run beside it.
+@pytest.mark.timeout(2 * LIMIT)
+def test_distribution_passes_its_own_tests(
+    distribution: str, own_tests: dict[str, Future[str]]
+) -> None:
+    last_line = own_tests[distribution].result()
+    assert " passed" in last_line
+    print(last_line)
 
 
 def test_distribution_brings_only_what_it_declares(

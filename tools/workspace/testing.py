@@ -23,8 +23,8 @@ PARTS = ("lint", "types", "unit", "conformance", "integration")
 
 #: The tests of the packages need nothing of one another, so they run on all cores. (`-n0` after `--` undoes it.)
 _SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
-#: Run on the pure form of the oldest Python: the tests of what has a compiled twin, or stands right on it. On the pure
-#: form of the newest all of them run, and the interpreter's suite.
+#: The tests of what has a compiled twin, or stands right on it. All of them run on the oldest and the newest Python, on
+#: the others these; of the pure form, these on the oldest and all on the newest.
 _NEAR_THE_TWINS = tuple(
     f"packages/asyncio-{name}" for name in ("core", "selectors", "streams", "sync")
 )
@@ -101,11 +101,12 @@ class Pipeline:
         read_pytest(part, status, report)
 
     def _unit(self) -> None:
+        ends = (self._pythons[0], self._pythons[-1])
         for python, form in itertools.product(self._pythons, self._forms):
-            part_of_them = form == twins.PURE and python != self._pythons[-1]
-            if part_of_them and python != self._pythons[0] and len(self._forms) > 1:
+            if form == twins.PURE and python not in ends and len(self._forms) > 1:
                 continue
-            chosen = [] if _names_files(self._extra) or not part_of_them else _NEAR_THE_TWINS
+            near = python not in (ends if form == twins.COMPILED else ends[1:])
+            chosen = _NEAR_THE_TWINS if near and not _names_files(self._extra) else ()
 
             def body(
                 part: Part, python: Interpreter = python, form: str = form, chosen: Any = chosen
