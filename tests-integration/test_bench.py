@@ -305,6 +305,34 @@ def test_client_notices_what_is_not_what_was_sent(tmp_path: Path) -> None:
     ]
 
 
+@on_linux
+@with_compiler
+@pytest.mark.parametrize("form", ["compiled", "pure"])
+def test_requests_with_resets_cancels_and_slow_readers_go_right(
+    environment: Environment, tmp_path: Path, form: str
+) -> None:
+    """The short form of `bench soak`."""
+    side = "ours" if form == "compiled" else "ours-pure"
+    words = ["--requests=10_000", "--points=3", f"--side={side}", "--out", str(tmp_path)]
+
+    done = bench("soak", *words, f"--environment={side}={environment.python}", check=False)
+
+    if done.returncode and "not built" in done.stderr:
+        pytest.skip(done.stderr.splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    (kept,) = tmp_path.glob("*-soak-memory-*.json")
+    result = results.load(kept)
+    assert result["wrong"] == []
+    assert result["sides"][side]["form"] == form
+    first, *points = result["points"]
+    assert sum(point["messages"] for point in points) >= 10_000
+    # Each of them was there: otherwise the run shows nothing.
+    for what in ("resets", "abandoned", "cancelled", "timed_out"):
+        assert all(point[what] for point in points)
+    assert points[-1]["paused"] > first["paused"] == 0
+    assert points[-1]["descriptors"] == first["descriptors"]
+
+
 class Swapping(asyncio.Protocol):
     """Answers the first two requests of a connection with the other's number."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
-from asyncio_test_support.protocols import HalfOpenRecorder
+from asyncio_test_support.protocols import HalfOpenRecorder, Recorder
 from asyncio_test_support.sockets import reset
 
 if TYPE_CHECKING:
@@ -125,6 +126,78 @@ def test_nothing_to_be_received_by_one_who_reads_nothing_is_the_end(
         transport.write(b"x")
         assert transport.is_closing()
         assert isinstance(await protocol.lost, ConnectionError)
+
+    loop.run_until_complete(main())
+
+
+class Relaying(Recorder):
+    """Takes no more than it can give: reads nothing while it is not to write."""
+
+    later = False
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.later:
+            self.loop.call_soon(self.transport.pause_reading)
+        else:
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.transport.resume_reading()
+
+
+class RelayingLater(Relaying):
+    later = True
+
+
+@pytest.mark.parametrize("kind", [Relaying, RelayingLater])
+@pytest.mark.parametrize("size", [1, MUCH])
+def test_one_who_reads_nothing_while_he_cannot_write_hears_of_the_end(
+    loop: SelectorEventLoop, stream_pair: Any, kind: type[Relaying], size: int
+) -> None:
+    ours, theirs = stream_pair
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(kind, sock=ours)
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        transport.write(b"x" * size)
+        # The write has failed, and nobody would ever say that he may write again.
+        await protocol.until(protocol.lost.done)
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+        assert protocol.pauses == ["pause", "resume"]
+
+    loop.run_until_complete(main())
+
+
+def test_a_task_that_waits_for_room_to_write_goes_on_when_its_reader_is_full(
+    loop: SelectorEventLoop, stream_pair: Any
+) -> None:
+    streams = pytest.importorskip("asyncio_streams")
+    ours, theirs = stream_pair
+
+    async def main() -> None:
+        theirs.setblocking(False)
+        # As much as the system takes, which is more than the reader does.
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                theirs.send(b"y" * 4096)
+        reader, writer = await streams.open_connection(sock=ours, limit=1000)
+        reset(theirs)
+        writer.write(b"x")
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        received = 0
+        # Over TCP what was on its way is lost.
+        with contextlib.suppress(ConnectionError):
+            while part := await reader.read(4096):
+                received += len(part)
+        assert received > 2000
+        writer.close()
+        with pytest.raises(ConnectionError):
+            await writer.wait_closed()
 
     loop.run_until_complete(main())
 

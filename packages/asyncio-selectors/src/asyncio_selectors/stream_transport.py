@@ -139,6 +139,9 @@ class _SelectorSocketTransport(_SelectorTransport):
         if self.is_reading():
             self._paused = True
             self._loop._remove_reader(self._sock_fd)
+            if self._write_error is not None:
+                # Maybe until it may write, which it would never hear of. Not from in here: this may be pause_writing().
+                self._loop.call_soon(self._let_read_to_the_end, context=self._context)
             if self._loop.get_debug():
                 log.logger.debug("%r pauses reading", self)
 
@@ -391,11 +394,15 @@ class _SelectorSocketTransport(_SelectorTransport):
         if self._loop.get_debug():
             log.logger.debug("%r: %s", self, _WRITE_FAILED, exc_info=exc)
         if self._paused:
-            # Reading may be for the one to resume who waits here.
-            self._maybe_resume_protocol()
+            self._let_read_to_the_end()
         elif not self._protocol_paused:
             self._protocol_paused = True
             self._tell_protocol("pause_writing")
+
+    def _let_read_to_the_end(self) -> None:
+        """Reading may be for the one to resume who waits to write."""
+        if self._paused and not self._conn_lost:
+            self._maybe_resume_protocol()
 
     def _is_read_to_the_end(self, exc: BaseException) -> bool:
         """Tell whether more can be received, and is wanted, on a connection that takes no more."""
