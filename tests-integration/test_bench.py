@@ -12,6 +12,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -34,6 +35,7 @@ from bench import (
     timing,
 )
 from bench.ratios import best_peer, ratio
+from bench.servers import databases
 from bench.sides import Side
 from bench.workers import Lost
 from support import ROOT, run
@@ -252,6 +254,52 @@ def test_every_server_sends_back_what_it_gets(
         for figure in figures.values():
             # Between a hundred nanoseconds and a tenth of a second.
             assert "missing" in figure or 1e2 < figure["value"] < 1e8
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("asyncpg", "postgresql"), ("redis_pipeline", "redis-server")]
+)
+def test_client_without_its_database_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, package: str
+) -> None:
+    client = SERVERS[name].needs[0].partition("==")[0]
+    for module in (client, f"{client}.asyncio"):
+        monkeypatch.setitem(sys.modules, module, MagicMock())
+    monkeypatch.setattr(databases, "POSTGRESQL", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def start() -> None:
+        async with SERVERS[name].serve():
+            raise AssertionError("there is no server that it could ask")
+
+    with pytest.raises(cases.Unavailable, match=rf"\(Debian: apt-get install {package}\)"):
+        asyncio.run(start())
+
+
+@on_linux
+@pytest.mark.all_libraries
+@with_compiler
+def test_services_answer_rightly_on_both_implementations(
+    make_environment: MakeEnvironment, python: Interpreter
+) -> None:
+    environment = make_environment("asyncio")
+    some = [case for case in SERVERS.values() if case.needs]
+    needs = sorted({need for case in some for need in case.needs})
+    environment.pip("install", "--quiet", "--only-binary=:all:", *needs)
+    ours = Side("ours", sides.WORK_TREE, implementation="independent", form=sides.ANY_FORM)
+    elsewhere = {"ASYNCIO_IMPLEMENTATION": "stdlib"}
+    standard = Side("standard", "", variables=elsewhere)
+    given = {"ours": environment.python, "standard": environment.python}
+    runners = [field.find(side, python, given) for side in (ours, standard)]
+    small = servers.Counts(timed=100, warm=100)
+
+    found = echo.measure(
+        runners, [dataclasses.replace(case, counts=small) for case in some], 1, quiet
+    )
+
+    for figures in found.values():
+        for figure in figures.values():
+            assert "Debian: apt-get install" in figure.get("missing", "") or figure["value"] > 1e3
 
 
 @on_linux

@@ -46,7 +46,7 @@ Measure this asyncio, in both its forms, beside the standard one and other event
   memory       what a task, a future, a timer takes; a million of sleeping tasks
   growth       the time of an operation where a thousand things are there at once, and up to a million
   echo         what a server takes for a message, beside one in C: by instructions, or by processor time
-  services     the same of HTTP servers that people use
+  services     the same of HTTP servers, and of clients of databases, that people use
   idle         the memory of a server that holds many connections on which nothing happens
   soak         whether millions of requests with resets, cancels and slow readers go right and leave nothing
   compare      two results, and what changed between them
@@ -94,7 +94,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     _measuring(commands.add_parser("memory", help="what each thing takes"))
     _measuring(commands.add_parser("growth", help="what becomes of it with a million"))
     _measuring(commands.add_parser("echo", help="what a server takes for a message"))
-    _measuring(commands.add_parser("services", help="what HTTP servers take for a request"))
+    _measuring(
+        commands.add_parser("services", help="what HTTP servers and clients of databases take")
+    )
     idle.add_options(_with_sides(commands.add_parser("idle", help="memory of idle connections")))
     soak.add_options(
         _with_folder(

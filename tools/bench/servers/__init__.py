@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 #: The modules that hold cases, in the order in which tables show them.
 SUBJECTS = ("protocols", "streams", "sockets", "datagrams", "tls", "connecting", "processes")
-#: Those of `bench services`: servers that people use, which their environments have besides.
-SERVICES = ("http",)
+#: Those of `bench services`: servers and clients that people use, which their environments have besides.
+SERVICES = ("http", "databases")
 
-#: The kinds of load without clients: the server starts children, by itself.
+#: The kinds of load without clients: the measured process starts children, or is a client itself.
 CHILDREN = ("spawn", "communicate", "output")
+ALONE = (*CHILDREN, "queries")
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -40,7 +41,7 @@ certificate = ""
 class Load:
     """What the clients do: the words that `load.c` is started with."""
 
-    #: stream, tls, http, datagram, accept or request, as `load.c` tells; one of CHILDREN: there are no clients.
+    #: stream, tls, http, datagram, accept or request, as `load.c` tells; one of ALONE: there are no clients.
     kind: str = "stream"
     connections: int = 10
     #: Bytes of a message.
@@ -71,11 +72,11 @@ class Load:
     @property
     def message(self) -> int:
         """Bytes that go out, and come back, for a message."""
-        return 0 if self.kind in ("accept", "spawn") else self.size + 4 * self.prefixed
+        return 0 if self.kind in ("accept", "spawn", "queries") else self.size + 4 * self.prefixed
 
     @property
     def has_clients(self) -> bool:
-        return self.kind not in CHILDREN
+        return self.kind not in ALONE
 
 
 @dataclass(frozen=True)
