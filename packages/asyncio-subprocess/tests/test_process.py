@@ -207,10 +207,12 @@ def test_signals_to_a_child_that_has_ended_are_refused(run, python):
 @signals_of_unix
 def test_a_signal_to_a_dead_child_that_was_not_reaped_hits_nobody(run, python):
     async def main():
-        process = await create_subprocess_exec(*python())
+        process = await create_subprocess_exec(*python("os.read(0, 1)"), stdin=PIPE)
         # The loop has no turn in which it could notice.
+        process.stdin.write(b"x")
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         process.kill()
+        process.stdin.close()
         assert await process.wait() == 0
 
     run(main())

@@ -13,6 +13,7 @@ here finds them where the class has them, and takes the place of single methods.
     accepting     a connection of a listening socket
     waking        what wakes a loop
     streams       reading and writing of stream transports
+    pipes         reading and writing of pipes
     datagrams     receiving and sending of datagram transports
 """
 
@@ -24,4 +25,5 @@ include "native/socket_calls.pxi"
 include "native/accepting.pxi"
 include "native/waking.pxi"
 include "native/streams.pxi"
+include "native/pipes.pxi"
 include "native/datagrams.pxi"

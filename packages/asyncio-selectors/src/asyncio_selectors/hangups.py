@@ -55,10 +55,6 @@ def shows_hangup_by_reading(fd: int) -> bool:
 
 
 def _can_be_read(fd: int) -> bool:
-    try:
-        os.read(fd, 0)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return True
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_WRONLY

@@ -14,6 +14,7 @@ from asyncio_core.interfaces.protocols import BufferedProtocol, _feed_data_to_bu
 from asyncio_core.interfaces.transports import ReadTransport, WriteTransport, _FlowControlMixin
 from asyncio_selectors.hangups import has_hung_up, shows_hangup_by_reading
 from asyncio_selectors.transport_base import watch_reading, watch_writing
+from asyncio_selectors.twins import twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,10 +34,15 @@ logger: Any = None
 class _PipeEnd(Owner):
     """What both ends have in common: an owner of one descriptor, with a context and a protocol."""
 
-    _fileno: int
+    __slots__ = ()
+
+    # Of the slots and the `__dict__` that the ends have.
+    _fileno: Any
     _loop: Any
+    _pipe: Any
+    _closing: Any
+    _context: Any
     _owned = "_pipe"
-    _pipe: Any = None
 
     def _open(self, pipe: Any, protocol: BaseProtocol, kinds: str) -> int:
         """Take `pipe` over and return its mode; raise ValueError where it is nothing to wait for."""
@@ -88,15 +94,12 @@ class _PipeEnd(Owner):
             return False
         return True
 
-    def _leave_poller(self) -> None:
-        """Take the pipe out of the poller, unless it was closed and its number may be another's."""
+    def _is_open(self) -> bool:
+        """Tell whether the number is the pipe's still; if it was closed, it may be another's."""
         try:
-            ours = self._pipe.fileno() == self._fileno
+            return bool(self._pipe.fileno() == self._fileno)
         except (AttributeError, ValueError):
-            ours = False
-        if ours:
-            self._loop._remove_writer(self._fileno)
-            self._loop._remove_reader(self._fileno)
+            return False
 
     # What an end of each kind has of its own.
 
@@ -115,6 +118,9 @@ class _PipeEnd(Owner):
 
 class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
     """The reading end of a pipe, which it owns."""
+
+    # What each read asks for. The compiled form finds it there; `__dict__` is for what is rare, and for others.
+    __slots__ = ("_fileno", "_pipe", "_protocol", "__dict__", "__weakref__")
 
     # Bytes asked for at once: as much as a pipe holds on Linux.
     max_size = 64 * 1024
@@ -167,7 +173,8 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
         following, self._next_read = self._next_read, None
         if following is not None:
             following.cancel()
-        self._leave_poller()
+        if self._is_open():
+            self._loop._remove_reader(self._fileno)
 
     def pause_reading(self) -> None:
         if self.is_reading():
@@ -185,22 +192,28 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
     def _read_ready(self) -> None:
         try:
             data = os.read(self._fileno, self.max_size)
-        except (BlockingIOError, InterruptedError):
-            return
         except OSError as exc:
-            self._fatal_error(exc, "Fatal read error on pipe transport")
+            self._read_failed(exc)
             return
         if not data:
-            if self._loop.get_debug():
-                log.logger.info("%r was closed by peer", self)
-            self._closing = True
-            self._unwatch()
-            self._loop.call_soon(self._protocol.eof_received, context=self._context)
-            self._loop.call_soon(self._call_connection_lost, None, context=self._context)
+            self._read_eof()
         elif isinstance(self._protocol, BufferedProtocol):
             _feed_data_to_buffered_proto(self._protocol, data)
         else:
             self._protocol.data_received(data)
+
+    def _read_failed(self, exc: OSError) -> None:
+        if not isinstance(exc, (BlockingIOError, InterruptedError)):
+            self._fatal_error(exc, "Fatal read error on pipe transport")
+
+    def _read_eof(self) -> None:
+        """Nobody writes any more."""
+        if self._loop.get_debug():
+            log.logger.info("%r was closed by peer", self)
+        self._closing = True
+        self._unwatch()
+        self._loop.call_soon(self._protocol.eof_received, context=self._context)
+        self._loop.call_soon(self._call_connection_lost, None, context=self._context)
 
     def close(self) -> None:
         if not self._closing:
@@ -223,6 +236,16 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
 
     Pipes and sockets show by becoming "readable" that nobody reads at the other end any more.
     """
+
+    # What each write asks for.
+    __slots__ = (
+        *("_fileno", "_pipe", "_protocol", "_closing", "_conn_lost", "_buffer"),
+        *("__dict__", "__weakref__"),
+    )
+
+    # Turns of the loop until it is watched for that. Who knows that a pipe may be closed again at once, as that to a child
+    # which is told one thing, has it spared.
+    _patience = 0
 
     def __init__(
         self,
@@ -248,8 +271,17 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         return f"bufsize={len(self._buffer)}"
 
     def _watch(self) -> None:
-        if self._notices_hangup and not self._closing:
+        if not self._notices_hangup or self._closing:
+            return
+        if self._patience:
+            self._loop.call_soon(self._watch_later, context=self._context)
+        else:
             watch_reading(self._loop, self._fileno, self._read_ready, self._context)
+
+    def _watch_later(self) -> None:
+        if not self._closing:
+            self._patience -= 1
+            self._watch_or_end(self._watch)
 
     def _is_everyday(self, exc: BaseException) -> bool:
         return isinstance(exc, OSError)
@@ -296,10 +328,15 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
                 return
             if sent == len(data):
                 return
+        self._keep_rest(data, sent)
+
+    def _keep_rest(self, data: Any, sent: int) -> None:
+        """Keep what is left of `data`, of which so many bytes have gone out, until there is room."""
+        if not self._buffer:
             terms = (self._loop, self._fileno, self._write_ready, self._context)
             if not self._watch_or_end(watch_writing, *terms):
                 return
-        self._buffer += memoryview(data)[sent:]
+        self._buffer += memoryview(data).cast("B")[sent:]
         self._maybe_pause_protocol()
 
     def _write_ready(self) -> None:
@@ -349,8 +386,32 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         if self._ended:
             return
         self._ended = self._closing = True
+        waiting = bool(self._buffer)
         self._buffer.clear()
         try:
-            self._leave_poller()
+            if (waiting or not self._patience) and self._is_open():
+                self._loop._remove_writer(self._fileno)
+                self._loop._remove_reader(self._fileno)
         finally:
             self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+
+
+_PyUnixReadPipeTransport = _UnixReadPipeTransport
+_PyUnixWritePipeTransport = _UnixWritePipeTransport
+
+if not TYPE_CHECKING and twins is not None:
+
+    class _UnixReadPipeTransport(_PyUnixReadPipeTransport):
+        """The reading end of a pipe, which it owns, with what each read goes through compiled."""
+
+        __slots__ = ()
+
+    class _UnixWritePipeTransport(_PyUnixWritePipeTransport):
+        """The writing end of a pipe, which it owns, with what each write goes through compiled."""
+
+        __slots__ = ()
+
+    twins.adopt_pipes(
+        (_UnixReadPipeTransport, _PyUnixReadPipeTransport),
+        (_UnixWritePipeTransport, _PyUnixWritePipeTransport),
+    )

@@ -41,6 +41,11 @@ _STREAMS = ("stdin", "stdout", "stderr")
 _KILL = getattr(signals, "SIGKILL", signals.SIGTERM)
 
 
+# Turns in which a pipe to a child is not yet watched for the child's closing it: until who has started the child could write
+# all and close it.
+_PATIENCE = 2
+
+
 class BaseSubprocessTransport(transports.SubprocessTransport):
     """The transport of a child process, apart from how the child is started.
 
@@ -266,7 +271,9 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
                 up = loop.create_future()
                 if fd == 0:
                     proto = WriteSubprocessPipeProto(self, fd)
-                    loop._make_write_pipe_transport(stream, proto, up)
+                    transport = loop._make_write_pipe_transport(stream, proto, up)
+                    if hasattr(transport, "_patience"):
+                        transport._patience = _PATIENCE
                 else:
                     proto = ReadSubprocessPipeProto(self, fd)
                     loop._make_read_pipe_transport(stream, proto, up)
@@ -448,7 +455,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
     def _try_finish(self) -> None:
         if self._returncode is None:
             return
-        if self._are_pipes_closed():
+        if not self._pipes or self._are_pipes_closed():
             self._call(self._call_connection_lost, None)
 
     def _are_pipes_closed(self) -> bool:
@@ -517,7 +524,12 @@ class ReadSubprocessPipeProto(WriteSubprocessPipeProto, protocols.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass it on, with the descriptor's number."""
-        self.proc._pipe_data_received(self.fd, data)
+        proc = self.proc
+        if proc._held is None:
+            told = proc._protocol.pipe_data_received
+            proc._loop.call_soon(told, self.fd, data, context=proc._context)
+        else:
+            proc._pipe_data_received(self.fd, data)
 
 
 lend_names(

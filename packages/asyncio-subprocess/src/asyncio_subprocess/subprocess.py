@@ -281,8 +281,14 @@ class Process:
             transport.close()
 
     def _collected_by_protocol(self, fd: int, stream: StreamReader) -> dict[int, list[bytes]]:
+        """Return where the protocol puts what comes without its reader; an empty one where it does not."""
         protocol = self._protocol
-        if isinstance(protocol, SubprocessStreamProtocol) and protocol._reader_of(fd) is stream:
+        # With less than the usual limit the child is to wait in between, as ever.
+        if (
+            isinstance(protocol, SubprocessStreamProtocol)
+            and protocol._reader_of(fd) is stream
+            and stream._limit >= _DEFAULT_LIMIT
+        ):
             return protocol._collected
         return {}
 
