@@ -269,3 +269,28 @@ def main(names):
     loop.run_forever()
     os._exit(0 if len(seen) == 20 and len(reports) <= 1 else 6)
 """
+
+
+def test_whoever_replaced_what_wakes_a_loop_is_asked(
+    loop: SelectorEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noting(name: str, wake: Any) -> Any:
+        def write_to_self(*args: Any) -> None:
+            asked.append(name)
+            wake(*args)
+
+        return write_to_self
+
+    loop.call_soon_threadsafe(asked.append, "called")
+    monkeypatch.setattr(loop, "_write_to_self", noting("of the loop", loop._write_to_self))
+    loop.call_soon_threadsafe(asked.append, "called")
+    monkeypatch.undo()
+    kind = type(loop)
+    monkeypatch.setattr(kind, "_write_to_self", noting("of the class", kind._write_to_self))
+    loop.call_soon_threadsafe(asked.append, "called")
+    monkeypatch.undo()
+    loop.call_soon_threadsafe(loop.stop)
+    loop.run_forever()
+    assert asked == ["of the loop", "of the class", *3 * ["called"]]

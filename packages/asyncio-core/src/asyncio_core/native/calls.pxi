@@ -72,7 +72,11 @@ cdef object call_soon_threadsafe(CompiledTurn self, PyObject** args, Py_ssize_t 
     handle = <object>made
     Py_DECREF(handle)
     push(self.ready, HANDLE, made, NULL, NULL)
-    self._write_to_self()
+    if self.waking_is_plain:
+        if waker(<PyObject*>self) < 0:
+            raise_what_is_set()
+    else:
+        self._write_to_self()
     if self.ready is not None and self.ready.length > CROWD and self._thread_id is not None:
         give_way(self)
     return handle

@@ -185,6 +185,12 @@ cdef int interface_cancel(PyObject* handle) except -1:
     return 0
 
 
+cdef int interface_know_waker(PyObject* method, AsyncioWake wake) except -1:
+    global known_waker, waker
+    known_waker, waker = <object>method, wake
+    return 0
+
+
 cdef PyObject* interface_new_future(PyObject* loop) except NULL:
     cdef CompiledTurn turn
     cdef Future future
@@ -241,6 +247,7 @@ offered.may_spare_poll = interface_may_spare_poll
 offered.in_debug_mode = <int (*)(PyObject*) noexcept>interface_in_debug_mode
 offered.new_handle = <PyObject* (*)(PyObject*, PyObject*, PyObject*, PyObject*) noexcept>interface_new_handle
 offered.cancel = <int (*)(PyObject*) noexcept>interface_cancel
+offered.know_waker = <int (*)(PyObject*, AsyncioWake) noexcept>interface_know_waker
 offered.new_future = <PyObject* (*)(PyObject*) noexcept>interface_new_future
 offered.state = interface_state
 offered.offer = interface_offer

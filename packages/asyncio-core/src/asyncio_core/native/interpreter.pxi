@@ -18,6 +18,7 @@ cdef extern from "native/interface.h":
         pass
     ctypedef struct AsyncioReceiver:
         pass
+    ctypedef int (*AsyncioWake)(PyObject*) noexcept
     ctypedef struct AsyncioCore:
         int major
         int minor
@@ -38,6 +39,7 @@ cdef extern from "native/interface.h":
         int (*know_receiver)(PyTypeObject*, const AsyncioReceiver*) noexcept
         const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
         int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
+        int (*know_waker)(PyObject*, AsyncioWake) noexcept
 
 cdef extern from *:
     """

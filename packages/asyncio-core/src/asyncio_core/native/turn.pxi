@@ -8,7 +8,7 @@ cdef object WATCHED = frozenset(
     (
         *("call_soon", "_call_soon", "call_at", "time", "_timer_handle_cancelled"),
         *("_poll", "_process_events", "_add_callback", "_selector", "_run_once"),
-        "create_future",
+        *("create_future", "_write_to_self"),
     )
 )
 
@@ -23,6 +23,11 @@ cdef object time_names = vars(time)
 cdef object monotonic = time.monotonic
 cdef double CLOCK_RESOLUTION = time.get_clock_info("monotonic").resolution
 cdef bint clock_is_watched = watch_clock(time_names) == 0
+
+
+# What wakes the loops whose _write_to_self() is this one.
+cdef object known_waker = None
+cdef AsyncioWake waker = NULL
 
 
 cdef class CompiledTurn:
@@ -64,6 +69,7 @@ cdef class CompiledTurn:
     cdef bint tasks_are_plain
     cdef bint turns_are_plain
     cdef bint handles_for_threads_are_plain
+    cdef bint waking_is_plain
 
     def __cinit__(self):
         global first_turn
@@ -258,6 +264,7 @@ cdef int look_again(CompiledTurn turn) except -1:
     turn.cancelling_is_plain = has_own(
         turn, "_timer_handle_cancelled", CompiledTurn._timer_handle_cancelled
     )
+    turn.waking_is_plain = known_waker is not None and has_own(turn, "_write_to_self", known_waker)
     # Looking for them has given the class a version, unless there are no more.
     turn.version = TYPE_VERSION(<PyObject*>turn)
     if turn._thread_id is not None and (turn._may_spare_poll or turn.poll_function is not NULL):

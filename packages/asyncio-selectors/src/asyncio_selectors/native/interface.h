@@ -13,10 +13,13 @@
 
 #define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
 #define ASYNCIO_CORE_MAJOR 1
-#define ASYNCIO_CORE_MINOR 3
+#define ASYNCIO_CORE_MINOR 4
 
 /* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
 typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
+
+/* Wakes a loop, from whatever thread. */
+typedef int (*AsyncioWake)(PyObject *loop);
 
 /* A protocol into whose own memory a transport receives, with no object in between. */
 typedef struct {
@@ -91,6 +94,11 @@ typedef struct {
 
     /* Have what is above transports of exactly this class send as these functions do; both are there for good. */
     int (*know_sender)(PyTypeObject *type, const AsyncioSender *sender);
+
+    /* Since minor number 4. */
+
+    /* Call a function where loops would call `method`, their _write_to_self(). */
+    int (*know_waker)(PyObject *method, AsyncioWake wake);
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */

@@ -10,6 +10,7 @@ cdef extern from "native/exceptions.h":
 
 cdef extern from "native/interface.h":
     ctypedef int (*AsyncioPoll)(PyObject*, PyObject*, double) noexcept
+    ctypedef int (*AsyncioWake)(PyObject*) noexcept
     ctypedef struct AsyncioReceiver:
         char* (*room)(PyObject*, Py_ssize_t*) noexcept
         int (*received)(PyObject*, Py_ssize_t) except -1
@@ -25,6 +26,7 @@ cdef extern from "native/interface.h":
         int (*is_alone)() noexcept
         bint (*may_spare_poll)(PyObject*) noexcept
         const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
+        int (*know_waker)(PyObject*, AsyncioWake) except -1
         int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
     const AsyncioCore* asyncio_core_interface() except? NULL
 

@@ -28,6 +28,7 @@ def adopt_waking(kind, names, /):
     pure_write_to_self, pure_read_from_self = kind._write_to_self, kind._read_from_self
     give_method(kind, &write_to_self_definition)
     give_method(kind, &read_from_self_definition)
+    core.know_waker(<PyObject*>kept(kind._write_to_self), <AsyncioWake>wake)
 
 
 def know_ignoring_zeros(method, /):
@@ -36,21 +37,26 @@ def know_ignoring_zeros(method, /):
 
 
 cdef PyObject* write_to_self(PyObject* self, PyObject* nothing) except NULL:
+    wake(self)
+    Py_INCREF(None)
+    return Py_None
+
+
+cdef int wake(PyObject* self) except -1:
     cdef PyObject* csock = SLOT(self, csock_place)
     cdef char zero = 0
     if csock is Py_None or (csock is not NULL and SLOT(self, waking_place) is csock):
-        Py_INCREF(None)
-        return Py_None
+        return 0
     if csock is NULL or not is_plain(csock):
-        return call_purely(<PyObject*>pure_write_to_self, self, NULL, 0, NULL)
+        pure_write_to_self(<object>self)
+        return 0
     # Another thread may close the loop, and with it the socket, once this one gives way.
     SET_SLOT(self, waking_place, csock)
     if send(DESCRIPTOR_OF(csock), &zero, 1, MSG_DONTWAIT) != 1:
         waking_failed(self, csock, errno)
     if core.may_spare_poll(self) and not waking_names["made_threads"]():
         (<object>self)._note_waker()
-    Py_INCREF(None)
-    return Py_None
+    return 0
 
 
 cdef int waking_failed(PyObject* self, PyObject* csock, int number) except -1:
