@@ -126,6 +126,7 @@ class _LoopsOwnWatcher(AbstractChildWatcher):
         return True
 
     def _ended(self, pid: int, handler: _Handler, code: int | None) -> None:
+        handler.watch.close()
         if self._handlers.get(pid) is not handler:
             return  # It was removed or replaced.
         del self._handlers[pid]
