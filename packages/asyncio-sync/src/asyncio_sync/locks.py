@@ -159,10 +159,17 @@ class Event(_LoopBoundMixin):
 
     def __init__(self) -> None:
         self._value = False
-        self._waiters = WaitLine()
+        # Made when somebody waits: many events are set before that, and thrown away.
+        self._line: WaitLine | None = None
+
+    @property
+    def _waiters(self) -> WaitLine:
+        if self._line is None:
+            self._line = WaitLine()
+        return self._line
 
     def __repr__(self) -> str:
-        return _describe(super().__repr__(), "set" if self._value else "unset", self._waiters)
+        return _describe(super().__repr__(), "set" if self._value else "unset", self._line)
 
     def is_set(self) -> bool:
         """Tell whether the flag is set."""
@@ -175,7 +182,8 @@ class Event(_LoopBoundMixin):
         """
         if not self._value:
             self._value = True
-            self._waiters.wake_all()
+            if self._line:
+                self._line.wake_all()
 
     def clear(self) -> None:
         """Clear the flag: tasks that come from now on wait for the next `set()`."""
