@@ -124,16 +124,47 @@ cdef object call_at(CompiledTurn self, PyObject** args, Py_ssize_t count, PyObje
     return timer
 
 
+cdef struct TaskOptions:
+    PyObject* name
+    PyObject* context
+    bint eagerly
+
+
+cdef bint read_options(TaskOptions* options, PyObject* names, PyObject** values) except -1:
+    """Take the keyword arguments of a task, and tell whether all of them are as usual."""
+    cdef PyObject* value
+    for position in range(len(<tuple>names)):
+        value = values[position]
+        option = (<tuple>names)[position]
+        if option == "eager_start":
+            options.eagerly = <object>value
+        elif <object>value is None and option in ("name", "context"):
+            pass
+        elif option == "name" and type(<object>value) is str:
+            options.name = value
+        elif option == "context" and type(<object>value) is Context:
+            options.context = value
+        else:
+            return False
+    return True
+
+
 cdef object create_task(CompiledTurn self, PyObject** args, Py_ssize_t count, PyObject* names):
     cdef Task task
-    cdef bint eagerly = False
+    cdef TaskOptions options
+    options.name = options.context = NULL
+    options.eagerly = False
     if self._task_factory is not None:
-        eagerly = self._task_factory is task_names["eager_task_factory"] and running_loop is <PyObject*>self
-        if not eagerly:
+        # What it is to do with options is its own affair.
+        if names is not NULL or self._task_factory is not task_names["eager_task_factory"]:
             return create_task_otherwise(self, args, count, names)
+        options.eagerly = True
+        if running_loop is not <PyObject*>self:
+            return create_task_otherwise(self, args, count, names)
+    elif names is not NULL and not read_options(&options, names, args + count):
+        return create_task_otherwise(self, args, count, names)
     if (
-        names is not NULL
-        or count != 1
+        count != 1
         or not queues_plainly(self)
         or not self.tasks_are_plain
         or not PyCoro_CheckExact(<object>args[0])
@@ -142,8 +173,9 @@ cdef object create_task(CompiledTurn self, PyObject** args, Py_ssize_t count, Py
     task = Task.__new__(Task)
     task.loop = self
     task.loop_is_ours = True
-    begin_task(task, <object>args[0], None, PyContext_CopyCurrent())
-    if eagerly:
+    context = PyContext_CopyCurrent() if options.context is NULL else <object>options.context
+    begin_task(task, <object>args[0], None if options.name is NULL else <object>options.name, context)
+    if options.eagerly and running_loop is <PyObject*>self:
         start_eagerly(task)
     else:
         push(self.ready, STEP, <PyObject*>task, NULL, NULL)
