@@ -249,12 +249,12 @@ def test_a_child_reaped_by_somebody_else_has_its_return_code_where_the_system_te
     run, python, caplog, code_of_reaped
 ):
     async def main():
-        process = await create_subprocess_exec(*python("sys.exit(3)"))
-        os.waitpid(process.pid, 0)
-        assert await process.wait() == code_of_reaped(3)
-        process = await create_subprocess_exec(*python("os.kill(os.getpid(), signal.SIGKILL)"))
-        os.waitpid(process.pid, 0)
-        assert await process.wait() == code_of_reaped(-9)
+        for end, code in (("sys.exit(3)", 3), ("os.kill(os.getpid(), signal.SIGKILL)", -9)):
+            process = await create_subprocess_exec(*python("os.read(0, 1)", end), stdin=PIPE)
+            process.stdin.write(b"x")
+            os.waitpid(process.pid, 0)
+            process.stdin.close()
+            assert await process.wait() == code_of_reaped(code)
 
     run(main())
     assert ("return code is unknown" in caplog.text) is (code_of_reaped(3) == 255)

@@ -44,7 +44,10 @@ def refuse_null_in_command(command: Any, options: Mapping[str, Any]) -> None:
     they may be secrets.
     """
     for word in (command,) if isinstance(command, (str, bytes)) else command:
-        refuse_null(_as_text(word), "argument")
+        if type(word) is not str or "\0" in word:
+            refuse_null(_as_text(word), "argument")
+    if not options:
+        return
     for name in ("cwd", "executable"):
         refuse_null(_as_text(options.get(name)), name)
     environment = options.get("env")

@@ -86,11 +86,10 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] | None = []
         self._exit_waiters: list[Future[int]] = []
         self._finished: Future[None] | None = None
-        self._pipes: dict[int, WriteSubprocessPipeProto | None] = {
-            fd: None
-            for fd, stream in enumerate((stdin, stdout, stderr))
-            if stream == subprocess.PIPE
-        }
+        self._pipes: dict[int, WriteSubprocessPipeProto | None] = {}
+        for fd, stream in enumerate((stdin, stdout, stderr)):
+            if stream == subprocess.PIPE:
+                self._pipes[fd] = None
         self._start(
             args=args,
             shell=shell,
@@ -105,7 +104,9 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if loop.get_debug():
             program = args if isinstance(args, (bytes, str)) else args[0]
             log.logger.debug("process %r created: pid %s", program, self._pid)
-        if self._can_connect_at_once():
+        if not self._pipes:
+            loop.call_soon(self._connected, None, waiter, context=self._context)
+        elif self._can_connect_at_once():
             self._connect_at_once(waiter)
         else:
             self._connecting = loop.create_task(self._connect_pipes())
@@ -229,7 +230,8 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         killed = self._kill_if_running()
         if loop.is_closed():
             return
-        if self._held is None:  # else the pipes are closed as soon as they are connected
+        # Pipes that are not connected yet are closed as soon as they are.
+        if self._pipes and self._held is None:
             if killed and (stdin := self._pipes.get(0)) is not None:
                 # Nobody is left to read what waits; whoever else holds the pipe must not keep it.
                 stdin.pipe.abort()
@@ -253,8 +255,6 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
     def _can_connect_at_once(self) -> bool:
         """Tell whether nobody would see that the loop's methods for it are not called."""
         loop = self._loop
-        if not self._pipes:
-            return True
         return not loop.get_debug() and not (
             is_replaced(getattr(loop, "connect_read_pipe", None), PipePart.connect_read_pipe)
             or is_replaced(getattr(loop, "connect_write_pipe", None), PipePart.connect_write_pipe)
@@ -323,14 +323,15 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             failure = CancelledError()
         held, self._held = self._held, None
         if failure is None:
-            self._tell(self._protocol.connection_made, self)
+            self._loop.call_soon(self._protocol.connection_made, self, context=self._context)
             for told, data in held or ():
                 self._tell(told, *data)
         else:
             # The protocol has never heard of this child, and does not need to.
             self._protocol = protocols.SubprocessProtocol()
             self._close_pipes()
-        self._try_finish()
+        if self._returncode is not None:
+            self._try_finish()
         if waiter is not None and not waiter.done():
             if failure is None:
                 waiter.set_result(None)
@@ -398,7 +399,10 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             # Its poll(), called by close() or by somebody else, was quicker than a watcher.
             returncode = self._proc.returncode
         self._returncode = returncode
-        self._call(self._protocol.process_exited)
+        if self._held is None:
+            self._loop.call_soon(self._protocol.process_exited, context=self._context)
+        else:
+            self._call(self._protocol.process_exited)
         # First, so that who has waited finds nothing left of a child without pipes.
         self._try_finish()
         waiters, self._exit_waiters = self._exit_waiters, []
@@ -422,15 +426,17 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             if waiter in self._exit_waiters:
                 self._exit_waiters.remove(waiter)
 
-    async def _come_up(self, connected: Future[Any], watch: Callable[[], object]) -> None:
-        """Have ``watch()`` see to the child's end, and wait for the `waiter` given to __init__().
+    async def _come_up(
+        self, connected: Future[Any], watch: Callable[[Any, Any], object], by: Any
+    ) -> None:
+        """Have ``watch(self, by)`` see to the child's end, and wait for the `waiter` given to __init__().
 
         When this is cancelled or something fails, the child is killed and waited for, and its pipes
         are closed, before that goes on to the caller.
         """
         try:
             try:
-                watch()
+                watch(self, by)
             except BaseException:
                 # Neither a descriptor nor a thread to be had: a child that nobody could wait for.
                 self._proc.kill()

@@ -67,22 +67,23 @@ def start_plainly(
 
     The arguments are those of `subprocess.Popen`.
     """
-    if bufsize != 0 or not _is_popens_way() or not (options.keys() <= _OPTIONS):
+    if bufsize != 0 or not _is_popens_way() or (options and not options.keys() <= _OPTIONS):
         return None
     if not isinstance(args, (str, bytes)) if shell else type(args) is not tuple:
         return None
     words: list[Any] = [_SHELL, "-c", args] if shell else list(args)
     program = words[0]
-    environment: Any = options.get("env")
+    environment: Any = options.get("env") if options else None
     if type(program) is not str or not (environment is None or "/" in program):
         # PATH would be the parent's.
         return None
     attributes: dict[str, Any] = {}
-    if options.get("start_new_session"):
-        attributes["setsid"] = True
-    group = options.get("process_group")
-    if group is not None and group != -1:
-        attributes["setpgroup"] = group
+    if options:
+        if options.get("start_new_session"):
+            attributes["setsid"] = True
+        group = options.get("process_group")
+        if group is not None and group != -1:
+            attributes["setpgroup"] = group
     streams = _Streams()
     if not streams.open(stdin, stdout, stderr):
         streams.close()

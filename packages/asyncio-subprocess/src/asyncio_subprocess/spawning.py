@@ -49,7 +49,8 @@ def _watch(transport: _UnixSubprocessTransport, watcher: Any) -> None:
     told = _hook(loop)
     if told is None:
         # Reaped at once; told behind what has come in the same turn.
-        watch(loop, pid, lambda code: loop.call_soon(transport._exited, transport._taken(code)))
+        told = transport._process_exited
+        watch(loop, pid, lambda code: loop.call_soon(told, transport._taken(code)))
     else:
         watch(loop, pid, lambda code: told(pid, transport._taken(code), transport))
 

@@ -81,7 +81,7 @@ async def start(
                 extra=extra,
                 **kwargs,
             )
-            await transport._come_up(connected, lambda: watch(transport, entered))
+            await transport._come_up(connected, watch, entered)
             return transport
     except BaseException as error:
         drop_own_frame(error)

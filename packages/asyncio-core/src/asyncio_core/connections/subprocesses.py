@@ -110,7 +110,7 @@ class SubprocessPart(IOPart):
                 program = command if shell else command[0]
                 described = f"{'run shell command' if shell else 'execute program'} {program!r}"
                 self._log_subprocess(described, *streams)
-            from asyncio_core.seen_as.asyncio import base_events as known
+            import asyncio_core.seen_as.asyncio.base_events as known
 
             starting = self._make_subprocess_transport(
                 protocol, command, shell, *streams, bufsize, **options
