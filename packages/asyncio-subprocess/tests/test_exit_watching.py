@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import subprocess
+import textwrap
 import threading
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from asyncio_core.choosing import subprocess_support
 from asyncio_selectors import SelectorEventLoop
 from asyncio_subprocess import create_subprocess_exec, exit_kqueue, exit_pidfd, exit_thread, exits
+from asyncio_test_support.programs import printed_by
 
 
 @pytest.fixture
@@ -258,28 +260,42 @@ def test_one_more_descriptor_is_open_for_all_children_and_asked_for_once(
 
 
 @pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")
-def test_a_fork_watches_its_own_children_and_leaves_the_parents_to_it(plain_loop, start):
-    watcher = exit_pidfd._PidfdChildWatcher(plain_loop)
-    child = start("os.read(0, 1)", stdin=subprocess.PIPE)
-    told = Told(plain_loop)
-    watcher.watch(child.pid, told)
-    fork = os.fork()
-    if fork == 0:
-        code = 1
-        try:
-            own = Told(plain_loop)
-            pid = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 7"], {})
-            watcher.watch(pid, own)
-            if own.run() == [None] and exits.reap(pid) == 7 and not told.codes:
-                watcher.close()
-                code = 0
-        finally:
-            os._exit(code)
-    assert exits.reap(fork) == 0
-    child.stdin.close()
-    assert told.run() == [None]
-    assert child.wait() == 0
-    watcher.close()
+def test_a_fork_watches_its_own_children_and_leaves_the_parents_to_it():
+    program = textwrap.dedent("""
+        import os
+        from asyncio_selectors import SelectorEventLoop
+        from asyncio_subprocess import exit_pidfd, exits
+
+        def start(command):
+            return os.posix_spawn("/bin/sh", ["sh", "-c", command], {})
+
+        def end_of(pid):
+            loop.run_forever()
+            return exits.reap(pid)
+
+        loop = SelectorEventLoop()
+        watcher = exit_pidfd._PidfdChildWatcher(loop)
+        told = []
+        reading, writing = os.pipe()
+        os.set_inheritable(reading, True)
+        child = start(f"read word <&{reading}; exit 6")
+        watcher.watch(child, lambda code: (told.append(child), loop.stop()))
+        fork = os.fork()
+        if not fork:
+            own = start("exit 7")
+            watcher.watch(own, lambda code: (told.append(own), loop.stop()))
+            right = end_of(own) == 7 and told == [own]
+            watcher.close()
+            os._exit(5 if right else 1)
+        assert exits.reap(fork) == 5
+        os.write(writing, b"word\\n")
+        assert end_of(child) == 6
+        assert told == [child]
+        watcher.close()
+        loop.close()
+        print("well")
+    """)
+    assert printed_by(program) == "well"
 
 
 def test_a_thread_whose_loop_was_closed_reaps_its_child(start, children):

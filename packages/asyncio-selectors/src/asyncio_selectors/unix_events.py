@@ -102,7 +102,8 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
         extra: dict[str, Any] | None = None,
     ) -> _UnixReadPipeTransport:
         # Before it is registered: its number may have been a socket's that was closed.
-        self._owner_of(pipe.fileno())
+        if self._transports:
+            self._owner_of(pipe.fileno())
         return _UnixReadPipeTransport(self, pipe, protocol, waiter, extra)
 
     def _make_write_pipe_transport(
@@ -113,7 +114,8 @@ class _UnixSelectorEventLoop(SignalHandlers, UnixSockets, FileSending, BaseSelec
         extra: dict[str, Any] | None = None,
     ) -> _UnixWritePipeTransport:
         # Before it is registered: its number may have been a socket's that was closed.
-        self._owner_of(pipe.fileno())
+        if self._transports:
+            self._owner_of(pipe.fileno())
         return _UnixWritePipeTransport(self, pipe, protocol, waiter, extra)
 
 

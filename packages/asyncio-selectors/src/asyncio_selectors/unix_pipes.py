@@ -133,7 +133,7 @@ class _UnixReadPipeTransport(_PipeEnd, ReadTransport):
         waiter: Future[None] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__({**(extra or {}), "pipe": pipe})
+        super().__init__({**extra, "pipe": pipe} if extra else {"pipe": pipe})
         self._loop = loop
         self._paused = False
         # The next read of a device that cannot be watched because it never blocks, such as /dev/null.
@@ -243,9 +243,9 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         *("__dict__", "__weakref__"),
     )
 
-    # Turns of the loop until it is watched for that. Who knows that a pipe may be closed again at once, as that to a child
-    # which is told one thing, has it spared.
-    _patience = 0
+    # Set by who knows that a pipe may be closed again at once, as that to a child which is told one thing: it is not watched
+    # for that until `_lose_patience()` is called.
+    _patience = False
 
     def __init__(
         self,
@@ -255,32 +255,28 @@ class _UnixWritePipeTransport(_PipeEnd, _FlowControlMixin, WriteTransport):
         waiter: Future[None] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__({**(extra or {}), "pipe": pipe}, loop)
+        super().__init__({**extra, "pipe": pipe} if extra else {"pipe": pipe}, loop)
         self._buffer = bytearray()
         self._conn_lost = 0
         # connection_lost() was called, or is about to be.
         self._ended = False
         mode = self._open(pipe, protocol, "pipes, sockets and character devices")
         self._is_socket = stat.S_ISSOCK(mode)
-        self._notices_hangup = self._is_socket or (
-            stat.S_ISFIFO(mode) and shows_hangup_by_reading(self._fileno)
-        )
+        self._is_pipe = stat.S_ISFIFO(mode)
         loop.call_soon(self._begin, waiter, context=self._context)
 
     def _activity(self) -> str:
         return f"bufsize={len(self._buffer)}"
 
     def _watch(self) -> None:
-        if not self._notices_hangup or self._closing:
+        if self._closing or self._patience:
             return
-        if self._patience:
-            self._loop.call_soon(self._watch_later, context=self._context)
-        else:
+        if self._is_socket or (self._is_pipe and shows_hangup_by_reading(self._fileno)):
             watch_reading(self._loop, self._fileno, self._read_ready, self._context)
 
-    def _watch_later(self) -> None:
+    def _lose_patience(self) -> None:
         if not self._closing:
-            self._patience -= 1
+            self._patience = False
             self._watch_or_end(self._watch)
 
     def _is_everyday(self, exc: BaseException) -> bool:

@@ -41,11 +41,6 @@ _STREAMS = ("stdin", "stdout", "stderr")
 _KILL = getattr(signals, "SIGKILL", signals.SIGTERM)
 
 
-# Turns in which a pipe to a child is not yet watched for the child's closing it: until who has started the child could write
-# all and close it.
-_PATIENCE = 2
-
-
 class BaseSubprocessTransport(transports.SubprocessTransport):
     """The transport of a child process, apart from how the child is started.
 
@@ -273,7 +268,7 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
                     proto = WriteSubprocessPipeProto(self, fd)
                     transport = loop._make_write_pipe_transport(stream, proto, up)
                     if hasattr(transport, "_patience"):
-                        transport._patience = _PATIENCE
+                        transport._patience = True
                 else:
                     proto = ReadSubprocessPipeProto(self, fd)
                     loop._make_read_pipe_transport(stream, proto, up)
@@ -339,6 +334,10 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
                 waiter.cancel()
             else:
                 waiter.set_exception(failure)
+        stdin = self._pipes.get(0)
+        if stdin is not None and hasattr(stdin.pipe, "_lose_patience"):
+            # Until then, who has started the child can have written all and closed it.
+            self._loop.call_soon(stdin.pipe._lose_patience, context=self._context)
 
     def _close_pipes(self) -> None:
         for fd, proto in tuple(self._pipes.items()):
@@ -350,8 +349,13 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
                 del self._pipes[fd]
 
     def _pipe_connection_lost(self, fd: int, exc: BaseException | None) -> None:
-        self._call(self._protocol.pipe_connection_lost, fd, exc)
-        self._try_finish()
+        told = self._protocol.pipe_connection_lost
+        if self._held is None:
+            self._loop.call_soon(told, fd, exc, context=self._context)
+        else:
+            self._call(told, fd, exc)
+        if self._returncode is not None:
+            self._try_finish()
 
     def _pipe_data_received(self, fd: int, data: bytes) -> None:
         self._call(self._protocol.pipe_data_received, fd, data)
@@ -461,8 +465,10 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
     def _try_finish(self) -> None:
         if self._returncode is None:
             return
-        if not self._pipes or self._are_pipes_closed():
-            self._call(self._call_connection_lost, None)
+        for pipe in self._pipes.values():
+            if pipe is None or not pipe.disconnected:
+                return
+        self._call(self._call_connection_lost, None)
 
     def _are_pipes_closed(self) -> bool:
         return all(pipe is not None and pipe.disconnected for pipe in self._pipes.values())

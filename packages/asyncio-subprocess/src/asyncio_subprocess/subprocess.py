@@ -152,6 +152,8 @@ class Process:
     # A SubprocessTransport and a SubprocessStreamProtocol, or what is like them.
     _transport: Any
     _protocol: Any
+    # Whether communicate() logs its steps, as in debug mode.
+    _says = False
 
     def __init__(
         self,
@@ -213,6 +215,7 @@ class Process:
         stops reading before it has all of `input` is no error. After this was cancelled it can be
         called again: it goes on where it was, with the input that it had, and nothing is lost.
         """
+        self._says = self._loop.get_debug()
         parts = []
         if self.stdin is not None and not self._send_at_once(input):
             parts.append(self._send())
@@ -264,7 +267,8 @@ class Process:
 
     async def _receive(self, fd: int, stream: StreamReader) -> None:
         name = "stdout" if fd == 1 else "stderr"
-        self._say("read %s", name)
+        if self._says:
+            self._say("read %s", name)
         pieces = self._received.setdefault(stream, [])
         collected = self._collected_by_protocol(fd, stream)
         collected[fd] = pieces
@@ -276,7 +280,8 @@ class Process:
         finally:
             collected.pop(fd, None)
         transport = self._transport.get_pipe_transport(fd)
-        self._say("close %s", name)
+        if self._says:
+            self._say("close %s", name)
         if transport is not None:
             transport.close()
 
@@ -294,7 +299,7 @@ class Process:
 
     def _say(self, what: str, *args: object) -> None:
         """Log a step of communicate() in debug mode."""
-        if self._loop.get_debug():
+        if self._says:
             log.logger.debug(f"%r communicate: {what}", self, *args)
 
     def _take(self, stream: StreamReader | None) -> Any:
