@@ -112,6 +112,71 @@ def test_what_is_left_of_a_write_is_kept_as_it_was(
     loop.run_until_complete(main())
 
 
+# How much of the pieces goes out at once depends on where each ends.
+SIZES = [
+    *((1, 1), (0, 3, 0), (1 << 20, 1), (1, 1 << 20), (300_000,) * 7, (70_000, 0, 1, 900_000)),
+    *((5,) * 16, (5,) * 17, (1 << 18,) * 16),
+]
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("kind", [list, tuple, iter, "mixed"])
+def test_what_is_left_of_several_pieces_is_kept_in_order(
+    loop: SelectorEventLoop,
+    recorder: Any,
+    stream_pair: Any,
+    in_thread: Any,
+    sizes: tuple[int, ...],
+    kind: Any,
+) -> None:
+    ours, theirs = stream_pair
+    pieces = [bytes([ord("a") + n]) * size for n, size in enumerate(sizes)]
+    expected = b"".join(pieces) + b"end"
+
+    def read_all() -> bytes:
+        parts = []
+        while part := theirs.recv(1 << 20):
+            parts.append(part)
+        return b"".join(parts)
+
+    async def main() -> None:
+        transport, protocol = await loop.create_connection(recorder, sock=ours)
+        if kind == "mixed":
+            given: Any = [
+                *(make(piece) for make, piece in zip((bytes, bytearray), pieces, strict=False)),
+                *map(memoryview, pieces[2:]),
+            ]
+        else:
+            given = kind(pieces)
+        assert transport.writelines(given) is None
+        left = transport.get_write_buffer_size()
+        assert left == 0 or left < len(expected)
+        assert protocol.pauses == (["pause"] if left > 64 * 1024 else [])
+        if isinstance(given, list):
+            given.clear()
+        transport.writelines(list_of_data=[b"e", b"", b"nd"])
+        transport.write_eof()
+        assert await in_thread(read_all) == expected
+        theirs.close()
+        transport.close()
+
+    loop.run_until_complete(main())
+
+
+def test_lines_after_a_reset_end_the_connection(
+    loop: SelectorEventLoop, recorder: Any, connect: Any
+) -> None:
+    async def main() -> None:
+        protocol, theirs = await connect()
+        protocol.transport.pause_reading()
+        reset(theirs)
+        protocol.transport.writelines([b"one", b"two"])
+        protocol.transport.writelines([b"one", b"two"])
+        assert isinstance(await protocol.lost, OSError)
+
+    loop.run_until_complete(main())
+
+
 class Watched(_SelectorSocketTransport):
     """Counts what it is called for."""
 

@@ -28,7 +28,7 @@ from asyncio_selectors.twins import twins
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from contextvars import Context
     from typing import Any
 
@@ -305,6 +305,22 @@ class _SelectorSocketTransport(_SelectorTransport):
             self._add_writer(self._sock_fd, self._write_ready)
             if self._conn_lost:
                 return
+        self._maybe_pause_protocol()
+
+    def _keep_lines(self, pieces: Sequence[Any], sent: int) -> None:
+        """Keep what is left of `pieces`, of which so many bytes have gone out, until there is room."""
+        self._add_writer(self._sock_fd, self._write_ready)
+        if self._conn_lost:
+            return
+        chunks = self._buffer
+        for data in pieces:
+            length = len(data)
+            if sent >= length:
+                sent -= length
+                continue
+            chunks.append(_keep(data, sent))
+            self._buffer_size += length - sent
+            sent = 0
         self._maybe_pause_protocol()
 
     def _refuse_write(self) -> None:

@@ -8,7 +8,8 @@ if tells_descriptor(socket.socket()):
 # The version of the class of sockets for which its methods are those of the system's module.
 cdef unsigned int socket_version = 0
 cdef object OWN_METHODS = tuple(
-    getattr(socket.socket, name) for name in ("send", "recv", "recv_into", "sendto", "recvfrom", "accept")
+    getattr(socket.socket, name)
+    for name in ("send", "sendmsg", "recv", "recv_into", "sendto", "recvfrom", "accept")
 )
 
 

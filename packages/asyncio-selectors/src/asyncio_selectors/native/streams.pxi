@@ -12,6 +12,7 @@ cdef Py_ssize_t size_place
 
 # Of the pure class.
 cdef object pure_write
+cdef object pure_writelines
 cdef object pure_read_ready
 cdef Py_ssize_t usual_read
 
@@ -29,7 +30,7 @@ def adopt_stream_transport(kind, pure, least, /):
     `least` is the size of a read, in bytes, below which none is made.
     """
     global sock_place, protocol_place, buffered_place, lost_place, eof_place, waiter_place, chunks_place, size_place
-    global pure_write, pure_read_ready, usual_read
+    global pure_write, pure_writelines, pure_read_ready, usual_read
     sock_place = offset_of(kind, "_sock")
     protocol_place = offset_of(kind, "_protocol")
     buffered_place = offset_of(kind, "_buffered")
@@ -38,8 +39,10 @@ def adopt_stream_transport(kind, pure, least, /):
     waiter_place = offset_of(kind, "_empty_waiter")
     chunks_place = offset_of(kind, "_chunks")
     size_place = offset_of(kind, "_read_size")
-    pure_write, pure_read_ready, usual_read = pure.write, pure._read_ready, least
+    pure_write, pure_writelines = pure.write, pure.writelines
+    pure_read_ready, usual_read = pure._read_ready, least
     give_method(kind, &write_definition)
+    give_method(kind, &writelines_definition)
     give_method(kind, &read_ready_definition)
     if core.know_sender(<PyTypeObject*>kind, &sender) < 0:
         # There are too many: a suite loads the modules anew for each test. Without it the methods are called.
@@ -256,6 +259,28 @@ cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyO
     return Py_None
 
 
+cdef extern from "native/pieces.h":
+    Py_ssize_t size_of_pieces(PyObject*) noexcept
+    ssize_t send_pieces(int, PyObject*) noexcept
+
+
+cdef PyObject* writelines(PyObject* self, PyObject** arguments, Py_ssize_t count, PyObject* names) except NULL:
+    """Send a few pieces at once, where nothing waits and nothing is special."""
+    cdef PyObject* pieces = arguments[0] if count == 1 and names is NULL else NULL
+    cdef Py_ssize_t sent, total = size_of_pieces(pieces) if pieces is not NULL else -1
+    cdef int failed
+    if total <= 0 or not is_free(self):
+        return call_purely(<PyObject*>pure_writelines, self, arguments, count, names)
+    sent = send_pieces(DESCRIPTOR_OF(SLOT(self, sock_place)), pieces)
+    failed = errno
+    if sent < 0 and not is_not_now(failed):
+        (<object>self)._write_failed(system_error(failed))
+    elif sent < total:
+        (<object>self)._keep_lines(<object>pieces, sent if sent > 0 else 0)
+    Py_INCREF(None)
+    return Py_None
+
+
 # What TLS sends comes from its own memory.
 
 cdef int is_free(PyObject* self) noexcept:
@@ -315,6 +340,12 @@ write_definition.ml_name = b"write"
 write_definition.ml_meth = <void*>write
 write_definition.ml_flags = METH_FASTCALL | METH_KEYWORDS
 write_definition.ml_doc = b"write($self, /, data)\n--\n\nSend `data`, and keep what does not go out at once."
+
+cdef PyMethodDef writelines_definition
+writelines_definition.ml_name = b"writelines"
+writelines_definition.ml_meth = <void*>writelines
+writelines_definition.ml_flags = METH_FASTCALL | METH_KEYWORDS
+writelines_definition.ml_doc = b"writelines($self, /, list_of_data)\n--\n\nSend the pieces one after the other, as write() does."
 
 cdef PyMethodDef read_ready_definition
 read_ready_definition.ml_name = b"_read_ready"

@@ -59,9 +59,9 @@ static PyObject *take_first(PyObject *buffer, Py_ssize_t count) {
     return data;
 }
 
-/* The place of a separator, of a byte or more, at `start` or later; -1: there is none. */
-static Py_ssize_t place_of(PyObject *buffer, const char *separator, Py_ssize_t length, Py_ssize_t start) {
-    const char *from = PyByteArray_AS_STRING(buffer), *end = from + SIZE_OF(buffer), *at = from + start;
+/* The place of a separator, of a byte or more, that begins at `start` or later and ends by `stop`; -1: there is none. */
+static Py_ssize_t place_of(PyObject *buffer, const char *separator, Py_ssize_t length, Py_ssize_t start, Py_ssize_t stop) {
+    const char *from = PyByteArray_AS_STRING(buffer), *end = from + stop, *at = from + start;
     while (end - at >= length) {
         at = (const char *)memchr(at, separator[0], (size_t)(end - at - length + 1));
         if (at == NULL) return -1;
@@ -74,6 +74,43 @@ static Py_ssize_t place_of(PyObject *buffer, const char *separator, Py_ssize_t l
 /* Separators as long as this are looked for by the bytearray, which does it in linear time. */
 #define LONG_SEPARATOR 16
 
+static int is_short_separator(PyObject *separator) {
+    return PyBytes_CheckExact(separator) && PyBytes_GET_SIZE(separator) > 0 &&
+           PyBytes_GET_SIZE(separator) <= LONG_SEPARATOR;
+}
+
+/* Whether it is one that can be looked for here, or a tuple of such. */
+static int are_short_separators(PyObject *separators) {
+    Py_ssize_t n;
+    if (!PyTuple_CheckExact(separators)) return is_short_separator(separators);
+    for (n = 0; n < PyTuple_GET_SIZE(separators); n++)
+        if (!is_short_separator(PyTuple_GET_ITEM(separators, n))) return 0;
+    return n > 0;
+}
+
+/* The place of the separator that ends first, the shortest of several with one end; -1: there is none. `length` is
+   its length, or that of the longest. */
+static Py_ssize_t first_of(PyObject *buffer, PyObject *separators, Py_ssize_t start, Py_ssize_t *length) {
+    Py_ssize_t n, place, size, longest = 0, first = -1, end = SIZE_OF(buffer);
+    if (!PyTuple_CheckExact(separators)) {
+        *length = PyBytes_GET_SIZE(separators);
+        return place_of(buffer, PyBytes_AS_STRING(separators), *length, start, end);
+    }
+    for (n = 0; n < PyTuple_GET_SIZE(separators); n++) {
+        PyObject *separator = PyTuple_GET_ITEM(separators, n);
+        size = PyBytes_GET_SIZE(separator);
+        place = place_of(buffer, PyBytes_AS_STRING(separator), size, start, end);
+        if (place >= 0 && (first < 0 || place + size < end || place > first)) {
+            first = place;
+            *length = size;
+            end = place + size;
+        }
+        if (size > longest) longest = size;
+    }
+    if (first < 0) *length = longest;
+    return first;
+}
+
 /* What comes next for one who reads. */
 enum { TAKE, WAIT, OTHERWISE };
 enum { READ, READ_EXACTLY, READ_LINE, READ_UNTIL, NEXT_LINE, DRAIN };
@@ -84,7 +121,6 @@ static int look(PyObject *reader, int kind, int is_first, Py_ssize_t number, PyO
                 Py_ssize_t *count) {
     PyObject *buffer = SLOT(reader, in_reader.buffer), *eof = SLOT(reader, in_reader.eof);
     Py_ssize_t size, limit, place, length = 1;
-    const char *bytes = "\n";
     if (buffer == NULL || !PyByteArray_CheckExact(buffer) || is_shared(buffer)) return OTHERWISE;
     if (eof != Py_False && eof != Py_True) return OTHERWISE;
     /* It may have failed after this task was woken: what it waited for has come all the same. */
@@ -104,11 +140,10 @@ static int look(PyObject *reader, int kind, int is_first, Py_ssize_t number, PyO
     }
     limit = size_in(SLOT(reader, in_reader.limit));
     if (limit < 0) return OTHERWISE;
-    if (kind == READ_UNTIL) {
-        bytes = PyBytes_AS_STRING(separator);
-        length = PyBytes_GET_SIZE(separator);
-    }
-    place = place_of(buffer, bytes, length, *searched);
+    if (kind == READ_UNTIL)
+        place = first_of(buffer, separator, *searched, &length);
+    else
+        place = place_of(buffer, "\n", 1, *searched, size);
     if (place >= 0) {
         *count = place + length;
         return place <= limit ? TAKE : OTHERWISE;

@@ -67,8 +67,8 @@ cdef extern from "native/buffer.h":
         READ_UNTIL
         NEXT_LINE
         DRAIN
-        LONG_SEPARATOR
     int look(PyObject*, int, bint, Py_ssize_t, PyObject*, Py_ssize_t*, Py_ssize_t*) noexcept
+    bint are_short_separators(PyObject*) noexcept
     PyObject* take_first(PyObject*, Py_ssize_t) noexcept
     Py_ssize_t SIZE_OF(PyObject*) noexcept
 
@@ -383,17 +383,13 @@ cdef PyObject* begin_line(TwinMethod* method, PyObject** args, Py_ssize_t count)
 cdef PyObject* begin_until(TwinMethod* method, PyObject** args, Py_ssize_t count) noexcept:
     """readuntil()."""
     cdef PyObject* separator
-    cdef Py_ssize_t length
     if count == 2:
         separator = args[1]
     elif count == 1:
         separator = <PyObject*>NEWLINE
     else:
         return NULL
-    if not PyBytes_CheckExact(separator):
-        return NULL
-    length = PyBytes_GET_SIZE(separator)
-    if length == 0 or length > LONG_SEPARATOR:
+    if not are_short_separators(separator):
         return NULL
     if not is_plain(&reading, args[0]) or in_debug_mode(SLOT(args[0], in_reader.loop)):
         return NULL
@@ -585,26 +581,33 @@ cdef int drain(StreamCall call, PyObject** given) except -1:
     return leave_to_python(call, given)
 
 
-# A writer's write().
+# A writer's write() and writelines().
 
 cdef extern from *:
     """
+    enum { WRITE, WRITE_LINES };
+
     static PyObject *write_data(TwinMethod *method, PyObject **args, Py_ssize_t count) {
-        static PyObject *name = NULL;
+        static PyObject *names[] = {NULL, NULL};
+        PyObject **name = &names[method->kind];
         PyObject *result, *transport;
         PyObject *given[3];
         if (count != 2 || !is_plain(&writing, args[0])) return NULL;
         transport = SLOT(args[0], in_writer.transport);
         if (transport == NULL) return NULL;
-        if (name == NULL && (name = PyUnicode_InternFromString("write")) == NULL) return NULL;
+        if (*name == NULL) *name = PyUnicode_InternFromString(method->kind == WRITE ? "write" : "writelines");
+        if (*name == NULL) return NULL;
         given[0] = NULL;
         given[1] = Py_NewRef(transport);
         given[2] = args[1];
-        result = PyObject_VectorcallMethod(name, given + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        result = PyObject_VectorcallMethod(*name, given + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
         Py_DECREF(transport);
         if (result == NULL) return NULL;
         Py_DECREF(result);
         return Py_NewRef(Py_None);
     }
     """
+    enum:
+        WRITE
+        WRITE_LINES
     PyObject* write_data(TwinMethod*, PyObject**, Py_ssize_t) noexcept

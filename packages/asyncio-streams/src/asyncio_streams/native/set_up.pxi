@@ -50,7 +50,8 @@ def adopt_writer(kind, /):
     in_writer.protocol = offset_of(kind, b"_protocol")
     in_writer.reader = offset_of(kind, b"_reader")
     in_writer.loop = offset_of(kind, b"_loop")
-    put_method(kind, b"write", write_data, 0, b"data")
+    put_method(kind, b"write", write_data, WRITE, b"data")
+    put_method(kind, b"writelines", write_data, WRITE_LINES, b"data")
     put_method(kind, b"drain", begin_drain, DRAIN, NULL)
     watch(&writing, kind, ("_transport", "_protocol", "_reader", "_loop"))
 
