@@ -13,7 +13,7 @@ import pytest
 
 import asyncio_core
 from asyncio_selectors import SelectorEventLoop
-from asyncio_subprocess import exit_thread, exits
+from asyncio_subprocess import create_subprocess_exec, exit_thread, exits, spawning
 from asyncio_subprocess.base_subprocess import BaseSubprocessTransport
 from asyncio_subprocess.spawning import _UnixSubprocessTransport
 
@@ -449,6 +449,29 @@ def test_a_transport_that_is_forgotten_warns_and_kills(loop, way, blocked, descr
     # Popen's own destructor may have reaped it; if it were alive, this would wait for ever.
     assert exits.reap(pid) in (None, -signal.SIGKILL)
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("stdin", [subprocess.PIPE, None])
+def test_a_derived_transport_can_connect_the_pipes(run_plain, cat, monkeypatch, stdin):
+    asked = []
+    connect = spawning._UnixSubprocessTransport._connect_pipes
+
+    async def connect_pipes(self, waiter):
+        asked.append(waiter.done())
+        await connect(self, waiter)
+
+    class Derived(spawning._UnixSubprocessTransport):
+        _connect_pipes = connect_pipes
+
+    monkeypatch.setattr(spawning, "_UnixSubprocessTransport", Derived)
+
+    async def main():
+        process = await create_subprocess_exec(*cat, stdin=stdin or subprocess.DEVNULL)
+        await process.communicate()
+        assert process.returncode == 0
+
+    run_plain(main())
+    assert asked == [False]
 
 
 def test_a_base_transport_starts_nothing(plain_loop):

@@ -99,12 +99,13 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
         if loop.get_debug():
             program = args if isinstance(args, (bytes, str)) else args[0]
             log.logger.debug("process %r created: pid %s", program, self._pid)
-        if not self._pipes:
+        replaced = type(self)._connect_pipes is not _CONNECT_PIPES
+        if not self._pipes and not replaced:
             loop.call_soon(self._connected, None, waiter, context=self._context)
-        elif self._can_connect_at_once():
+        elif not replaced and self._can_connect_at_once():
             self._connect_at_once(waiter)
         else:
-            self._connecting = loop.create_task(self._connect_pipes())
+            self._connecting = loop.create_task(self._connect_pipes(waiter))
             self._connecting.add_done_callback(
                 lambda task: self._connected(_failure_of(task), waiter)
             )
@@ -299,8 +300,8 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
                 failure = failure or broken
         self._connected(failure, waiter)
 
-    async def _connect_pipes(self) -> None:
-        """Connect the pipes by the loop's methods, one after the other."""
+    async def _connect_pipes(self, waiter: Future[Any] | None) -> None:
+        """Connect the pipes by the loop's methods, one after the other; `waiter` is told afterwards."""
         for fd in self._pipes:
             stream = getattr(self._proc, _STREAMS[fd])
             if fd == 0:
@@ -494,6 +495,10 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
 
     def _tell(self, told: Callable[..., object], *data: Any) -> None:
         self._loop.call_soon(told, *data, context=self._context)
+
+
+# Our own, to know it from what replaces it.
+_CONNECT_PIPES = BaseSubprocessTransport._connect_pipes
 
 
 def _failure_of(done: Future[Any]) -> BaseException | None:
