@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import errno
-import functools
 import itertools
 import os
 import socket
@@ -39,6 +38,14 @@ if TYPE_CHECKING:
     from asyncio_core.interfaces.loop_types import AddressInfo, ServeOptions, SSLArgument
     from asyncio_core.interfaces.protocols import BaseProtocol
     from asyncio_core.interfaces.transports import BaseTransport
+
+
+class _Client(weakref.ref["BaseTransport"]):
+    """A weak reference that knows where it is kept: smaller than a callback that does, for each connection."""
+
+    __slots__ = ("key",)
+
+    key: int
 
 
 class Server(AbstractServer):
@@ -83,7 +90,7 @@ class Server(AbstractServer):
         # Weak, by identity: a transport that the application lost must not keep the server
         # from ending, and one with slots need not be hashable. The references' callbacks
         # notice such a loss.
-        self._clients: dict[int, weakref.ref[BaseTransport]] = {}
+        self._clients: dict[int, _Client] = {}
         # Connections of loops that do not say which transport they mean.
         self._nameless = 0
 
@@ -97,8 +104,9 @@ class Server(AbstractServer):
         if transport is None:
             self._nameless += 1
         else:
-            key = id(transport)
-            self._clients[key] = weakref.ref(transport, functools.partial(self._forget, key))
+            client = _Client(transport, self._forget)
+            client.key = id(transport)
+            self._clients[client.key] = client
 
     def _detach(self, transport: BaseTransport | None = None) -> None:
         """Count a connection out; the last one of a closed server is its end."""
@@ -109,9 +117,9 @@ class Server(AbstractServer):
         if self._sockets is None:
             self._end_if_idle()
 
-    def _forget(self, key: int, _: object) -> None:
+    def _forget(self, client: _Client) -> None:
         """Drop a transport that was garbage-collected, in whatever thread that happened."""
-        if self._clients.pop(key, None) is None or self._sockets is not None:
+        if self._clients.pop(client.key, None) is None or self._sockets is not None:
             return
         if self._waiters and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._end_if_idle)
