@@ -12,11 +12,11 @@ windows_events.py puts the two together.
 from __future__ import annotations
 
 import socket
-import weakref
 from contextlib import suppress
 
 from asyncio_core import log
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_core.connections.transport_table import TransportTable
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.faces import extend_face, make_face, one_class
 from asyncio_core.lent_names import lend_names
@@ -80,7 +80,7 @@ class BaseProactorEventLoop(
         log.logger.debug("Using proactor: %s", type(proactor).__name__)
         self._proactor = self._selector = proactor
         # The transport that owns a descriptor, if one does: nobody else may watch it.
-        self._transports = weakref.WeakValueDictionary()
+        self._transports = TransportTable()
         self._watches = {}
         self._accept_futures = {}
         self._resting = {}

@@ -14,8 +14,7 @@ from asyncio_core.scheduling.handles import Handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import weakref
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
     from typing import Any, TypeVarTuple, Unpack
 
     from _typeshed import FileDescriptorLike
@@ -107,7 +106,7 @@ class Readiness(BaseEventLoop):
     """Readers and writers. The numbers are those of sockets; nothing else can be watched."""
 
     _proactor: Any
-    _transports: weakref.WeakValueDictionary[int, Any]
+    _transports: MutableMapping[int, Any]
     _watches: dict[tuple[int, int], _Watch]
 
     def _ensure_fd_no_transport(self, fd: Any) -> int:

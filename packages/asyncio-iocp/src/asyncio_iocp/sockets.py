@@ -11,7 +11,7 @@ from asyncio_iocp.writing import MOST_AT_ONCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import weakref
+    from collections.abc import MutableMapping
     from typing import Any
 
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -29,7 +29,7 @@ class SocketCalls(BaseEventLoop):
     """
 
     _proactor: Any
-    _transports: weakref.WeakValueDictionary[int, Any]
+    _transports: MutableMapping[int, Any]
 
     def _check_socket(self, sock: socket.socket) -> None:
         if type(sock) is not socket.socket:

@@ -9,12 +9,12 @@ sending_files.py, and the transports.
 from __future__ import annotations
 
 import socket  # noqa: TC003
-import weakref
 from _thread import _count as other_threads
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 
 from asyncio_core import log
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_core.connections.transport_table import TransportTable
 from asyncio_core.faces import make_face, one_class
 from asyncio_core.lent_names import lend_names
 from asyncio_core.loops.base_events import BaseEventLoop
@@ -79,7 +79,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
             selector.serve(self)
         self._notice_hooks()
         # The transport that owns a descriptor, if one does: nobody else may register it.
-        self._transports: MutableMapping[int, Any] = weakref.WeakValueDictionary()
+        self._transports: MutableMapping[int, Any] = TransportTable()
         self._internal_fds = 0
         try:
             self._make_self_pipe()
@@ -180,6 +180,8 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
     def _ensure_fd_no_transport(self, fd: Any) -> int:
         """Return the number of `fd`; raise RuntimeError where a transport owns it."""
         fd = descriptor_of(fd)
+        if self._transports.get(fd) is None:
+            return fd  # type: ignore[no-any-return]
         transport = self._owner_of(fd)
         if transport is not None and not transport.is_closing():
             raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
@@ -503,6 +505,7 @@ lend_names(
     "transports",
     "trsock",
     "warnings",
+    "weakref",
 )
 
 leave_to_checkers(__name__)

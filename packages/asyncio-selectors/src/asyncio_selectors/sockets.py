@@ -14,6 +14,7 @@ from asyncio_core.awaiting.futures import Future
 from asyncio_core.connections.datagram_addresses import needs_lookup
 from asyncio_core.connections.socket_options import _check_ssl_socket
 from asyncio_core.connections.trsock import TransportSocket
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.loops.base_events import BaseEventLoop
 from asyncio_core.scheduling.loop_part import made_on_use
 from asyncio_selectors.hangups import why_dead
@@ -52,6 +53,9 @@ def accept(listener: socket.socket) -> tuple[socket.socket, Any] | None:
         connection, address = listener.accept()
     except (BlockingIOError, InterruptedError):
         return None
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
     connection.setblocking(False)
     return connection, address
 
@@ -62,6 +66,9 @@ def receive(sock: socket.socket, n: int) -> bytes | None:
         return sock.recv(n)
     except (BlockingIOError, InterruptedError):
         return None
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 def receive_into(sock: socket.socket, buf: WriteableBuffer) -> int | None:
@@ -70,6 +77,9 @@ def receive_into(sock: socket.socket, buf: WriteableBuffer) -> int | None:
         return sock.recv_into(buf)
     except (BlockingIOError, InterruptedError):
         return None
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 def send(sock: socket.socket, data: ReadableBuffer) -> int | None:
@@ -78,6 +88,9 @@ def send(sock: socket.socket, data: ReadableBuffer) -> int | None:
         return sock.send(data)
     except (BlockingIOError, InterruptedError):
         return None
+    except BaseException as error:
+        drop_own_frame(error)
+        raise
 
 
 if not TYPE_CHECKING and twins is not None:
