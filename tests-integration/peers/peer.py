@@ -216,6 +216,9 @@ async def _watched(scenario: Awaitable[None]) -> None:
     reported: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: reported.append(context))
     sys.unraisablehook = lambda args: reported.append({"unraisable": args.exc_value})
+    # What watches for the end of children comes with the first one, and stays.
+    async with peer(sys.executable, "-c", ""):
+        pass
     before = _open_files()
     async with asyncio.timeout(LIMIT):
         await scenario

@@ -441,8 +441,12 @@ def test_a_client_that_shows_no_certificate_is_cut_off(with_both_ends: Any, fact
         server.get_extra_info("ssl_object").verify_client_post_handshake()
         server.write(b"who are you?")
         await protocol.until(lambda: protocol.data == b"who are you?")
-        assert isinstance(await serving.lost, ssl.SSLError)
-        await protocol.lost
+        refused, told = await serving.lost, await protocol.lost
+        assert isinstance(refused, ssl.SSLError)
+        assert refused.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+        # It has been told so by an alert, if that was not lost with the connection.
+        if isinstance(told, ssl.SSLError):
+            assert told.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
         assert server.is_closing()
 
     with_both_ends(factory, test)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ from asyncio_test_support.certificates import only
 from asyncio_test_support.protocols import LIMIT, Recorder
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Callable, Iterator
 
 #: More than is encrypted at once, and than is received at once.
@@ -213,6 +213,54 @@ def test_connections_of_many_threads_do_not_mix(contexts: Any) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+@pytest.mark.parametrize("factory", [Recorder, Buffered])
+@pytest.mark.parametrize("before", [b"", b"in order", MUCH], ids=len)
+def test_the_error_of_a_broken_record_is_told_as_it_is(
+    loop: SelectorEventLoop, contexts: Any, factory: Any, before: bytes
+) -> None:
+    async def main() -> None:
+        async with connection(contexts, factory) as (client, server):
+            await exchange(client, server, b"before")
+            server.data.clear()
+            client.transport.write(before)
+            await server.until(lambda: server.data == before)
+            # A record of application data that nobody has encrypted.
+            client.transport._ssl_protocol._transport.write(b"\x17\x03\x03\x00\x40" + bytes(64))
+            error = await server.lost
+            assert isinstance(error, ssl.SSLError)
+            assert error.library == "SSL"
+            # The latter since OpenSSL 3.2.
+            reasons = ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "RECORD_LAYER_FAILURE")
+            assert error.reason in reasons
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("factory", [Recorder, Buffered])
+def test_records_in_pieces_arrive_when_they_are_whole(
+    loop: SelectorEventLoop, contexts: Any, factory: Any
+) -> None:
+    async def main() -> None:
+        async with connection(contexts, factory) as (client, server):
+            below = client.transport._ssl_protocol._transport
+            records: list[bytes] = []
+            # What is encrypted comes here, and is sent piece by piece.
+            below.write = records.append
+            client.transport.write(MUCH[:50_000])
+            client.transport.write(b"the end")
+            del below.write
+            together = b"".join(map(bytes, records))
+            for start in range(0, len(together), 1448):
+                below.write(together[start : start + 1448])
+                expected = start // 16384 * 16384 if start < 50_000 else 0
+                await server.until(lambda expected=expected: len(server.data) >= expected - 16384)
+            await server.until(lambda: len(server.data) == 50_007)
+            assert server.data == MUCH[:50_000] + b"the end"
+            await exchange(client, server, b"after", MUCH)
+
+    loop.run_until_complete(main())
 
 
 # The transport below may be somebody else's, or have somebody else's methods.

@@ -304,19 +304,28 @@ static int nothing_more(PyObject *machine, Py_ssize_t total) {
     return 0;
 }
 
+static Py_ssize_t read_by_method(PyObject *inner, char *room, Py_ssize_t size) {
+    Span *span = take_span(room, size);
+    PyObject *number = span == NULL ? NULL : PyLong_FromSsize_t(size);
+    PyObject *arguments[3] = {inner, number, (PyObject *)span};
+    Py_ssize_t count = number == NULL ? -1 : as_size(PyObject_Vectorcall(inner_read, arguments, 3, NULL));
+    Py_XDECREF(number);
+    if (span != NULL) drop_span(span);
+    return count;
+}
+
 /* Decrypt into memory from `total` on, until it is full or there is no more. -1 with an exception. Afterwards `*left`
    tells whether something decrypted may be left. */
 static Py_ssize_t read_on(PyObject *machine, PyObject *inner, char *room, Py_ssize_t size, Py_ssize_t total, int *left) {
     PyObject *incoming = Py_NewRef(SLOT(machine, in_machine.incoming));
     *left = 0;
     while (total < size) {
-        Py_ssize_t asked = size - total, count;
-        Span *span = take_span(room + total, asked);
-        PyObject *number = span == NULL ? NULL : PyLong_FromSsize_t(asked);
-        PyObject *arguments[3] = {inner, number, (PyObject *)span};
-        count = number == NULL ? -1 : as_size(PyObject_Vectorcall(inner_read, arguments, 3, NULL));
-        Py_XDECREF(number);
-        if (span != NULL) drop_span(span);
+        Py_ssize_t asked = size - total, count = -1;
+        if (openssl.reads) {
+            count = read_now(inner, room + total, asked);
+            if (count == 0) break;
+        }
+        if (count < 0) count = read_by_method(inner, room + total, asked);
         if (count <= 0) {
             if (nothing_more(machine, total) < 0) total = -1;
             break;
@@ -338,16 +347,19 @@ static PyObject *read_bytes(PyObject *machine, PyObject *inner, Py_ssize_t bound
     if (bound > MOST_AT_ONCE) bound = MOST_AT_ONCE;
     if (bound <= ONE_RECORD) {
         /* One record, most of the time. */
-        PyObject *number = PyLong_FromSsize_t(bound);
-        if (number == NULL) return NULL;
-        data = call_on(inner_read, inner, number);
-        Py_DECREF(number);
-        total = data == NULL ? 0 : PyBytes_GET_SIZE(data);
-        if (total == 0) {
-            Py_XDECREF(data);
-            (void)nothing_more(machine, 0);
-            return NULL;
+        data = PyBytes_FromStringAndSize(NULL, bound);
+        if (data == NULL) return NULL;
+        total = openssl.reads ? read_now(inner, PyBytes_AS_STRING(data), bound) : -1;
+        if (total <= 0) {
+            int in_vain = total == 0;
+            if (!in_vain) total = read_by_method(inner, PyBytes_AS_STRING(data), bound);
+            if (total <= 0) {
+                Py_DECREF(data);
+                if (!in_vain) (void)nothing_more(machine, 0);
+                return NULL;
+            }
         }
+        if (total < bound && _PyBytes_Resize(&data, total) < 0) return NULL;
         if (total == bound) {
             *left = 1;
             return data;

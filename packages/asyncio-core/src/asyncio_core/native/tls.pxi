@@ -13,6 +13,7 @@ cdef extern from "native/tls.h":
     int know_ssl(object, object) except -1
     int know_tls(object, object, object) except -1
     int use_memory(int) noexcept
+    void reach_connection(PyObject*, PyObject*, PyObject*, PyObject*) noexcept
     int reach_memory(object, const char*) except -1
     int know_receiver(PyTypeObject*, const AsyncioReceiver*) noexcept
 
@@ -44,6 +45,10 @@ def adopt_tls(layer, machine, app_transport, /, *, wrapped, again, ssl, piece):
     if path is not None and ssl.OPENSSL_VERSION.startswith("OpenSSL "):
         # What calls itself otherwise has other objects behind the same names.
         reach_memory(ssl.MemoryBIO, path.encode())
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl._ssl._SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        connection = context._wrap_bio(incoming, outgoing, True, None)
+        reach_connection(<PyObject*>connection, <PyObject*>context, <PyObject*>incoming, <PyObject*>outgoing)
     zero = ssl.SSLZeroReturnError
     kept_for_tls.append((wrapped, again, zero))
     state_wrapped, again_errors, zero_return_error = <PyObject*>wrapped, <PyObject*>again, <PyObject*>zero
