@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import errno
 import socket
 import subprocess
@@ -339,3 +340,39 @@ def test_cancelling_serve_forever_ends_idle_connections_too(
         assert await protocol.lost is None
 
     loop.run_until_complete(main())
+
+
+def test_a_factory_and_its_connection_share_a_context_of_their_own(
+    loop: SelectorEventLoop, recorder: Any
+) -> None:
+    var: contextvars.ContextVar[str] = contextvars.ContextVar("var", default="the server's")
+    seen: list[list[str]] = []
+
+    class Noting(asyncio_core.Protocol):
+        def __init__(self) -> None:
+            self.seen = [var.get()]
+            seen.append(self.seen)
+            var.set(f"connection {len(seen)}")
+
+        def connection_made(self, transport: Any) -> None:
+            self.seen.append(var.get())
+            var.set(f"{var.get()}, made")
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.seen.append(var.get())
+
+    async def main() -> None:
+        server = await loop.create_server(Noting, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        for _ in range(2):
+            transport, protocol = await loop.create_connection(recorder, *address)
+            transport.close()
+            await protocol.lost
+        server.close()
+        await server.wait_closed()
+
+    loop.run_until_complete(main())
+    assert seen == [
+        ["the server's", f"connection {number}", f"connection {number}, made"] for number in (1, 2)
+    ]
+    assert var.get() == "the server's"

@@ -148,9 +148,8 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                         )
                         self.create_task(serving, context=of_connection)
                     else:
-                        of_connection.run(
-                            self._serve_accepted, protocol_factory, connection, facts, *terms
-                        )
+                        served = (protocol_factory, connection, facts, *terms, of_connection)
+                        of_connection.run(self._serve_accepted, *served)
                     continue
                 dead = None if attempt else why_dead(sock)
                 if dead is None:

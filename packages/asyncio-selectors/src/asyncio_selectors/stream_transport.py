@@ -99,7 +99,7 @@ def _join_first(chunks: deque[Any]) -> None:
 class _SelectorSocketTransport(_SelectorTransport):
     """A connection in both directions."""
 
-    __slots__ = ("_buffered", "_empty_waiter", "_read_size")
+    __slots__ = ("_buffered", "_empty_waiter", "_file_sending", "_peer_finished", "_read_size")
 
     _start_tls_compatible = True
     _sendfile_compatible = constants._SendfileMode.TRY_NATIVE

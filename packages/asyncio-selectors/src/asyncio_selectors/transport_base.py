@@ -65,15 +65,12 @@ class _SelectorTransport(Owner, _FlowControlMixin):
     closes, and closed after `connection_lost()`.
     """
 
-    # What each message asks for. The compiled form finds it there; `__dict__` is for what is rare, and for others.
+    # What each has. The compiled form finds there what each message asks for; `__dict__`, which takes more memory than
+    # all of these, is for what is rare, and for others.
     __slots__ = (
-        "_sock",
-        "_protocol",
-        "_chunks",
-        "_conn_lost",
-        "_eof",
-        "__dict__",
-        "__weakref__",
+        *("_sock", "_protocol", "_chunks", "_conn_lost", "_eof"),
+        *("_sock_fd", "_context", "_server", "_buffer_size", "_closing", "_paused"),
+        *("__dict__", "__weakref__"),
     )
 
     # How much one read asks for at most, in bytes.

@@ -106,8 +106,12 @@ class AcceptedPart(IOPart):
         server: Server | None = None,
         ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
         ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        context: Context | None = None,
     ) -> None:
-        """Make protocol and transport for one accepted connection, in the context of that."""
+        """Make protocol and transport for one accepted connection, in the context of that.
+
+        The transport takes `context`, which may be the current one, or a copy of that.
+        """
         if self._debug:
             log.logger.debug(
                 "%r got a new connection from %r: %r", server, extra.get("peername"), connection
@@ -119,7 +123,9 @@ class AcceptedPart(IOPart):
                 connection.setblocking(False)
             protocol = protocol_factory()
             if not sslcontext:
-                self._make_socket_transport(connection, protocol, extra=extra, server=server)
+                self._make_socket_transport(
+                    connection, protocol, extra=extra, server=server, context=context
+                )
                 return
             waiter: Future[None] = self.create_future()
             transport = self._make_ssl_transport(
@@ -132,6 +138,7 @@ class AcceptedPart(IOPart):
                 server=server,
                 ssl_handshake_timeout=ssl_handshake_timeout,
                 ssl_shutdown_timeout=ssl_shutdown_timeout,
+                context=context,
             )
             waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
         except (SystemExit, KeyboardInterrupt):

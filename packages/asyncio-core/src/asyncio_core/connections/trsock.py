@@ -124,14 +124,24 @@ class TransportSocket:
             raise ValueError("a transport's socket cannot be made blocking")
 
 
+# What the last socket was bound to: those of one server's connections are all bound to the same.
+_last_name: Any = None
+
+
 def socket_facts(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
     """What get_extra_info() answers: the caller's facts, and the socket's own."""
     facts: dict[str, Any] = {} if extra is None else dict(extra)
     facts["socket"] = TransportSocket(sock)
+    global _last_name
     try:
-        facts["sockname"] = sock.getsockname()
+        name = sock.getsockname()
     except OSError:
-        facts["sockname"] = None
+        name = None
+    if type(name) is type(_last_name) and name == _last_name:
+        name = _last_name
+    else:
+        _last_name = name
+    facts["sockname"] = name
     if "peername" not in facts:
         try:
             facts["peername"] = sock.getpeername()
