@@ -246,9 +246,11 @@ def _parser() -> argparse.ArgumentParser:
     command("stubs", stubs, "hold asyncio against typeshed's stubs (tools/stubtest)", "many")
     text = "measure this asyncio beside the standard one and other loops (`bench --help`)"
     command("bench", bench, text, "one", help_of_its_own=True)
-    text = "run random programs of tasks in both forms, and compare (tools/fuzz/README.md)"
+    text = "run random programs of tasks, or of a stream's reader, in both forms (tools/fuzz/README.md)"
     made = command("fuzz", fuzz, text, "one")
-    made.usage = "tools/dev.py fuzz [--python 3.X] [--seconds N | --count N] [--seed N] [OPTIONS]"
+    made.usage = (
+        "tools/dev.py fuzz [--python 3.X] [--reader] [--seconds N | --count N] [--seed N] [OPTIONS]"
+    )
     text = "run the compiled twins under the sanitizers, valgrind and a debug build of Python"
     made = command("sanitize", sanitize, text, "one")
     made.add_argument(

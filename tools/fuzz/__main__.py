@@ -1,7 +1,8 @@
 """Random programs of tasks, run by two forms of asyncio, whose logs have to be the same: `python tools/dev.py fuzz`.
 
 The pure form says what is right. A program whose log differs, or that ends the process, is made smaller as long as that stays,
-and is printed. README.md beside this file tells more.
+and is printed. With --reader it is programs of a StreamReader, held against a model (`--reader --help`). README.md
+beside this file tells more.
 """
 
 from __future__ import annotations
@@ -147,6 +148,10 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def main(words: list[str]) -> int:
+    if "--reader" in words:
+        import reader
+
+        return reader.main([word for word in words if word != "--reader"])
     options = parse(words)
     comparison = Comparison(options)
     try:

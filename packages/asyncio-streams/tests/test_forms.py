@@ -301,6 +301,96 @@ def test_exception_of_readuntil_that_ends_the_stream_is_one_of_readline(run, tur
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "partial", "expected"),
+    [
+        (("readexactly", 5), b"a", 5),
+        (("readuntil", b"--"), b"a", None),
+        (("readuntil", (b"--", b"x")), b"a", None),
+    ],
+)
+def test_read_that_was_woken_by_the_end_is_of_before_an_exception_behind_it(
+    run, turns, arguments, partial, expected
+):
+    async def main():
+        reader = reader_with(b"a")
+        name, *rest = arguments
+        task = asyncio_core.create_task(getattr(reader, name)(*rest))
+        await turns(1)
+        reader.feed_eof()
+        reader.set_exception(ConnectionResetError())
+        with pytest.raises(asyncio_core.IncompleteReadError) as caught:
+            await task
+        assert (caught.value.partial, caught.value.expected) == (partial, expected)
+
+    run(main)
+
+
+@pytest.mark.parametrize("data", [b"abcdef", b"abcdef|"])
+@pytest.mark.parametrize("separator", [b"|", (b"|", b"x")])
+def test_read_that_was_woken_by_too_much_is_of_before_an_exception_behind_it(
+    run, turns, data, separator
+):
+    async def main():
+        reader = reader_with(limit=4)
+        task = asyncio_core.create_task(reader.readuntil(separator))
+        await turns(1)
+        reader.feed_data(data)
+        reader.set_exception(ConnectionResetError())
+        with pytest.raises(asyncio_core.LimitOverrunError) as caught:
+            await task
+        assert caught.value.consumed == 6
+
+    run(main)
+
+
+def test_line_that_was_too_long_before_an_exception_is_dropped(run, turns):
+    async def main():
+        reader = reader_with(limit=4)
+        task = asyncio_core.create_task(reader.readline())
+        await turns(1)
+        reader.feed_data(b"abcdef\nrest")
+        reader.set_exception(ConnectionResetError())
+        with pytest.raises(ValueError, match="limit"):
+            await task
+        assert reader._buffer == b"rest"
+
+    run(main)
+
+
+def test_exceptions_of_readuntil_are_those_of_readline_driven_by_hand(run):
+    async def main():
+        for method, error, expected in [
+            ("readline", asyncio_core.IncompleteReadError(b"part", None), StopIteration),
+            ("__anext__", asyncio_core.IncompleteReadError(b"part", None), StopIteration),
+            ("__anext__", asyncio_core.IncompleteReadError(b"", None), StopAsyncIteration),
+            ("readline", asyncio_core.LimitOverrunError("over the limit", 0), ValueError),
+        ]:
+            reader = reader_with(b"ab")
+            call = getattr(reader, method)()
+            call.send(None)._asyncio_future_blocking = False
+            reader.set_exception(error)
+            with pytest.raises(expected) as caught:
+                call.send(None)
+            if expected is StopIteration:
+                assert caught.value.value == b"part"
+            assert reader._buffer == (b"b" if expected is ValueError else b"ab")
+        # The same behind an await.
+        reader = reader_with()
+
+        async def lines():
+            return [line async for line in reader]
+
+        call = lines()
+        call.send(None)._asyncio_future_blocking = False
+        reader.set_exception(asyncio_core.IncompleteReadError(b"", None))
+        with pytest.raises(StopIteration) as stop:
+            call.send(None)
+        assert stop.value.value == []
+
+    run(main)
+
+
 def test_debug_mode_runs_the_functions_of_python(run, make_transport):
     async def main():
         loop = asyncio_core.get_running_loop()

@@ -112,11 +112,12 @@ static Py_ssize_t first_of(PyObject *buffer, PyObject *separators, Py_ssize_t st
 }
 
 /* What comes next for one who reads. */
-enum { TAKE, WAIT, OTHERWISE };
+enum { TAKE, WAIT, TOO_FEW, TOO_FAR, OTHERWISE };
 enum { READ, READ_EXACTLY, READ_LINE, READ_UNTIL, NEXT_LINE, DRAIN };
 
-/* Find out whether what a read wants is in the buffer: TAKE that many bytes; WAIT until there are that many. Where
-   it is neither, and where something is not as usual, the reader's own method is to be asked. */
+/* Find out whether what a read wants is in the buffer: TAKE that many bytes; WAIT until there are that many. There are
+   TOO_FEW, as the stream has ended, or the separator is TOO_FAR behind so many bytes. OTHERWISE, where something is not
+   as usual, the reader's own method is to be asked. */
 static int look(PyObject *reader, int kind, int is_first, Py_ssize_t number, PyObject *separator, Py_ssize_t *searched,
                 Py_ssize_t *count) {
     PyObject *buffer = SLOT(reader, in_reader.buffer), *eof = SLOT(reader, in_reader.eof);
@@ -136,7 +137,7 @@ static int look(PyObject *reader, int kind, int is_first, Py_ssize_t number, PyO
     }
     if (kind == READ_EXACTLY) {
         *count = number;
-        return size >= number ? TAKE : eof == Py_True ? OTHERWISE : WAIT;
+        return size >= number ? TAKE : eof == Py_True ? TOO_FEW : WAIT;
     }
     limit = size_in(SLOT(reader, in_reader.limit));
     if (limit < 0) return OTHERWISE;
@@ -145,15 +146,18 @@ static int look(PyObject *reader, int kind, int is_first, Py_ssize_t number, PyO
     else
         place = place_of(buffer, "\n", 1, *searched, size);
     if (place >= 0) {
-        *count = place + length;
-        return place <= limit ? TAKE : OTHERWISE;
+        *count = place <= limit ? place + length : place;
+        return place <= limit ? TAKE : TOO_FAR;
     }
     /* The separator may have begun in the last bytes. */
     *searched = size + 1 < length ? 0 : size + 1 - length;
-    if (*searched > limit) return OTHERWISE;
+    if (*searched > limit) {
+        *count = *searched;
+        return TOO_FAR;
+    }
     if (eof == Py_True) {
         *count = size;
-        return kind == READ_UNTIL ? OTHERWISE : TAKE;
+        return kind == READ_UNTIL ? TOO_FEW : TAKE;
     }
     *count = 1;
     return WAIT;

@@ -60,6 +60,8 @@ cdef extern from "native/buffer.h":
     enum:
         TAKE
         WAIT
+        TOO_FEW
+        TOO_FAR
         OTHERWISE
         READ
         READ_EXACTLY
@@ -461,7 +463,9 @@ cdef int read(StreamCall call, PyObject** given) except -1:
     cdef int what
     cdef PyObject* data
     if not is_first:
-        awake(call)
+        failed = awake(call)
+        if failed is not None:
+            return fail(call, failed, given)
     if not is_plain(&reading, reader):
         return leave_to_python(call, given)
     what = look(
@@ -469,7 +473,10 @@ cdef int read(StreamCall call, PyObject** given) except -1:
     )
     if what == WAIT:
         return wait(call, reader, count, given)
-    if what == OTHERWISE:
+    if what != TAKE:
+        if not is_first and what != OTHERWISE and SLOT(reader, in_reader.exception) is not Py_None:
+            # Python's begins anew, and would see that the stream has failed since this one was woken.
+            return fail(call, shortage(call, what, count), given)
         return leave_to_python(call, given)
     data = take_first(SLOT(reader, in_reader.buffer), count)
     if data is NULL:
@@ -483,6 +490,25 @@ cdef int read(StreamCall call, PyObject** given) except -1:
         PyErr_SetNone(PyExc_StopAsyncIteration)
         return -1
     return PYGEN_RETURN
+
+
+cdef object shortage(StreamCall call, int what, Py_ssize_t count):
+    """Return the exception of a read that cannot be done."""
+    if what == TOO_FAR:
+        return LimitOverrunError("the separator is not found within the limit", count)
+    return IncompleteReadError(call.stream._take(), call.number if call.kind == READ_EXACTLY else None)
+
+
+cdef int fail(StreamCall call, object error, PyObject** given) except -1:
+    """End with an exception, or with what readline() makes of it."""
+    if call.kind == READ_LINE or call.kind == NEXT_LINE:
+        if isinstance(error, IncompleteReadError) and (call.kind == READ_LINE or error.partial):
+            line = error.partial
+            Py_INCREF(line)
+            given[0] = <PyObject*>line
+            return PYGEN_RETURN
+        end_line_with(call, error)
+    raise_it(error)
 
 
 cdef int resume_after(object reader, PyObject** given) except -1:
@@ -531,16 +557,30 @@ cdef int wait(StreamCall call, PyObject* reader, Py_ssize_t wanted, PyObject** g
     return PYGEN_NEXT
 
 
-cdef int awake(StreamCall call) except -1:
-    """Go on after what was waited for."""
+cdef object awake(StreamCall call):
+    """Go on after what was waited for; return the exception that it has come to, or None."""
     cdef int state = core.state(<PyObject*>call.waiter)
+    cdef PyObject* result
     waiter = call.waiter
     let_go(call)
     if state == ASYNCIO_PENDING:
         raise RuntimeError("await wasn't used with future")
     if state != ASYNCIO_FINISHED:
-        waiter.result()
-    return 0
+        result = PyObject_CallMethodNoArgs(<PyObject*>waiter, <PyObject*>RESULT)
+        if result is NULL:
+            return owned(caught())
+        Py_DECREF(<object>result)
+    return None
+
+
+cdef object RESULT = sys.intern("result")
+
+
+cdef inline object owned(PyObject* reference):
+    """Return what a reference is to that is the caller's own."""
+    held = <object>reference
+    Py_DECREF(held)
+    return held
 
 
 cdef int drain(StreamCall call, PyObject** given) except -1:
