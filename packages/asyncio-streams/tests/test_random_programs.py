@@ -23,7 +23,7 @@ from asyncio_test_support.reader.shrinking import as_test, shrink
 
 # What goes through a socket comes in the pieces in which it was sent where that is a local one.
 WAYS = making.WAYS if sys.platform == "linux" else ("fed", "protocol")
-EACH = 40
+EACH = 100
 
 
 @pytest.mark.parametrize("first", range(0, 6 * EACH, EACH))

@@ -198,6 +198,7 @@ def test_readuntil_needs_something_to_look_for(run, separator):
         (b"xaaab", (b"aaa", b"b", b"aab"), [b"xaaa", b"b"]),
         (b"--a-b--", (b"--", b"-b"), [b"--", b"a-b", b"--"]),
         (b"longsep.x", (b"x", b"longsep"), [b"longsep", b".x"]),
+        (b"longsep.x", (b"longsep", b"x"), [b"longsep", b".x"]),
         (bytearray(b"1;2"), (bytearray(b";"), memoryview(b",")), [b"1;"]),
     ],
 )
@@ -220,11 +221,12 @@ def test_the_separator_that_ends_first_wins_however_the_data_comes(
     run(main)
 
 
-def test_the_shorter_of_two_separators_with_one_end_counts_for_the_limit(run):
+@pytest.mark.parametrize("separators", [(b"A", b"ome dataA"), (b"ome dataA", b"A")])
+def test_the_shorter_of_two_separators_with_one_end_counts_for_the_limit(run, separators):
     async def main():
         reader = reader_with(b"some dataA", limit=3)
         with pytest.raises(asyncio_core.LimitOverrunError) as caught:
-            await reader.readuntil((b"A", b"ome dataA"))
+            await reader.readuntil(separators)
         assert caught.value.consumed == 9
 
     run(main)

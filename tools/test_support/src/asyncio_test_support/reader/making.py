@@ -12,7 +12,8 @@ from asyncio_test_support.reader.performing import ERRORS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: What the bytes of a program are chosen from: the fewer, the more there is of separators and of halves of them.
+#: What the bytes of a program are chosen from: the fewer, the more there is of separators and of halves of them. The
+#: last two are for separators only.
 _ALPHABETS = (
     b"ab",
     b"a\n",
@@ -20,7 +21,9 @@ _ALPHABETS = (
     b"-=|\n",
     bytes(range(256)),
     b"a" * 30 + b"b",
-    b"a" * 400 + b"\n",
+    b"a" * 250 + b"\n",
+    b"#*",
+    b"%&",
 )
 _STORE = 150_000
 WAYS: tuple[op.Way, ...] = ("fed", "fed", "protocol", "protocol", "connected")
@@ -34,11 +37,13 @@ def make(seed: int, ways: Sequence[op.Way] = WAYS) -> op.Program:
 class _Maker:
     def __init__(self, chosen: random.Random) -> None:
         self._chosen = chosen
-        self._store = _store(chosen.randrange(len(_ALPHABETS)))
+        self._store = _store(chosen.randrange(len(_ALPHABETS) - 2))
         self._limit = chosen.choice((1, 2, 3, 4, 7, 10, 16, 50, 64, 1000, 4096, 65536, 70000))
         # How large most of it is.
         self._large = chosen.random() < (0.15 if self._limit < 1000 else 0.6)
-        self._separators = [self._separator() for _ in range(3)]
+        self._separators = self._three_separators()
+        # Of a separator whose first piece has come.
+        self._rest = b""
 
     def program(self, ways: Sequence[op.Way]) -> op.Program:
         chosen = self._chosen
@@ -52,6 +57,10 @@ class _Maker:
         made: list[op.Operation] = []
         for n in range(length):
             made.append(self._operation(way, ended=ends and n > length * 0.6))
+            if self._rest and chosen.random() < 0.3:
+                # It is looked for when its first piece is there, beside others.
+                several = tuple(chosen.sample(self._separators, 3))
+                made += op.Read("readuntil", several), op.Settle(), op.Feed(self._data())
             if chosen.random() < 0.4:
                 made.append(op.Settle())
         return op.Program(self._limit, tuple(made), way, pausing, by_hand)
@@ -99,18 +108,32 @@ class _Maker:
 
     def _data(self) -> bytes:
         chosen = self._chosen
-        data = self._piece(self._number())
-        for _ in range(2):
-            # What is looked for comes, and comes in two pieces.
-            if chosen.random() < 0.3:
-                separator = chosen.choice(self._separators)
-                cut = chosen.randrange(len(separator) + 1)
-                part = chosen.choice((separator, separator[cut:], separator[:cut]))
-                data = part + data if chosen.random() < 0.5 else data + part
+        # What is looked for comes at once, or in two pieces, or only as far as its first one.
+        begun = self._rest if chosen.random() < 0.8 else b""
+        data = begun + self._piece(self._number())
+        self._rest = b""
+        if chosen.random() < 0.5:
+            separator = chosen.choice(self._separators)
+            cut = chosen.choice((len(separator), chosen.randrange(len(separator) + 1)))
+            data += separator[:cut]
+            self._rest = separator[cut:]
         return data
 
-    def _separator(self) -> bytes:
-        return self._piece(self._chosen.choice((1, 1, 2, 2, 3, 4, 7, 20)))
+    def _three_separators(self) -> list[bytes]:
+        chosen = self._chosen
+        # Out of bytes that come often, or never by themselves.
+        stores = [self._store] * 2
+        if chosen.random() < 0.6:
+            stores = [_store(len(_ALPHABETS) - 2), _store(len(_ALPHABETS) - 1)]
+        # The compiled form looks by itself for those of up to 16 bytes.
+        sizes = [chosen.choice((1, 1, 1, 2, 2, 3, 4, 7, 15, 16, 17, 20)) for _ in range(2)]
+        starts = [chosen.randrange(1000) for _ in sizes]
+        made = [
+            store[start : start + size]
+            for store, start, size in zip(stores, starts, sizes, strict=True)
+        ]
+        # The third one is the end of the first, which then ends where this one does.
+        return [*made, made[0][chosen.randrange(len(made[0])) :]]
 
     def _piece(self, size: int) -> bytes:
         start = self._chosen.randrange(len(self._store) - min(size, _STORE // 2))
@@ -127,7 +150,7 @@ class _Maker:
         ]
         for n, separator in enumerate(several):
             # A part of another one, or one that ends or begins like it.
-            if len(separator) > 1 and chosen.random() < 0.4:
+            if len(separator) > 1 and chosen.random() < 0.2:
                 cut = chosen.randrange(1, len(separator))
                 extra = self._piece(chosen.randrange(1, 4))
                 several[n] = chosen.choice(
@@ -142,4 +165,5 @@ class _Maker:
 @functools.cache
 def _store(alphabet: int) -> bytes:
     """Return many bytes out of an alphabet, from which programs take theirs."""
-    return bytes(random.Random(alphabet).choices(_ALPHABETS[alphabet], k=_STORE))
+    table = (_ALPHABETS[alphabet] * 256)[:256]
+    return random.Random(alphabet).randbytes(_STORE).translate(table)
