@@ -99,6 +99,21 @@ def test_releasing_a_free_lock_is_an_error():
         asyncio_sync.Lock().release()
 
 
+def test_an_events_waiters_are_an_attribute_like_any_other(run, turns):
+    async def main():
+        event, other = asyncio_sync.Event(), asyncio_sync.Event()
+        event._waiters = waiters = other._waiters
+        assert event._waiters is waiters
+        waiting = asyncio_core.create_task(event.wait())
+        await turns(1)
+        assert len(waiters) == 1
+        event.set()
+        assert await waiting
+        assert not waiters
+
+    run(main)
+
+
 def test_event_wakes_all_even_if_cleared_at_once(run, turns):
     async def main():
         event = asyncio_sync.Event()

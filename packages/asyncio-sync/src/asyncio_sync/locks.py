@@ -168,6 +168,10 @@ class Event(_LoopBoundMixin):
             self._line = WaitLine()
         return self._line
 
+    @_waiters.setter
+    def _waiters(self, waiters: WaitLine) -> None:
+        self._line = waiters
+
     def __repr__(self) -> str:
         return _describe(super().__repr__(), "set" if self._value else "unset", self._line)
 
