@@ -14,6 +14,7 @@ from asyncio_subprocess.plain_spawning import start_plainly
 
 PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no posix_spawn()")
 plain = pytest.mark.skipif(
     not hasattr(os, "POSIX_SPAWN_CLOSEFROM") or not subprocess._USE_POSIX_SPAWN,
     reason="posix_spawn() cannot close all other files here",

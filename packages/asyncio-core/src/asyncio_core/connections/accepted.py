@@ -14,7 +14,7 @@ from functools import partial
 from asyncio_core import constants, log
 from asyncio_core.connections.hooks import IOPart
 from asyncio_core.connections.trsock import TransportSocket
-from asyncio_core.scheduling.loop_part import made_on_use
+from asyncio_core.scheduling.loop_part import context_for_hook, made_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ def concerns_resources(exc: OSError) -> bool:
         exc.errno in _OUT_OF_RESOURCES
         or getattr(exc, "winerror", None) in _OUT_OF_RESOURCES_WINDOWS
     )
+
+
+def _in_context(make: Any, context: Context | None) -> dict[str, Any]:
+    return {"context": context} if context is not None else context_for_hook(make, None)
 
 
 class AcceptedPart(IOPart):
@@ -110,7 +114,8 @@ class AcceptedPart(IOPart):
     ) -> None:
         """Make protocol and transport for one accepted connection, in the context of that.
 
-        The transport takes `context`, which may be the current one, or a copy of that.
+        The transport takes `context`, the current one, which is given where nobody has overridden what makes transports;
+        else a copy of it, of which only those are told that take one.
         """
         if self._debug:
             log.logger.debug(
@@ -123,9 +128,9 @@ class AcceptedPart(IOPart):
                 connection.setblocking(False)
             protocol = protocol_factory()
             if not sslcontext:
-                self._make_socket_transport(
-                    connection, protocol, extra=extra, server=server, context=context
-                )
+                make = self._make_socket_transport
+                in_context = _in_context(make, context)
+                make(connection, protocol, extra=extra, server=server, **in_context)
                 return
             waiter: Future[None] = self.create_future()
             transport = self._make_ssl_transport(
@@ -138,7 +143,7 @@ class AcceptedPart(IOPart):
                 server=server,
                 ssl_handshake_timeout=ssl_handshake_timeout,
                 ssl_shutdown_timeout=ssl_shutdown_timeout,
-                context=context,
+                **_in_context(self._make_ssl_transport, context),
             )
             waiter.add_done_callback(partial(self._handshake_done, protocol, transport))
         except (SystemExit, KeyboardInterrupt):
