@@ -15,6 +15,8 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from asyncio_core.interfaces.loop import AbstractEventLoop
     from asyncio_subprocess.reaping import Exited
 
@@ -42,15 +44,16 @@ def usable() -> bool:
 class _PidfdChildWatcher:
     """A set of descriptors, one for each child, that is in the loop's poller as one.
 
-    The system takes a descriptor out of the set when it is closed. The poller is asked once, for the first child, and
-    not twice for each: that took as long as all the rest of a child.
+    The system takes a descriptor out of the set when it is closed. The poller is asked for the first of several children
+    and after the last, and not twice for each. Without children there is no set, and no descriptor.
     """
+
+    _set: Any = None
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         # By descriptor: whom to tell.
         self._descriptors: dict[int, Exited] = {}
-        self._open()
 
     def _open(self) -> None:
         self._set = select.epoll()
@@ -64,33 +67,44 @@ class _PidfdChildWatcher:
         Where it is, by somebody else, the argument is the return code if the system still knows it.
         Raises OSError where there is no descriptor to be had.
         """
-        if self._process != os.getpid():
+        if self._set is not None and self._process != os.getpid():
             # The children that are watched are the parent's.
             self.close()
-            self._open()
         fd = os.pidfd_open(pid)
         try:
+            if self._set is None:
+                self._open()
             if not self._in_poller:
                 self._loop.add_reader(self._set.fileno(), self._collect)
                 self._in_poller = True
             self._set.register(fd, select.EPOLLIN)
         except BaseException:
             os.close(fd)
+            self._close_unless_needed()
             raise
         self._descriptors[fd] = exited
 
     def _collect(self) -> None:
-        for fd, _ in self._set.poll(0, len(self._descriptors) or 1):
-            exited = self._descriptors.pop(fd, None)
-            if exited is not None:
-                try:
-                    code = _code_of_reaped(fd)
-                finally:
-                    os.close(fd)
-                exited(code)
+        try:
+            for fd, _ in self._set.poll(0, len(self._descriptors) or 1):
+                exited = self._descriptors.pop(fd, None)
+                if exited is not None:
+                    try:
+                        code = _code_of_reaped(fd)
+                    finally:
+                        os.close(fd)
+                    exited(code)
+        finally:
+            self._close_unless_needed()
+
+    def _close_unless_needed(self) -> None:
+        if not self._descriptors:
+            self.close()
 
     def close(self) -> None:
-        """Watch no more; the loop is about to close."""
+        """Watch no more, as there are no children, or the loop is about to close."""
+        if self._set is None:
+            return
         if self._in_poller:
             self._in_poller = False
             self._loop.remove_reader(self._set.fileno())
@@ -101,10 +115,11 @@ class _PidfdChildWatcher:
             fd, _ = self._descriptors.popitem()
             os.close(fd)
         self._set.close()
+        self._set = None
 
     def __del__(self) -> None:
         # The loop was never closed, or is one that does not know of this; its poller goes with it.
-        if hasattr(self, "_set"):
+        if self._set is not None:
             self._release()
 
 
