@@ -57,9 +57,9 @@ class _PidfdChildWatcher:
 
     def _open(self) -> None:
         self._set = select.epoll()
-        self._in_poller = False
         # A forked child shares the set with its parent, to whom it belongs.
         self._process = os.getpid()
+        self._loop.add_reader(self._set.fileno(), self._collect)
 
     def watch(self, pid: int, exited: Exited) -> None:
         """Call ``exited(None)`` in the loop once child `pid` has ended; it is then not reaped yet.
@@ -74,9 +74,6 @@ class _PidfdChildWatcher:
         try:
             if self._set is None:
                 self._open()
-            if not self._in_poller:
-                self._loop.add_reader(self._set.fileno(), self._collect)
-                self._in_poller = True
             self._set.register(fd, select.EPOLLIN)
         except BaseException:
             os.close(fd)
@@ -103,12 +100,9 @@ class _PidfdChildWatcher:
 
     def close(self) -> None:
         """Watch no more, as there are no children, or the loop is about to close."""
-        if self._set is None:
-            return
-        if self._in_poller:
-            self._in_poller = False
+        if self._set is not None:
             self._loop.remove_reader(self._set.fileno())
-        self._release()
+            self._release()
 
     def _release(self) -> None:
         while self._descriptors:
