@@ -12,6 +12,7 @@ here finds them where the class has them, and takes the place of single methods.
     socket_calls  receiving and sending for programs that keep their sockets themselves
     accepting     a connection of a listening socket
     waking        what wakes a loop
+    holding       what stream transports put off sending
     streams       reading and writing of stream transports
     pipes         reading and writing of pipes
     datagrams     receiving and sending of datagram transports
@@ -24,6 +25,7 @@ include "native/registering.pxi"
 include "native/socket_calls.pxi"
 include "native/accepting.pxi"
 include "native/waking.pxi"
+include "native/holding.pxi"
 include "native/streams.pxi"
 include "native/pipes.pxi"
 include "native/datagrams.pxi"

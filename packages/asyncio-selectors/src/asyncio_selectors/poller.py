@@ -18,6 +18,7 @@ from itertools import repeat
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_core.scheduling.putting_off import do_what_is_put_off
 from asyncio_selectors.descriptors import GONE, descriptor_of
 
 TYPE_CHECKING = False
@@ -198,6 +199,8 @@ class Poller(BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """Wait up to `timeout` seconds (None: without limit) and list keys with what is ready."""
+        # A callback may call this itself, to run the loop.
+        do_what_is_put_off()
         for _ in self._turns:
             break
         else:

@@ -5,7 +5,8 @@ allocator map and unmap pages for each message, however short, which costs sever
 system call; up to 64 KiB the memory comes from the heap for nothing. So reads begin there,
 and only a connection that fills its reads is asked for more.
 
-Writing goes to the socket at once where nothing waits. What is left over is kept as a queue of pieces,
+Writing goes to the socket at once where nothing waits; the compiled form puts small pieces off until the callbacks that
+are ready have run, and `_send_held()` comes before all that is not writing. What is left over is kept as a queue of pieces,
 never joined: bytes stay what they are, anything the caller could still change is copied.
 """
 
@@ -242,6 +243,13 @@ class _SelectorSocketTransport(_SelectorTransport):
 
     # Writing.
 
+    def _send_held(self) -> None:
+        """Send what was put off, which is nothing here."""
+
+    def get_write_buffer_size(self) -> int:
+        self._send_held()
+        return self._buffer_size
+
     def write(self, data: Any) -> None:
         if type(data) is not bytes:
             data = _as_bytes_view(data)
@@ -455,6 +463,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         return True
 
     def write_eof(self) -> None:
+        self._send_held()
         if self._closing or self._eof:
             return
         self._eof = True
@@ -469,6 +478,7 @@ class _SelectorSocketTransport(_SelectorTransport):
             self._write_failed(exc)
 
     def close(self) -> None:
+        self._send_held()
         if self._file_sending is not None:
             self._stop_sending_file()
         if self._write_error is None:
@@ -477,6 +487,7 @@ class _SelectorSocketTransport(_SelectorTransport):
             self._force_close(self._write_error)
 
     def _force_close(self, exc: BaseException | None) -> None:
+        self._send_held()
         self._stop_sending_file()
         super()._force_close(exc)
         waiter = self._empty_waiter
@@ -496,6 +507,7 @@ class _SelectorSocketTransport(_SelectorTransport):
         """Return a future that is done when the buffer is empty; until reset, nobody writes."""
         if self._empty_waiter is not None:
             raise RuntimeError("a file is being sent already")
+        self._send_held()
         waiter: Future[None] = self._loop.create_future()
         self._empty_waiter = waiter
         if not self._chunks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.lent_names import lend_names
+from asyncio_core.scheduling.putting_off import do_what_is_put_off
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class TransportSocket:
         return self._sock.proto
 
     def __repr__(self) -> str:
-        facts = [f"fd={self.fileno()}"]
+        number = self._sock.fileno()
+        facts = [f"fd={number}"]
         facts += (f"{name}={getattr(self, name)!s}" for name in ("family", "type", "proto"))
-        if self.fileno() != -1:
+        if number != -1:
             facts += self._end_points()
         return f"<asyncio.TransportSocket {', '.join(facts)}>"
 
@@ -65,10 +67,12 @@ class TransportSocket:
 
     def fileno(self) -> int:
         """Give the descriptor's number, -1 after the transport closed it."""
+        do_what_is_put_off()
         return self._sock.fileno()
 
     def dup(self) -> socket.socket:
         """Give a socket of the caller's own over the same connection."""
+        do_what_is_put_off()
         return self._sock.dup()
 
     def get_inheritable(self) -> bool:
@@ -80,6 +84,7 @@ class TransportSocket:
 
         asyncio does not do it by itself, but leaves it open to the application.
         """
+        do_what_is_put_off()
         self._sock.shutdown(how)
 
     def getsockopt(self, level: int, optname: int, *buflen: int) -> Any:
@@ -91,6 +96,7 @@ class TransportSocket:
 
     def setsockopt(self, *args: Any) -> None:
         """Set a socket option; arguments as for :meth:`socket.socket.setsockopt`."""
+        do_what_is_put_off()
         self._sock.setsockopt(*args)
 
     def getpeername(self) -> Any:

@@ -191,6 +191,26 @@ cdef int interface_know_waker(PyObject* method, AsyncioWake wake) except -1:
     return 0
 
 
+cdef int interface_put_off(PyObject* loop, AsyncioAtEnd function) noexcept:
+    cdef CompiledTurn turn = <CompiledTurn>loop
+    if turn.at_end is function:
+        return True
+    if (
+        turn.at_end is not NULL
+        or not turn.left
+        or not OWN_CLOCK
+        or not turn.turns_are_plain
+        or turn.version != TYPE_VERSION(loop)
+    ):
+        return False
+    if turn.not_to_put_off:
+        turn.not_to_put_off -= 1
+        return False
+    turn.at_end = function
+    turn.put_off_since = monotonic_seconds()
+    return True
+
+
 cdef PyObject* interface_new_future(PyObject* loop) except NULL:
     cdef CompiledTurn turn
     cdef Future future
@@ -248,6 +268,7 @@ offered.in_debug_mode = <int (*)(PyObject*) noexcept>interface_in_debug_mode
 offered.new_handle = <PyObject* (*)(PyObject*, PyObject*, PyObject*, PyObject*) noexcept>interface_new_handle
 offered.cancel = <int (*)(PyObject*) noexcept>interface_cancel
 offered.know_waker = <int (*)(PyObject*, AsyncioWake) noexcept>interface_know_waker
+offered.put_off = interface_put_off
 offered.new_future = <PyObject* (*)(PyObject*) noexcept>interface_new_future
 offered.state = interface_state
 offered.offer = interface_offer

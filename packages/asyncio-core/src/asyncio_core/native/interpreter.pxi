@@ -19,6 +19,7 @@ cdef extern from "native/interface.h":
     ctypedef struct AsyncioReceiver:
         pass
     ctypedef int (*AsyncioWake)(PyObject*) noexcept
+    ctypedef int (*AsyncioAtEnd)(PyObject*) noexcept
     ctypedef struct AsyncioCore:
         int major
         int minor
@@ -40,6 +41,7 @@ cdef extern from "native/interface.h":
         const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
         int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
         int (*know_waker)(PyObject*, AsyncioWake) noexcept
+        int (*put_off)(PyObject*, AsyncioAtEnd) noexcept
 
 cdef extern from *:
     """

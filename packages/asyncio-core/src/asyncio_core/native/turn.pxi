@@ -57,6 +57,12 @@ cdef class CompiledTurn:
     # What waits in the place of _poll(), and for what: a poller of another distribution's.
     cdef AsyncioPoll poll_function
     cdef object poller
+    # What is put off until what runs now has run, since when, and how often it has to be done at once instead.
+    cdef AsyncioAtEnd at_end
+    cdef double put_off_since
+    cdef int not_to_put_off
+    # How much of what was ready is still to run: nothing, where something else runs it.
+    cdef Py_ssize_t left
     # The version of the class for which the following holds.
     cdef unsigned int version
     cdef bint soon_is_plain
@@ -417,7 +423,9 @@ cdef int queue_due_timers(CompiledTurn turn) except -1:
 cdef int turn_once(CompiledTurn turn) except -1:
     """Do one turn. Whoever calls this has looked at the class."""
     cdef double wait
-    cdef Py_ssize_t left
+    if turn.at_end is not NULL:
+        # A callback runs the loop itself, which may wait now.
+        do_what_was_put_off(turn)
     if turn._timer_cancelled_count:
         drop_first_timers(turn)
     if turn.ready.length or turn._stopping:
@@ -434,11 +442,74 @@ cdef int turn_once(CompiledTurn turn) except -1:
         queue_due_timers(turn)
     if turn.debug or turn.ready is None or not handles_are_plain():
         return run_batch_otherwise(turn)
-    left = turn.ready.length
-    while left > 0 and turn.ready is not None and turn.ready.length:
+    return run_batch(turn)
+
+
+cdef int run_batch(CompiledTurn turn) except -1:
+    """Run what is ready now, and what it has put off."""
+    cdef Py_ssize_t left = turn.ready.length
+    cdef Py_ssize_t before = turn.left
+    cdef int status = 0
+    while status >= 0 and left > 0 and turn.ready is not None and turn.ready.length:
         left -= 1
-        run_first(turn)
+        turn.left = left
+        status = (<running_first>run_first)(turn)
+        if turn.at_end is not NULL and status >= 0 and left and is_due(turn):
+            status = (<ending>do_what_was_put_off)(turn)
+    turn.left = before
+    if turn.at_end is not NULL:
+        if status < 0:
+            return do_after_failure(turn)
+        return do_what_was_put_off(turn)
+    if status < 0:
+        raise_what_is_set()
     return 0
+
+
+ctypedef int (*running_first)(CompiledTurn) noexcept
+ctypedef int (*ending)(CompiledTurn) noexcept
+
+# Seconds. What is put off waits no longer than this and a few callbacks more. Where they have taken as long as the
+# other, nobody is to wait for the next of its kind, too: nothing is put off for so many times.
+cdef double PUT_OFF = 500e-6
+cdef double TOO_LONG = 4e-3
+
+cdef enum:
+    TIMES_AT_ONCE = 1000
+
+
+cdef inline bint is_due(CompiledTurn turn) noexcept:
+    # Most entries take less than looking at the clock.
+    return not turn.left & 3 and monotonic_seconds() - turn.put_off_since > PUT_OFF
+
+
+cdef int do_what_was_put_off(CompiledTurn turn) except -1:
+    cdef AsyncioAtEnd at_end = turn.at_end
+    turn.at_end = NULL
+    if monotonic_seconds() - turn.put_off_since > TOO_LONG:
+        turn.not_to_put_off = TIMES_AT_ONCE
+    return at_end(<PyObject*>turn)
+
+
+def do_what_is_put_off():
+    """Do what loops have put off that run in this thread."""
+    cdef PyObject* turn = first_turn
+    here = PyThread_get_thread_ident()
+    while turn is not NULL:
+        if (<CompiledTurn>turn).at_end is not NULL and (<CompiledTurn>turn)._thread_id == here:
+            do_what_was_put_off(<CompiledTurn>turn)
+            # The turns may be others by now, but no more than one of them runs here.
+            return
+        turn = (<CompiledTurn>turn).next_turn
+
+
+cdef int do_after_failure(CompiledTurn turn) except -1:
+    """Do what was put off, though the turn ends with an exception, which stays the one that is raised."""
+    cdef PyObject* error = caught()
+    if (<ending>do_what_was_put_off)(turn) < 0:
+        take_error()
+    put_back(error)
+    return raise_what_is_set()
 
 
 cdef int poll(CompiledTurn turn, double seconds) except -1:

@@ -13,10 +13,13 @@
 
 #define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
 #define ASYNCIO_CORE_MAJOR 1
-#define ASYNCIO_CORE_MINOR 4
+#define ASYNCIO_CORE_MINOR 5
 
 /* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
 typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
+
+/* What was put off until the end of what a loop runs. */
+typedef int (*AsyncioAtEnd)(PyObject *loop);
 
 /* Wakes a loop, from whatever thread. */
 typedef int (*AsyncioWake)(PyObject *loop);
@@ -99,6 +102,12 @@ typedef struct {
 
     /* Call a function where loops would call `method`, their _write_to_self(). */
     int (*know_waker)(PyObject *method, AsyncioWake wake);
+
+    /* Since minor number 5. */
+
+    /* For one who is called by a loop of `loop_type`: have it call a function when what is ready now has run, or earlier,
+       but in any case. False where nothing else is ready, or the loop does not do so: what is to be done has to be done now. */
+    int (*put_off)(PyObject *loop, AsyncioAtEnd function);
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */

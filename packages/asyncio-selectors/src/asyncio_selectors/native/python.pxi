@@ -5,12 +5,14 @@ from cpython.ref cimport Py_INCREF, Py_DECREF, Py_XDECREF
 
 cdef extern from "native/exceptions.h":
     PyObject* caught() noexcept
+    void put_back(PyObject*) noexcept
     PyObject* handle_now(PyObject*) noexcept
     void handle_no_more(PyObject*) noexcept
 
 cdef extern from "native/interface.h":
     ctypedef int (*AsyncioPoll)(PyObject*, PyObject*, double) noexcept
     ctypedef int (*AsyncioWake)(PyObject*) noexcept
+    ctypedef int (*AsyncioAtEnd)(PyObject*) noexcept
     ctypedef struct AsyncioReceiver:
         char* (*room)(PyObject*, Py_ssize_t*) noexcept
         int (*received)(PyObject*, Py_ssize_t) except -1
@@ -27,6 +29,7 @@ cdef extern from "native/interface.h":
         bint (*may_spare_poll)(PyObject*) noexcept
         const AsyncioReceiver* (*receiver_of)(PyObject*) noexcept
         int (*know_waker)(PyObject*, AsyncioWake) except -1
+        bint (*put_off)(PyObject*, AsyncioAtEnd) noexcept
         int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
     const AsyncioCore* asyncio_core_interface() except? NULL
 
@@ -102,6 +105,8 @@ cdef extern from "Python.h":
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
     Py_ssize_t PyLong_AsSsize_t(PyObject*) except? -1
     bint PyLong_CheckExact(PyObject*) noexcept
+    bint PyObject_TypeCheck(PyObject*, PyTypeObject*) noexcept
+    PyObject* PyBytes_FromStringAndSize(const char*, Py_ssize_t) noexcept
 
 cdef extern from *:
     """

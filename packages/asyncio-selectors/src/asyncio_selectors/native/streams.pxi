@@ -30,7 +30,10 @@ def adopt_stream_transport(kind, pure, least, /):
     `least` is the size of a read, in bytes, below which none is made.
     """
     global sock_place, protocol_place, buffered_place, lost_place, eof_place, waiter_place, chunks_place, size_place
+    global loop_place, high_place
     global pure_write, pure_writelines, pure_read_ready, usual_read
+    loop_place = offset_of(kind, "_loop")
+    high_place = offset_of(kind, "_high_water")
     sock_place = offset_of(kind, "_sock")
     protocol_place = offset_of(kind, "_protocol")
     buffered_place = offset_of(kind, "_buffered")
@@ -44,6 +47,7 @@ def adopt_stream_transport(kind, pure, least, /):
     give_method(kind, &write_definition)
     give_method(kind, &writelines_definition)
     give_method(kind, &read_ready_definition)
+    give_method(kind, &send_held_definition)
     if core.know_sender(<PyTypeObject*>kind, &sender) < 0:
         # There are too many: a suite loads the modules anew for each test. Without it the methods are called.
         take_error()
@@ -217,30 +221,30 @@ cdef int read_failed(PyObject* self, int number) except -1:
 # Writing.
 
 cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyObject* names) except NULL:
-    """Send at once what goes at once, where nothing waits and nothing is special."""
+    """Send what goes out where nothing waits and nothing is special: small pieces with others that come now."""
     cdef PyObject* data = arguments[0] if count == 1 and names is NULL else NULL
-    cdef PyObject* chunks = SLOT(self, chunks_place)
     cdef PyObject* sock = SLOT(self, sock_place)
     cdef Py_buffer view
     cdef Py_ssize_t length, sent
     cdef int failed
-    if (
-        data is NULL
-        or SLOT(self, lost_place) is not ZERO
-        or SLOT(self, eof_place) is not Py_False
-        or SLOT(self, waiter_place) is not Py_None
-        or chunks is NULL
-        or (chunks is not Py_None and PyObject_Size(chunks))
-        or not is_plain(sock)
-    ):
+    if data is NULL or not is_plain(sock) or not is_free(self):
+        send_held_of(self)
         return call_purely(<PyObject*>pure_write, self, arguments, count, names)
     if PyBytes_CheckExact(data):
         length = PyBytes_GET_SIZE(data)
-        if length == 0:
+        if length == 0 or hold(self, data, length):
             Py_INCREF(None)
             return Py_None
+        if held_count:
+            # It may end the connection, or there is no room for all of it.
+            send_held_of(self)
+            if not is_free(self):
+                return call_purely(<PyObject*>pure_write, self, arguments, count, names)
         sent = send(DESCRIPTOR_OF(sock), PyBytes_AS_STRING(data), length, MSG_DONTWAIT)
         failed = errno
+    elif held_count and held_loop is SLOT(self, loop_place):
+        send_held_of(self)
+        return write(self, arguments, count, names)
     elif PyByteArray_CheckExact(data) or type(<object>data) is memoryview:
         if (<viewing>PyObject_GetBuffer)(data, &view, PyBUF_SIMPLE) < 0:
             # One with gaps, or released: the pure form knows what to do, or what to raise.
@@ -269,6 +273,7 @@ cdef PyObject* writelines(PyObject* self, PyObject** arguments, Py_ssize_t count
     cdef PyObject* pieces = arguments[0] if count == 1 and names is NULL else NULL
     cdef Py_ssize_t sent, total = size_of_pieces(pieces) if pieces is not NULL else -1
     cdef int failed
+    send_held_of(self)
     if total <= 0 or not is_free(self):
         return call_purely(<PyObject*>pure_writelines, self, arguments, count, names)
     sent = send_pieces(DESCRIPTOR_OF(SLOT(self, sock_place)), pieces)
@@ -305,8 +310,19 @@ cdef inline bint nothing_waits(PyObject* chunks) noexcept:
 
 
 cdef int send_from(PyObject* self, const char* data, Py_ssize_t size) except -1:
-    cdef Py_ssize_t sent = send(DESCRIPTOR_OF(SLOT(self, sock_place)), data, size, MSG_DONTWAIT)
-    cdef int failed = errno
+    cdef Py_ssize_t sent
+    cdef int failed
+    if size <= LARGEST_HELD:
+        piece = data[:size]
+        if hold(self, <PyObject*>piece, size):
+            return 0
+    if held_count and held_loop is SLOT(self, loop_place):
+        send_held_of(self)
+        if not is_free(self):
+            pure_write(<object>self, <object>data[:size])
+            return 0
+    sent = send(DESCRIPTOR_OF(SLOT(self, sock_place)), data, size, MSG_DONTWAIT)
+    failed = errno
     if sent < size:
         rest = data[sent if sent > 0 else 0 : size]
         after_short_write(self, rest, 0 if sent >= 0 else -1, failed)
