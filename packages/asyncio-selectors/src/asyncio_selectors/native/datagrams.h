@@ -45,6 +45,32 @@ static Address senders[MOST_DATAGRAMS];
 static socklen_t sender_lengths[MOST_DATAGRAMS];
 static Py_ssize_t lengths[MOST_DATAGRAMS];
 
+#ifdef __linux__
+/* Several at once, without waiting. What the system leaves as it is stays filled in. */
+static int receive_several(int fd, int most, size_t size) {
+    static struct mmsghdr messages[MOST_DATAGRAMS];
+    static struct iovec parts[MOST_DATAGRAMS];
+    int n, got;
+    for (n = 0; n < most; n++) {
+        struct msghdr *header = &messages[n].msg_hdr;
+        if (header->msg_iov == NULL) {
+            parts[n].iov_base = datagrams_room + (size_t)n * LONGEST_DATAGRAM;
+            header->msg_iov = &parts[n];
+            header->msg_iovlen = 1;
+            header->msg_name = &senders[n];
+        }
+        parts[n].iov_len = size;
+        header->msg_namelen = sizeof(Address);
+    }
+    got = recvmmsg(fd, messages, (unsigned int)most, MSG_DONTWAIT, NULL);
+    for (n = 0; n < got; n++) {
+        lengths[n] = (Py_ssize_t)messages[n].msg_len;
+        sender_lengths[n] = messages[n].msg_hdr.msg_namelen;
+    }
+    return got;
+}
+#endif
+
 /* Receive up to so many datagrams of up to so many bytes; their number, or -1 with errno. */
 static int receive_datagrams(int fd, int most, Py_ssize_t size) {
     ssize_t count;
@@ -58,27 +84,7 @@ static int receive_datagrams(int fd, int most, Py_ssize_t size) {
     }
     if (size > LONGEST_DATAGRAM) size = LONGEST_DATAGRAM;
 #ifdef __linux__
-    if (most > 1) {
-        struct mmsghdr messages[MOST_DATAGRAMS];
-        struct iovec parts[MOST_DATAGRAMS];
-        int n, got;
-        if (most > MOST_DATAGRAMS) most = MOST_DATAGRAMS;
-        memset(messages, 0, (size_t)most * sizeof(struct mmsghdr));
-        for (n = 0; n < most; n++) {
-            parts[n].iov_base = datagrams_room + (size_t)n * LONGEST_DATAGRAM;
-            parts[n].iov_len = (size_t)size;
-            messages[n].msg_hdr.msg_iov = &parts[n];
-            messages[n].msg_hdr.msg_iovlen = 1;
-            messages[n].msg_hdr.msg_name = &senders[n];
-            messages[n].msg_hdr.msg_namelen = sizeof(Address);
-        }
-        got = recvmmsg(fd, messages, (unsigned int)most, MSG_DONTWAIT, NULL);
-        for (n = 0; n < got; n++) {
-            lengths[n] = (Py_ssize_t)messages[n].msg_len;
-            sender_lengths[n] = messages[n].msg_hdr.msg_namelen;
-        }
-        return got;
-    }
+    if (most > 1) return receive_several(fd, most < MOST_DATAGRAMS ? most : MOST_DATAGRAMS, (size_t)size);
 #endif
     sender_lengths[0] = sizeof(Address);
     count = recvfrom(fd, datagrams_room, (size_t)size, MSG_DONTWAIT, &senders[0].any, &sender_lengths[0]);

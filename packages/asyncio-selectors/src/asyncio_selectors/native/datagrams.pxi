@@ -15,57 +15,87 @@ cdef Py_ssize_t family_place
 cdef Py_ssize_t peer_place
 cdef Py_ssize_t alone_place
 cdef Py_ssize_t extra_place
+cdef Py_ssize_t closing_place
 
 # Of the pure class.
 cdef object pure_sendto
 cdef object pure_read_datagram
 
-cdef object MORE_CONSTANTS = ("datagram_received", "peername", 4)
+cdef object MORE_CONSTANTS = ("datagram_received", "peername", 1, 4)
 cdef PyObject* DATAGRAM_RECEIVED = PyTuple_GET_ITEM(<PyObject*>MORE_CONSTANTS, 0)
 cdef PyObject* PEERNAME = PyTuple_GET_ITEM(<PyObject*>MORE_CONSTANTS, 1)
-# After so many datagrams that came one by one it is tried whether there are more.
-cdef PyObject* ENOUGH_ALONE = PyTuple_GET_ITEM(<PyObject*>MORE_CONSTANTS, 2)
+# So often a datagram was the only one; after so many it is tried whether there are more.
+cdef PyObject* ONCE_ALONE = PyTuple_GET_ITEM(<PyObject*>MORE_CONSTANTS, 2)
+cdef PyObject* ENOUGH_ALONE = PyTuple_GET_ITEM(<PyObject*>MORE_CONSTANTS, 3)
+
+# As many as these the others that are ready wait for.
+cdef enum:
+    MOST_IN_A_ROW = 32
 
 
 def adopt_datagram_transport(kind, pure, /):
     """Give a class of datagram transports its compiled methods; `pure` is the class that does what they do not."""
-    global details_place, family_place, peer_place, alone_place, extra_place
+    global details_place, family_place, peer_place, alone_place, extra_place, closing_place
     global pure_sendto, pure_read_datagram
     details_place = offset_of(kind, "_details")
     family_place = offset_of(kind, "_internet_family")
     peer_place = offset_of(kind, "_address")
     alone_place = offset_of(kind, "_alone")
     extra_place = offset_of(kind, "_extra")
+    closing_place = offset_of(kind, "_closing")
     pure_sendto, pure_read_datagram = pure.sendto, pure._read_ready
     give_method(kind, &sendto_definition)
     give_method(kind, &datagram_definition)
 
 
 cdef int read_datagrams(PyObject* self) except -1:
-    cdef PyObject* sock = SLOT(self, sock_place)
+    """Receive one, and, as long as there are any or where it is time to look, those that have come meanwhile."""
     cdef PyObject* alone = SLOT(self, alone_place)
-    cdef object number
-    cdef int count, failed
-    if (
-        SLOT(self, lost_place) is not ZERO
-        or SLOT(self, details_place) is not Py_False
-        or SLOT(self, family_place) is ZERO
-        or not is_plain(sock)
-    ):
+    cdef object times
+    cdef int failed
+    if not is_usual(self):
         pure_read_datagram(<object>self)
         return 0
-    count = receive_datagrams(
-        DESCRIPTOR_OF(sock), MOST_DATAGRAMS if alone is ENOUGH_ALONE else 1, (<object>self).max_size
-    )
-    if count < 0:
+    if receive_datagrams(DESCRIPTOR_OF(SLOT(self, sock_place)), 1, (<object>self).max_size) < 0:
         failed = errno
         return reading_failed(self, failed)
-    if count > 1:
-        return hand_over(self, count)
-    # Several are looked for now and then, and as long as there are.
-    number = 0 if alone is ENOUGH_ALONE else <object>alone + 1
-    SET_SLOT(self, alone_place, <PyObject*>number)
-    return datagram_received(self, received_data(0), received_from(0))
+    if alone is not ZERO and alone is not ENOUGH_ALONE:
+        times = <object>alone + 1
+        SET_SLOT(self, alone_place, <PyObject*>times)
+        return datagram_received(self, received_data(0), received_from(0))
+    datagram_received(self, received_data(0), received_from(0))
+    SET_SLOT(self, alone_place, ONCE_ALONE)
+    return read_more(self)
+
+
+cdef int read_more(PyObject* self) except -1:
+    """Receive what has come since: an answer takes less time than a turn of the loop."""
+    cdef int count, failed, total = 1
+    while total < MOST_IN_A_ROW and SLOT(self, closing_place) is Py_False and is_usual(self):
+        # The next one first: mostly it is the only one.
+        count = receive_datagrams(
+            DESCRIPTOR_OF(SLOT(self, sock_place)), 1 if total == 1 else MOST_DATAGRAMS, (<object>self).max_size
+        )
+        if count < 0:
+            failed = errno
+            return 0 if is_not_now(failed) else reading_failed(self, failed)
+        SET_SLOT(self, alone_place, ZERO)
+        total += count
+        if count > 1:
+            hand_over(self, count)
+        else:
+            datagram_received(self, received_data(0), received_from(0))
+    return 0
+
+
+cdef inline bint is_usual(PyObject* self) except -1:
+    """Tell whether datagrams are received here: the pure form knows what else there is."""
+    return (
+        SLOT(self, lost_place) is ZERO
+        and SLOT(self, details_place) is Py_False
+        and SLOT(self, family_place) is not ZERO
+        and is_plain(SLOT(self, sock_place))
+    )
 
 
 cdef int datagram_received(PyObject* self, object data, object sender) except -1:
