@@ -639,6 +639,20 @@ def test_chart_has_a_panel_for_each_case_and_one_line_for_each_side(tmp_path: Pa
         assert word in bars
 
 
+def test_overview_shows_what_each_case_costs_the_other_sides(tmp_path: Path) -> None:
+    one = a_result(switch={"ours": {"value": 10}, "standard": {"value": 40}})
+    other = a_result(wake={"ours": {"value": 10}, "uvloop": {"value": 20}, "C": {"value": 1}})
+    for moment, result in (("2026-01-01T00:00:00", one), ("2026-01-02T00:00:00", other)):
+        results.save({**result, "made": moment}, tmp_path)
+
+    bench("overview", tmp_path / "all.svg", "last-1", "last", "--out", tmp_path)
+
+    drawn = (tmp_path / "all.svg").read_text("utf-8")
+    for word in (">switch<", ">wake<", ">standard<", ">uvloop<"):
+        assert drawn.count(word) == 1
+    assert ">C<" not in drawn
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench import growth, results, sides
+from bench import growth, ratios, results, sides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +44,71 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
         figure.suptitle(_title(result))
         figure.savefig(path, format="svg", metadata={"Date": None})
         pyplot.close(figure)
+
+
+def draw_overview(shown: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write one chart of several results: what each case costs the other sides, where it costs ours 1."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 9}
+    with matplotlib.rc_context(settings):
+        heights = [len(result["figures"]) + 1.5 for result in shown]
+        figure, axes = pyplot.subplots(
+            len(shown),
+            1,
+            figsize=(7.5, 0.24 * sum(heights) + 0.8),
+            squeeze=False,
+            sharex=True,
+            layout="constrained",
+            gridspec_kw={"height_ratios": heights},
+        )
+        others = _others(shown)
+        for axis, result in zip(axes.flat, shown, strict=True):
+            _dots(axis, result, others)
+        for side in others:
+            axes.flat[0].plot([], [], "o", label=side, color=_colour(side, _peers(others)), ms=5)
+        figure.legend(loc="outside lower center", ncols=len(others), frameon=False)
+        axes.flat[-1].set_xlabel("times what ours takes: right of the line, ours is faster")
+        python = results.python_of(shown[0])
+        figure.suptitle(f"The cost of each, Python {python}")
+        figure.savefig(path, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+
+
+def _others(shown: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = dict.fromkeys(name for result in shown for name in results.measured(result))
+    return [name for name in names if not sides.is_ours(name) and name != sides.YARDSTICK.name]
+
+
+def _peers(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not sides.is_ours(name) and name != sides.STANDARD.name]
+
+
+def _dots(axis: Any, result: Mapping[str, Any], others: Sequence[str]) -> None:
+    """Draw a line for each case, with a dot where the cost of each side is as a ratio to ours."""
+    cases = list(result["figures"])
+    for side in others:
+        found = [
+            (times, place)
+            for place, case in enumerate(cases)
+            if (times := ratios.ratio(result, case, side, sides.OURS.name)) is not None
+        ]
+        if found:
+            axis.plot(*zip(*found, strict=True), "o", color=_colour(side, _peers(others)), ms=5)
+    axis.axvline(1, color=OURS, lw=1.5)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(lambda times, _: f"{times:g}")
+    axis.set_xticks([0.5, 1, 2, 5, 10])
+    axis.set_xticks([], minor=True)
+    axis.set_yticks(range(len(cases)), [case.replace("_", " ") for case in cases])
+    axis.set_ylim(len(cases) - 0.5, -0.5)
+    axis.set_title(f"{result['what']}, {result['unit'].partition(' for ')[0]}", fontsize=9)
+    axis.grid(visible=True, axis="both", lw=0.3)
+    for edge in ("top", "right"):
+        axis.spines[edge].set_visible(False)
 
 
 def _title(result: Mapping[str, Any]) -> str:
@@ -87,7 +152,7 @@ def _lines(axis: Any, result: Mapping[str, Any], case: str) -> None:
     """Draw one line for each side: flat where the whole grows as the number does."""
     sizes = sorted(size for name, size in map(growth.split, result["figures"]) if name == case)
     shown = results.measured(result)
-    peers = [name for name in shown if not sides.is_ours(name) and name != sides.STANDARD.name]
+    peers = _peers(shown)
     for side in shown:
         points = [
             (size, value)

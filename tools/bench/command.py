@@ -52,6 +52,7 @@ Measure this asyncio, in both its forms, beside the standard one and other event
   compare      two results, and what changed between them
   history      the results that are kept
   chart        the picture of a result, drawn anew
+  overview     one picture of several results: each side's cost beside ours
 
 Each side runs in an environment of its own, made on first use under .cache/bench (a minute or two for all).
 A side that cannot be installed, has no loop, hangs or crashes is a line below the table.
@@ -114,6 +115,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     made = commands.add_parser("chart", help="draw a result")
     made.add_argument("result", help="a file, a part of its name in the history, or last")
     made.add_argument("svg", type=Path, help="the file to write")
+    _with_folder(made)
+    made = commands.add_parser("overview", help="draw several results beside each other")
+    made.add_argument("svg", type=Path, help="the file to write")
+    made.add_argument("results", nargs="+", help="as for `chart`")
     _with_folder(made)
     return parser.parse_args(words)
 
@@ -376,6 +381,12 @@ def _chart(options: argparse.Namespace) -> int:
     return 0
 
 
+def _overview(options: argparse.Namespace) -> int:
+    paths = [results.find(word, options.out) for word in options.results]
+    charts.draw_overview(list(map(results.load, paths)), options.svg)
+    return 0
+
+
 _COMMANDS = {
     "scheduling": _measure,
     "memory": _measure,
@@ -387,6 +398,7 @@ _COMMANDS = {
     "compare": _compare,
     "history": _history,
     "chart": _chart,
+    "overview": _overview,
 }
 
 
