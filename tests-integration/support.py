@@ -85,6 +85,11 @@ class Environment:
         command = [self.python, *arguments]
         return run(command, cwd=cwd or self.folder, env=env, check=check, timeout=timeout)
 
+    def shell(self, line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Run a line of shell as if this environment were activated; what it says goes to one place, as on a terminal."""
+        path = f"{self.python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return run(["bash", "-c", f"exec 2>&1; {line}"], cwd=cwd, env={"PATH": path})
+
     def evaluate(self, code: str, env: Mapping[str, str] | None = None) -> str:
         """Run code and return what it printed; a warning is an error."""
         return self.run("-W", "error", "-c", code, env=env).stdout.strip()

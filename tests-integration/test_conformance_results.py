@@ -46,6 +46,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reports:
     monkeypatch.setattr(results, "README", tmp_path / "README.md")
     (tmp_path / "README.md").write_text(
         "before\n<!-- table: conformance -->\nold\n<!-- end -->\n<!-- table: libraries -->\nold\n<!-- end -->\n"
+        "<!-- table: summary -->\nold\n<!-- end -->\n"
     )
     return reports
 
@@ -70,6 +71,7 @@ def test_whole_run_without_failure_is_kept_and_shown_in_the_readme(
     text = results.README.read_text("utf-8")
     assert text.startswith("before\n<!-- table: conformance -->\n| Python | passed |")
     assert "| 3.13.1 | 90 | 4 | 3 | 2 | 99 | 95.7% |" in text
+    assert "90 of the interpreter's own tests of asyncio pass on Python 3.15 (95.7% of" in text
     assert "old" not in text
     assert "3.15.1" in capsys.readouterr().out
 

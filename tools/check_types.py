@@ -31,7 +31,7 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
     # Scripts find what stands beside them as top-level modules.
     tools = [TOOLS / name for name in ("conformance", "demo/programs", "stubtest", "fuzz")]
     found += [(f"tools/{path.name}", [str(path)], {"MYPYPATH": str(path)}) for path in tools]
-    found.append(("tools/bench", [str(TOOLS / "bench")], {}))
+    found += [(f"tools/{name}", [str(TOOLS / name)], {}) for name in ("bench", "docs")]
     scripts = [str(path) for path in sorted(TOOLS.glob("*.py"))]
     windows_tools = map(str, sorted((TOOLS / "windows").glob("*.py")))
     runner = {"MYPYPATH": str(tools[0])}

@@ -127,6 +127,11 @@ def bench(options: argparse.Namespace) -> int:
     return environments.hatch_run("bench", "python", TOOLS / "bench", *which, *options.arguments)
 
 
+def docs(options: argparse.Namespace) -> int:
+    environments.prepare("docs")
+    return environments.hatch_run("docs", "python", TOOLS / "docs", *options.arguments)
+
+
 def fuzz(options: argparse.Namespace) -> int:
     python = _one_python(options)
     why_pure = twins.refresh(environments.prepare("test", python), python)
@@ -246,6 +251,8 @@ def _parser() -> argparse.ArgumentParser:
     command("stubs", stubs, "hold asyncio against typeshed's stubs (tools/stubtest)", "many")
     text = "measure this asyncio beside the standard one and other loops (`bench --help`)"
     command("bench", bench, text, "one", help_of_its_own=True)
+    text = "build the documentation's site, or --serve it (packages/asyncio/docs/contributing.md)"
+    command("docs", docs, text, help_of_its_own=True)
     text = "run random programs of tasks, or of a stream's reader, in both forms (tools/fuzz/README.md)"
     made = command("fuzz", fuzz, text, "one")
     made.usage = (
@@ -271,7 +278,7 @@ def _parser() -> argparse.ArgumentParser:
 #: Commands that hand what they do not know to what they run.
 _PASSING_ON = (
     *("demo", "test", "types", "lint", "format", "rooms", "build", "conformance", "windows"),
-    *("stubs", "bench", "fuzz", "sanitize"),
+    *("stubs", "bench", "docs", "fuzz", "sanitize"),
 )
 
 

@@ -95,7 +95,7 @@ def _files(folder: Path) -> Iterator[Path]:
     """Yield what goes into a wheel, and nothing that running the package leaves behind."""
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if parts[0] in ("tests", "dist", "build") or path.suffix in (".so", ".pyd"):
+        if parts[0] in ("tests", "docs", "dist", "build") or path.suffix in (".so", ".pyd"):
             continue
         if any(p[0] == "." or p == "__pycache__" for p in parts):
             continue

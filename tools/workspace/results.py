@@ -56,22 +56,40 @@ def libraries_table(results: Mapping[str, Any]) -> str:
     return _markdown([(f"on Python {results['python']}", *("" for _ in rows[0][1:])), *rows])
 
 
+def summary(conformance: Mapping[str, Any], libraries: Mapping[str, Any]) -> str:
+    """Return the README's lines on what was tested, in figures."""
+    kept = list(conformance["pythons"].items())
+    (oldest, old), (newest, new) = kept[0], kept[-1]
+    passed = f"{new['counts']['passed']:,} of the interpreter's own tests of asyncio pass on Python {newest}"
+    shares = f"{share(new['counts']):.1%} of what runs; on {oldest}, {share(old['counts']):.1%}"
+    others = (
+        f"{len(libraries['libraries'])} libraries and {len(libraries['loops'])} other event loops"
+    )
+    return f"{passed} ({shares}). {others} run with it, unmodified."
+
+
 def _markdown(rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]])
 
 
 def with_tables(text: str) -> str:
-    """Return the README's text with its tables as the kept results have them."""
-    for name, path, table in (
-        ("conformance", CONFORMANCE, conformance_table),
-        ("libraries", LIBRARIES, libraries_table),
-    ):
-        if not path.exists():
-            continue  # one of the two can be made before the other
-        made = table(json.loads(path.read_text("utf-8")))
-        place = re.compile(f"(<!-- table: {name} [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
-        text, number = place.subn(lambda match, made=made: f"{match[1]}{made}\n{match[2]}", text)  # type: ignore[misc]
+    """Return the README's text with its tables, and the lines above them, as the kept results have them."""
+    kept = {
+        name: json.loads(path.read_text("utf-8"))
+        for name, path in (("conformance", CONFORMANCE), ("libraries", LIBRARIES))
+        if path.exists()  # one of the two can be made before the other
+    }
+    made = {}
+    if "conformance" in kept:
+        made["conformance"] = conformance_table(kept["conformance"])
+    if "libraries" in kept:
+        made["libraries"] = libraries_table(kept["libraries"])
+    if len(kept) == 2:
+        made["summary"] = summary(**kept)
+    for name, table in made.items():
+        place = re.compile(f"(<!-- table: {name}(?: [^>]*)?-->\n).*?(<!-- end -->)", re.DOTALL)
+        text, number = place.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)  # type: ignore[misc]
         if number != 1:
             raise Failure(f"README.md has {number} places for the table of {name}")
     return text
