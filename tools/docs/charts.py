@@ -30,7 +30,8 @@ def _section(folder: Path, name: str) -> Iterator[str]:
     yield f"### {title}"
     yield ""
     if chart.exists():
-        yield f"![{title}]({FOLDER}/{chart.name})"
+        # A chart of many cases is looked at by itself.
+        yield f"[![{title}]({FOLDER}/{chart.name})]({FOLDER}/{chart.name})"
         yield ""
     if result:
         yield from _ratios(result)
