@@ -209,6 +209,21 @@ def test_each_measurement_is_shown_with_its_origin(measurements: Path, tmp_path:
     assert charts.page(tmp_path) == charts.NOTHING
 
 
+def test_growth_has_a_column_for_each_size_and_a_chart_alone_its_name(tmp_path: Path) -> None:
+    result = _result() | {"what": "growth", "by": "time"}
+    (one,) = result["figures"].values()
+    result["figures"] = {"switch@1000": one, "switch@10000": one, "sleep@10000": one}
+    (tmp_path / "one.json").write_text(json.dumps(result), "utf-8")
+    (tmp_path / "the-whole.svg").write_text("<svg/>", "utf-8")
+    text = charts.page(tmp_path)
+    assert text.startswith(
+        "### The whole\n\n[![The whole](performance/the-whole.svg)](performance/the-whole.svg)\n"
+    )
+    assert "| ours / standard | 1,000 | 10,000 |" in text
+    assert "| `switch`: two tasks take turns | 0.25 | 0.25 |" in text
+    assert "| `sleep` | - | 0.25 |" in text
+
+
 def test_measurements_that_are_kept_can_be_shown() -> None:
     text = charts.page(shelf.MEASUREMENTS)
     for path in shelf.MEASUREMENTS.glob("*.svg"):

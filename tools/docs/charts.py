@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench import ratios, results, sides
+from bench import growth, ratios, results, sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ def page(folder: Path) -> str:
 def _section(folder: Path, name: str) -> Iterator[str]:
     figures, chart = folder / f"{name}.json", folder / f"{name}.svg"
     result = results.load(figures) if figures.exists() else None
-    title = _title(result) if result else name.replace("-", " ").replace("_", " ")
+    title = _title(result) if result else name.replace("-", " ").replace("_", " ").capitalize()
     yield f"### {title}"
     yield ""
     if chart.exists():
@@ -46,26 +46,52 @@ def _title(result: Mapping[str, Any]) -> str:
 
 
 def _ratios(result: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the table of what ours takes of what the others take."""
+    """Yield the tables of what ours takes of what the others take."""
     shown = results.measured(result)
     others = [name for name in shown if not sides.is_ours(name)]
     mine = [name for name in shown if sides.is_ours(name)]
     if not mine or not others:
         return
-    unit = result["unit"]
-    yield f"Ratios of {unit}: below 1, ours takes less than the other; 0.5 is half."
-    yield ""
     # The pure form is told beside the standard asyncio, which is what there is where nothing can be compiled.
-    columns = [(mine[0], other) for other in others]
-    columns += [(name, sides.STANDARD.name) for name in mine[1:] if sides.STANDARD.name in others]
-    head = (f"{one} / {other}" for one, other in columns)
-    yield _row(("", *head))
+    pairs = [(mine[0], other) for other in others]
+    pairs += [(name, sides.STANDARD.name) for name in mine[1:] if sides.STANDARD.name in others]
+    yield f"Ratios of {result['unit']}: below 1, ours takes less than the other; 0.5 is half."
+    yield ""
+    if result["what"] == "growth":
+        for one, other in pairs:
+            yield from _table(f"{one} / {other}", *_by_size(result, one, other))
+    else:
+        head = [f"{one} / {other}" for one, other in pairs]
+        rows = {
+            _name(result, case): [ratios.ratio(result, case, one, other) for one, other in pairs]
+            for case in result["figures"]
+        }
+        yield from _table("", head, rows)
+
+
+def _by_size(
+    result: Mapping[str, Any], one: str, other: str
+) -> tuple[list[str], dict[str, list[float | None]]]:
+    """Return the head and the rows of a table with a column for each size."""
+    named = [growth.split(name) for name in result["figures"]]
+    sizes = sorted({size for _, size in named})
+    rows: dict[str, list[float | None]] = {}
+    for case in dict.fromkeys(case for case, _ in named):
+        rows[_name(result, case)] = [
+            ratios.ratio(result, f"{case}@{size}", one, other) if (case, size) in named else None
+            for size in sizes
+        ]
+    return [f"{size:,}" for size in sizes], rows
+
+
+def _table(
+    corner: str, head: Iterable[str], rows: Mapping[str, Iterable[float | None]]
+) -> Iterator[str]:
+    columns = list(head)
+    yield _row((corner, *columns))
     yield _row(("---", *("--:" for _ in columns)))
-    for case in result["figures"]:
-        cells = (ratios.ratio(result, case, one, other) for one, other in columns)
-        yield _row(
-            (_name(result, case), *("-" if cell is None else f"{cell:.2f}" for cell in cells))
-        )
+    for name, cells in rows.items():
+        yield _row((name, *("-" if cell is None else f"{cell:.2f}" for cell in cells)))
     yield ""
 
 
