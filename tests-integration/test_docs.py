@@ -65,6 +65,8 @@ def test_programs_run_as_printed(
     path: Path, environment: Callable[[tuple[str, ...]], Environment], tmp_path: Path
 ) -> None:
     found = list(documents.blocks(path))
+    if any("openssl " in block.text for block in found) and not shutil.which("openssl"):
+        pytest.skip("there is no openssl program")
     assert documents.unused(found) == []
     documents.run_page(found, tmp_path, environment)
 
