@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSION_LINE = re.compile(r'^__version__(?:\s*:\s*\w+)?\s*=\s*"([^"]*)"', re.MULTILINE)
+_VERSION = re.compile(r"(\d+!)?\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")
+#: What all versions begin with (PEP 440). The package index holds two things under the name asyncio, of 2013 to 2015 and
+#: a stub of 2025, up to 4.0.0. Whatever has an epoch is newer than all that has none, so that neither `pip install -U`
+#: nor a requirement such as asyncio>=3.4.3 takes one of those for an update.
+EPOCH = "1!"
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<extras>\[[^\]]*\])?==(?P<version>[^\s;,\"']+)"
 )
@@ -122,8 +127,14 @@ def disagreements() -> list[str]:
 
 def set_version(version: str) -> list[Path]:
     """Write a version number everywhere and return the files that changed."""
-    if not re.fullmatch(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?", version):
-        raise Failure(f"not a version number: {version!r} (1.2.3, 1.2.3rc1, 1.2.3.dev0)", status=2)
+    if not _VERSION.fullmatch(version):
+        raise Failure(
+            f"not a version number: {version!r} (1!0.2.0, 1!0.2.0rc1, 1!0.2.0.dev0)", status=2
+        )
+    if not version.startswith(EPOCH):
+        release = version.rpartition("!")[2]
+        why = "else the asyncio of the package index counts as newer"
+        raise Failure(f"version {version} lacks its epoch: {EPOCH}{release}; {why}", status=2)
     packages = _with_test_support()
     names = {package.name for package in packages}
     changed = []

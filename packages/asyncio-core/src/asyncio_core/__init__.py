@@ -116,7 +116,7 @@ if TYPE_CHECKING:
         from asyncio_core.scheduling.events import get_child_watcher as get_child_watcher
         from asyncio_core.scheduling.events import set_child_watcher as set_child_watcher
 
-__version__ = "0.1.0"
+__version__ = "1!0.1.0"
 
 # What asyncio offers, up to Python 3.15, by the module that holds it; the umbrella has its table from here.
 NAMES: dict[str, tuple[str, ...]] = {

@@ -50,7 +50,7 @@ if sys.platform != "win32":
     # Python has no Unix sockets there.
     __all__ += ("open_unix_connection", "start_unix_server")
 
-__version__ = "0.1.0"
+__version__ = "1!0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,7 @@ __all__ = (
     "DEVNULL",
 )
 
-__version__ = "0.1.0"
+__version__ = "1!0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -56,7 +56,7 @@ __all__ = (
     "QueueShutDown",
 )
 
-__version__ = "0.1.0"
+__version__ = "1!0.1.0"
 
 
 def __getattr__(name: str) -> Any:

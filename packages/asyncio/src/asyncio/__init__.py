@@ -23,7 +23,7 @@ import sys
 from asyncio._aliases import ABOUT_THE_RUNNING_LOOP, RUNNING_LOOP, enter_all, is_in_place, load_home
 from asyncio._modules import ATTRIBUTES
 
-__version__ = "0.1.0"
+__version__ = "1!0.1.0"
 
 # Which asyncio this is. The standard library's has no such name.
 __implementation__ = "independent"
@@ -76,8 +76,19 @@ def _deprecated(name: str, home: str, inner_name: str) -> object:
 
 # What the facade is made of is not what it offers.
 _HIDDEN = frozenset(
-    {"_HIDDEN", "__dir__", "_aliases", "_deprecated", "_lazy", "_modules", "_names", "_shown", "os"}
+    {
+        "_HIDDEN",
+        "__dir__",
+        "_aliases",
+        "_deprecated",
+        "_lazy",
+        "_modules",
+        "_names",
+        "_pieces",
+        "_shown",
+    }
     | {
+        "os",
         "ABOUT_THE_RUNNING_LOOP",
         "ATTRIBUTES",
         "RUNNING_LOOP",

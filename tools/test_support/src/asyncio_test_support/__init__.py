@@ -8,4 +8,4 @@ modules hold: `certificates` (an authority, and contexts that trust it), `socket
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+__version__ = "1!0.1.0"
