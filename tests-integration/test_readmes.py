@@ -21,6 +21,8 @@ READMES = [
         p for p in (ROOT / "packages").glob("*/README.md") if "```python" in p.read_text("utf-8")
     ),
 ]
+#: The line that says what the programs after it need: pieces, or nothing for all of them.
+INSTALL = "python3 tools/dev.py install"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -48,8 +50,8 @@ def read(path: Path) -> Page:
         if language == "sh":
             for line in text.splitlines():
                 page.commands.append(line)
-                if line.startswith("pip install "):
-                    install = line.split()[2:]
+                if (line + " ").startswith(f"{INSTALL} "):
+                    install = line.split()[3:] or ["asyncio"]
         elif language == "python":
             page.examples.append(Example(install, text))
         elif language == "text":
@@ -65,7 +67,7 @@ def test_programs_run_as_printed(
     assert page.examples
     environments: dict[tuple[str, ...], Environment] = {}
     for n, example in enumerate(page.examples):
-        assert example.install, "a program stands before any `pip install`"
+        assert example.install, f"a program stands before any `{INSTALL}`"
         key = tuple(example.install)
         if key not in environments:
             environments[key] = make_environment(*key)

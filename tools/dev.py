@@ -19,6 +19,7 @@ from workspace import (
     conformance,
     demo_environment,
     environments,
+    installing,
     interpreters,
     packages,
     sanitizing,
@@ -75,6 +76,10 @@ def run(options: argparse.Namespace) -> int:
     ).returncode
     # A program that a signal ended leaves the status that a shell would show.
     return 128 - status if status < 0 else status
+
+
+def install(options: argparse.Namespace) -> int:
+    return installing.install(options.into, options.pieces)
 
 
 def test(options: argparse.Namespace) -> int:
@@ -224,6 +229,19 @@ def _parser() -> argparse.ArgumentParser:
     command("demo", demo, "show unmodified programs run on this implementation", "one")
     made = command("run", run, "run a program in the demo's environment", "one")
     made.usage = "tools/dev.py run [--python 3.X] PROGRAM ARGS… | -m MODULE ARGS…"
+    text = "build the packages and install them into an environment"
+    made = command("install", install, text)
+    made.add_argument(
+        "pieces",
+        metavar="PIECE",
+        nargs="*",
+        help="a distribution, such as asyncio-sync or sync, with what it needs (default: asyncio, which is all)",
+    )
+    made.add_argument(
+        "--into",
+        metavar="ENVIRONMENT",
+        help="the folder of a virtual environment, or a Python (default: the environment that is active)",
+    )
     made = command("test", test, "run all tests on every Python that is here", "many")
     made.add_argument(
         "--only", action="append", choices=testing.PARTS, help="only this part (may be repeated)"

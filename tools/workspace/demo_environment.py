@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workspace import environments, packages
+from workspace import environments, wheels
 from workspace.console import Failure, run_quietly
-from workspace.paths import ROOT, TOOLS, WHEELS, executable
+from workspace.paths import ROOT, WHEELS, executable
 
 if TYPE_CHECKING:
     from workspace.interpreters import Interpreter
-
-#: A loop distribution of the demo's own, to be chosen by its registered name.
-EXTRA_LOOP = TOOLS / "demo" / "extra_loop"
 
 
 def prepare(python: Interpreter) -> Path:
@@ -25,9 +21,9 @@ def prepare(python: Interpreter) -> Path:
 
     Nothing is done where neither the packages nor the environment changed since the last time.
     """
-    wheels = _wheels(python)
+    built = wheels.of_work_tree(python)
     libraries = hashlib.sha256((ROOT / "hatch.toml").read_bytes()).hexdigest()[:16]
-    wanted = f"{wheels.name} {libraries} {python.full} {python.path}\n"
+    wanted = f"{built.name} {libraries} {python.full} {python.path}\n"
     known = _stamp_of(python)
     if known is not None and known[1] == wanted and executable(known[0]).exists():
         return known[0]
@@ -36,9 +32,9 @@ def prepare(python: Interpreter) -> Path:
         f"installing the packages for Python {python.version}",
         [
             *(executable(environment), "-m", "pip", "--disable-pip-version-check", "install"),
-            *("--no-index", "--find-links", wheels, "--force-reinstall"),
+            *("--no-index", "--find-links", built, "--force-reinstall"),
             # By name: there are wheels with compiled twins for this Python, and pure ones.
-            *sorted({wheel.name.split("-")[0] for wheel in wheels.glob("*.whl")}),
+            *sorted({wheel.name.split("-")[0] for wheel in built.glob("*.whl")}),
         ],
         env=environments.program_environment(environment),
     )
@@ -84,21 +80,3 @@ def _stamp_of(python: Interpreter) -> tuple[Path, str] | None:
     except OSError:
         return None
     return Path(first), rest
-
-
-def _wheels(python: Interpreter) -> Path:
-    """Return the folder with the wheels of the work tree as it is, built where they are not there."""
-    state = packages.fingerprint(EXTRA_LOOP)[:16] + os.environ.get("ASYNCIO_TWINS", "")
-    folder = WHEELS / f"{state}-{python.version}"
-    if folder.is_dir():
-        return folder
-    WHEELS.mkdir(parents=True, exist_ok=True)
-    for old in WHEELS.iterdir():
-        if old.is_dir() and not old.name.startswith(state):
-            shutil.rmtree(old)
-    fresh = WHEELS / "being-built"
-    arguments = ("--wheel", "--out", fresh, "--also", EXTRA_LOOP)
-    if environments.build_packages(python, *arguments):
-        raise Failure("the packages do not build")
-    fresh.rename(folder)
-    return folder

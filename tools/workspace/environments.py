@@ -44,7 +44,7 @@ def ensure_hatch() -> Path:
     run_quietly(
         "installing hatch into .venv",
         [*pip, "--disable-pip-version-check", "install", HATCH],
-        env=_base_environment(),
+        env=base_environment(),
     )
     _STAMP.write_text(HATCH)
     return hatch
@@ -59,12 +59,12 @@ def _make_venv(python: str) -> list[str]:
         return [str(executable(VENV)), "-m", "pip"]
     # Debian splits ensurepip off, and where it is there it may not be able to work. Any pip of this
     # machine can install into an environment that has none.
-    pip = _some_pip()
+    pip = some_pip()
     run_quietly("making .venv without pip", [*command, "--without-pip"])
     return [*pip, "--python", str(executable(VENV))]
 
 
-def _some_pip() -> list[str]:
+def some_pip() -> list[str]:
     for version in interpreters.SUPPORTED:
         here = interpreters.find(version)
         if here is not None and here.has_pip:
@@ -72,14 +72,14 @@ def _some_pip() -> list[str]:
     raise Failure("no pip on this machine: install it (Debian: apt-get install python3-pip)")
 
 
-def _base_environment() -> dict[str, str]:
+def base_environment() -> dict[str, str]:
     """The caller's environment variables without those that would bend what runs here."""
     dropped = {*_ACTIVE, *_OURS, *_PYTHONS}
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
 def _hatch_environment() -> dict[str, str]:
-    env = _base_environment()
+    env = base_environment()
     # Everything that hatch makes stays in the work tree; a user's own configuration is left out of it.
     env["HATCH_DATA_DIR"] = str(CACHE / "hatch")
     env["HATCH_CACHE_DIR"] = str(CACHE / "hatch" / "cache")
@@ -165,7 +165,7 @@ def _seed(name: str, path: Path, python: Path) -> None:
     # Hatch remembers what it put into one of this name, and would leave the new one without it.
     for memory in (CACHE / "hatch" / "env" / ".metadata").rglob(f"{name}.json"):
         memory.unlink()
-    env = _base_environment()
+    env = base_environment()
     virtualenv = [str(executable(VENV)), "-m", "virtualenv", "--no-periodic-update"]
     run_quietly(
         f"making the environment {name}", [*virtualenv, "--python", str(python), str(path)], env=env
@@ -209,7 +209,7 @@ def program_environment(environment: Path, *, as_called: bool = False) -> dict[s
     if as_called:
         env = {name: value for name, value in os.environ.items() if name not in _ACTIVE}
     else:
-        env = _base_environment()
+        env = base_environment()
     env["VIRTUAL_ENV"] = str(environment)
     env["PATH"] = f"{executable(environment).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     return env
