@@ -130,12 +130,22 @@ def test_bad_choice_is_one_line_and_status_2_from_the_command_line(
 
 def test_listing_shows_every_loop_and_what_is_wrong_with_it(environment: Environment) -> None:
     _, *lines = environment.run("-m", "asyncio", "loops").stdout.splitlines()
-    rows = {tuple(line.split()[:3]): line for line in lines}
+    rows: dict[tuple[str, ...], str] = {}
+    last: tuple[str, ...] = ()
+    for line in lines:
+        if line.startswith(" "):
+            # What is wrong stands below the line.
+            rows[last] += f" {line.strip()}"
+        else:
+            last = tuple(line.split()[:3])
+            rows[last] = line
     assert list(rows) == sorted(rows), "by name"
     assert " default " in rows["selectors", "asyncio-selectors", CORE]
     assert sum(" default " in line for line in lines) == 1
     assert rows["good", "good-loop", "1.2"].endswith(" usable")
-    assert "no_such_module_at_all" in rows["broken", "broken-loop", "5.6"]
+    broken = rows["broken", "broken-loop", "5.6"]
+    assert " unusable the entry point " in broken
+    assert "no_such_module_at_all" in broken
     for twin in (("twin", "twin-one", "3.0"), ("twin", "twin-two", "4.0")):
         assert "twin-one 3.0" in rows[twin]
         assert "twin-two 4.0" in rows[twin]

@@ -305,6 +305,49 @@ def test_the_listing_tells_all_and_goes_on_after_problems(installed, packaged):
     assert "name='fast'" in repr(listed["fast", "fast-loop"])
 
 
+class NoLoop:
+    pass
+
+
+class EmptyPolicy(ParkingEventLoopPolicy):
+    def new_event_loop(self):
+        return None
+
+
+def fail_to_make():
+    raise OSError("no descriptors\nleft")
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (NoLoop, "'plugin:made' of fast-loop 1.0 makes a NoLoop, which is no loop"),
+        (EmptyPolicy, "'plugin:made' of fast-loop 1.0 makes a NoneType, which is no loop"),
+        (
+            fail_to_make,
+            "'plugin:made' of fast-loop 1.0 makes no loop: OSError: no descriptors left",
+        ),
+        (OtherPolicy, None),
+        (make_other_loop, None),
+    ],
+)
+def test_the_listing_tells_what_makes_no_loop(installed, made, message):
+    sys.modules["plugin"].made = made
+    installed("fast-loop", "1.0", fast="plugin:made")
+    (fast,) = (info for info in list_loops() if info.name == "fast")
+    assert fast.problem == message
+
+
+def test_the_listing_leaves_no_loop_open(installed, monkeypatch):
+    closed = []
+    monkeypatch.setattr(
+        OtherLoop, "close", lambda self: closed.append(super(OtherLoop, self).close())
+    )
+    installed("fast-loop", "1.0", fast="plugin:OtherPolicy")
+    assert [info.usable for info in list_loops() if info.name == "fast"] == [True]
+    assert len(closed) == 1
+
+
 def test_a_malformed_line_of_one_distribution_does_not_hide_the_others(installed):
     folder = installed("broken-loop", "3.0", broken="")
     (folder / "entry_points.txt").write_text(

@@ -74,6 +74,12 @@ class AsyncioFinder:
         # A folder that lost its files is no asyncio: the standard one is better than that.
         if not _regular(spec) or spec is None or spec.origin is None:
             return None
+        if not _is_ours(spec.origin):
+            self.complain(
+                f"{spec.origin} belongs to another distribution named asyncio, which was installed over this one; "
+                "so this is the standard library's asyncio. Uninstall asyncio, and install the one that is wanted"
+            )
+            return None
         # Nor is the facade without the core. pip imports asyncio, so taking the name all the same
         # would leave an environment that lost the core without the means to get it back.
         if not _has_core(spec.origin) and PathFinder.find_spec("asyncio_core") is None:
@@ -134,6 +140,17 @@ def _entries_before_stdlib() -> list[str]:
         # Not there as such (a frozen program, an edited sys.path): nothing can be said about
         # what came before it.
         return []
+
+
+def _is_ours(facade: str) -> bool:
+    """Whether a facade is the one that this file came with, and not another one's that was laid over it."""
+    try:
+        with open(facade, "rb") as file:
+            # In the source as in what was compiled of it.
+            return b"__implementation__" in file.read()
+    except OSError:
+        # Who imports it is told why it can't be read.
+        return True
 
 
 def _has_core(facade: str) -> bool:

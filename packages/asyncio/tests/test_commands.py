@@ -74,19 +74,60 @@ def test_loops_lists_the_registered_loops_and_marks_one_default(python: RunPytho
     (selectors,) = (row.split() for row in rows if row.startswith("selectors "))
     assert selectors[1] == "asyncio-selectors"
     assert selectors[-1] == "usable"
+    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-def test_loops_says_that_the_environment_chooses(python: RunPython) -> None:
-    result = python("-m", "asyncio", "loops", environment={"ASYNCIO_LOOP": "parking"})
-
-    assert result.stdout.splitlines()[-1].startswith("ASYNCIO_LOOP=parking is set")
-
-
-def test_loops_lists_in_spite_of_a_loop_that_is_not_there(python: RunPython) -> None:
-    result = python("-m", "asyncio", "loops", environment={"ASYNCIO_LOOP": "nonsense"})
-
-    assert result.returncode == 0
+def told_of_choice(python: RunPython, choice: str, **environment: str) -> str:
+    """What `loops` says of ASYNCIO_LOOP, in one line."""
+    result = python("-m", "asyncio", "loops", environment={"ASYNCIO_LOOP": choice, **environment})
+    assert (result.returncode, result.stderr) == (0, "")
     assert "selectors" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    before, found, after = result.stdout.partition(f"ASYNCIO_LOOP={choice}")
+    assert before.endswith("\n") and found
+    return " ".join(f"{found}{after}".split())
+
+
+def test_loops_tells_what_the_environment_chooses(python: RunPython) -> None:
+    told = told_of_choice(python, "parking")
+
+    kind = "asyncio_core.loops.parking.ParkingEventLoop"
+    assert told == f"ASYNCIO_LOOP=parking is set: programs run on {kind}"
+
+
+def test_loops_lists_in_spite_of_a_choice_that_is_not_there(python: RunPython) -> None:
+    told = told_of_choice(python, "nonsense")
+
+    assert told.startswith("ASYNCIO_LOOP=nonsense: there is no event loop named 'nonsense'; known")
+
+
+def test_loops_tells_that_what_the_environment_chooses_makes_no_loop(
+    python: RunPython, tmp_path: Path
+) -> None:
+    (tmp_path / "plugin.py").write_text("class NoLoop: pass\n")
+
+    told = told_of_choice(python, "plugin:NoLoop", PYTHONPATH=str(tmp_path))
+
+    assert told == "ASYNCIO_LOOP=plugin:NoLoop makes a NoLoop, which is no loop"
+
+
+def test_loops_shows_what_makes_no_loop_as_unusable_with_the_reason(
+    python: RunPython, tmp_path: Path
+) -> None:
+    (tmp_path / "plugin.py").write_text("class NoLoop: pass\n")
+    metadata = tmp_path / "broken_loop-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-loop\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[asyncio.loop_policies]\nbroken=plugin:NoLoop\n")
+
+    result = python("-m", "asyncio", "loops", environment={"PYTHONPATH": str(tmp_path)})
+
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    (row,) = (line for line in lines if line.startswith("broken "))
+    assert row.split() == ["broken", "broken-loop", "1.0", "unusable"]
+    reason = "'plugin:NoLoop' of broken-loop 1.0 makes a NoLoop, which is no loop"
+    assert lines[lines.index(row) + 1] == f"    {reason}"
 
 
 def test_stubs_prints_the_folder_that_shows_this_asyncio_to_type_checkers(
@@ -105,6 +146,40 @@ def test_help_lists_the_commands(python: RunPython, option: str) -> None:
 
     assert (result.returncode, result.stderr) == (0, "")
     assert {"loops", "stubs", "--version"} <= set(result.stdout.split())
+
+
+COMMANDS = ["loops", "stubs", "ps", "pstree", "--version", "--help"]
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_tells_of_itself(python: RunPython, command: str, option: str) -> None:
+    result = python("-m", "asyncio", command, option)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    first, empty, *about = result.stdout.splitlines()
+    takes = " PID" if command.startswith("ps") else ""
+    assert first == f"usage: python -m asyncio {command}{takes}"
+    assert empty == ""
+    assert about
+    assert max(map(len, about)) <= 80
+
+
+def test_help_lists_all_of_them_in_80_columns(python: RunPython) -> None:
+    lines = python("-m", "asyncio", "--help").stdout.splitlines()
+
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert listed == COMMANDS
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("command", ["ps", "pstree"])
+def test_process_that_is_not_there_is_told(python: RunPython, command: str) -> None:
+    ended = python("-c", "import os; print(os.getpid())").stdout.strip()
+    for pid in (ended, "0", "-1", "9" * 30):
+        result = python("-m", "asyncio", command, pid)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == f"python -m asyncio: process {pid}: there is no such process\n"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import _asyncio_precedence
+import asyncio_core
 
 if TYPE_CHECKING:
     import subprocess
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 SOURCE = Path(_asyncio_precedence.__file__).parent
+CORE = str(Path(asyncio_core.__file__).parents[1])
 WHICH = "import asyncio; print(getattr(asyncio, '__implementation__', 'stdlib'))"
 
 
@@ -230,6 +233,39 @@ def test_a_facade_that_lost_its_files_leaves_the_standard_one(
     result = python(*install_from(installed, "hook.install()\n" + WHICH))
 
     assert (result.stdout, result.stderr) == ("stdlib\n", "")
+
+
+OTHER = b"raise SyntaxError('of Python 3.3')\n"
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["source", "compiled"])
+def test_another_asyncio_that_was_laid_over_this_one_is_told_and_does_not_run(
+    python: RunPython, installed: Path, compiled: bool
+) -> None:
+    facade = installed / "asyncio" / "__init__.py"
+    facade.write_bytes(OTHER)
+    if compiled:
+        py_compile.compile(str(facade), cfile=f"{facade}c")
+        facade.unlink()
+
+    result = python(*install_from(installed, "hook.install()\n" + WHICH))
+
+    assert result.stdout == "stdlib\n"
+    assert result.stderr.count("RuntimeWarning") == 1
+    assert f"{facade}{'c' if compiled else ''} belongs to another distribution" in result.stderr
+
+
+def test_facade_without_its_source_is_taken_for_what_it_is(
+    python: RunPython, installed: Path
+) -> None:
+    facade = installed / "asyncio" / "__init__.py"
+    py_compile.compile(str(facade), cfile=f"{facade}c")
+    facade.unlink()
+    finder = "print(hook._FINDER.find_spec('asyncio').origin)"
+
+    result = python(*install_from(installed, f"sys.path.append({CORE!r})\n{finder}"))
+
+    assert (result.stdout, result.stderr) == (f"{facade}c\n", "")
 
 
 def test_starting_python_costs_one_small_module(python: RunPython) -> None:

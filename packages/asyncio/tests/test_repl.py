@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import select
 import subprocess
@@ -38,6 +39,9 @@ def test_the_banner_tells_how_to_use_it_and_quiet_leaves_it_out(python: RunPytho
     quiet = python(*SHELL)
 
     assert 'Use "await" directly' in loud.stderr
+    version = importlib.metadata.version("asyncio")
+    assert f"This is asyncio {version}, independent of the standard library's.\n" in loud.stderr
+    assert "This is" not in quiet.stderr
     assert quiet.stderr.startswith(">>> import asyncio\n")
     assert "exiting asyncio REPL..." in loud.stderr
     assert "exiting" not in quiet.stderr

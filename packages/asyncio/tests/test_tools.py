@@ -120,6 +120,33 @@ def test_tasks_awaited_through_the_same_coroutines_share_a_branch() -> None:
     ]
 
 
+def test_what_is_printed_shows_where_tasks_are_that_await_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = read(
+        task(1, inside=("group", "main")),
+        task(2, through(1, "group", "main"), inside=("sleep", "leaf")),
+        task(3, through(1, "group", "main"), through(2, "other"), inside=("get", "consume")),
+        task(4),
+    )
+    monkeypatch.setattr(tools, "get_all_awaited_by", lambda pid: found)
+
+    tools.display_awaited_by_tasks_tree(5)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "└── (T) task-1",
+        "    └──  main",
+        "        └──  group",
+        "            ├── (T) task-2",
+        "            │   └──  other",
+        "            │       └── (T) task-3",
+        "            │           └──  consume",
+        "            │               └──  get",
+        "            └── (T) task-3 (see above)",
+        "└── (T) task-4",
+    ]
+
+
 def test_each_task_that_nobody_awaits_begins_a_tree() -> None:
     found = [Thread(1, [task(1)]), Thread(2, [task(2), task(3, through(2))])]
 
@@ -215,7 +242,8 @@ def test_the_tasks_of_a_process_with_the_standard_asyncio_are_shown(python: RunP
     assert statuses == "[0, 0]"
     assert lines[0].split()[:3] == ["tid", "task", "id"]
     assert "TaskGroup.__aexit__ -> main" in "".join(lines)
-    assert lines[-1].endswith(("└── (T) the leaf", "`-- (T) the leaf"))
+    tree = [line.strip(" └─`-|│├").split(" /")[0] for line in lines[-3:]]
+    assert tree == ["(T) the leaf", "leaf <string>:5", "sleep"]
 
 
 @needs_reader

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+import asyncio_core
+import asyncio_selectors
 from asyncio_core import twins as core
 
 TYPE_CHECKING = False
@@ -25,6 +27,10 @@ def _load() -> Any:
     global why_pure
     if core.twins is None:
         why_pure = core.why_pure
+        return None
+    if asyncio_core.__version__ != asyncio_selectors.__version__:
+        # Compiled forms reach into one another.
+        why_pure = f"asyncio-core is of another version, {asyncio_core.__version__}"
         return None
     try:
         __import__("asyncio_selectors._twins")

@@ -88,6 +88,7 @@ def _loaded(module: "ModuleType") -> None:
 
 def _load_with_loops() -> None:
     """Have all that was entered loaded when a loop is made, for the moment when nothing can be loaded."""
+    from asyncio._pieces import warn_of_other_versions
     from asyncio._shown import show_when_loaded
 
     from asyncio_core.loops.provisions import lay_in
@@ -95,6 +96,8 @@ def _load_with_loops() -> None:
     lay_in(*(target for target in _ALIASES if not target.endswith(".graph")), *BROUGHT_ALONG)
     lay_in("importlib.machinery")
     lay_in(show_when_loaded, last=True)
+    # Not later: what is laid in may fail, and a warning may have been made an error.
+    warn_of_other_versions()
 
 
 _ALIASES = {MODULES[name]: name for name in ATTRIBUTES}

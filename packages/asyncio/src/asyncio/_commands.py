@@ -10,35 +10,67 @@ import asyncio
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 # Where the distribution puts them: outside of site-packages, of which mypy would take none.
 _STUB = "share/asyncio/stubs/asyncio/__init__.pyi"
+#: Characters in a line of what is printed, where the words allow it.
+_WIDTH = 80
+_FOR_HELP = ("-h", "--help")
 
-_HELP = """\
+_USAGE = """\
 usage: python -m asyncio [COMMAND]
 
 Without a command: an interactive shell with top-level await.
 
-commands:
-  loops         the event loops that are installed, and which one is the default
-  stubs         the folder that shows this asyncio to type checkers (MYPYPATH, pyright's stubPath)
-  ps PID        the tasks of a process, as a table: see below
-  pstree PID    the tasks of a process, as trees: see below
-  --version     which asyncio this is, the versions of its parts, and which of them run compiled
-  --help        this text
-
-ps and pstree read another process with the help of the interpreter (Python 3.14 and newer), which knows
-the tasks of the standard library's asyncio only. asyncio.print_call_graph() shows a task of this one, from
+commands (COMMAND --help tells more):
+"""
+_LOOPS = """\
+Lists the event loops that distributions register, by the names that the environment variable ASYNCIO_LOOP
+takes, and makes one of each to see whether it can be used; where not, the reason stands below its line.
+The default is what programs run on that choose no other. Where ASYNCIO_LOOP is set, the last line tells
+what it chooses.
+"""
+_STUBS = """\
+Prints the folder that shows this asyncio to type checkers, which take typeshed's otherwise. For mypy set
+MYPYPATH=$(python -m asyncio stubs), for pyright name the folder as its stubPath.
+"""
+_READING = """\
+The interpreter reads the other process (Python 3.14 and newer, the same version on both sides). It knows
+the tasks of the standard library's asyncio only; asyncio.print_call_graph() shows a task of this one, from
 inside its process.
+"""
+_PS = f"""\
+Prints the tasks of a process as a table: a line for each task and each task that awaits it, with the
+coroutines that they are in, innermost first.
+
+{_READING}"""
+_PSTREE = f"""\
+Prints the tasks of a process as trees: below a task the coroutines it is in, outermost first, and below
+these the tasks that it awaits.
+
+{_READING}"""
+_VERSION = """\
+Prints which asyncio this is and on which Python it runs, then for each distribution that it is made of the
+version, and whether it runs compiled or pure, and why pure.
 """
 
 
 class CommandError(Exception):
     """A command can't be carried out; the message is one line."""
+
+
+class _Command(NamedTuple):
+    """What `python -m asyncio NAME` does, in code and in words."""
+
+    run: Callable[[str, Sequence[str]], None]
+    summary: str
+    about: str
+    takes: str = ""
 
 
 def main(arguments: Sequence[str]) -> str | int | None:
@@ -50,10 +82,13 @@ def main(arguments: Sequence[str]) -> str | int | None:
         if not arguments:
             return _shell()
         name, *rest = arguments
-        command = _COMMANDS.get(name)
+        command = _COMMANDS.get(_SHORT.get(name, name))
         if command is None:
             raise CommandError(f"unknown command {name!r}; --help lists the commands")
-        command(name, rest)
+        if any(word in _FOR_HELP for word in rest):
+            _print_help_of(name, command)
+        else:
+            command.run(name, rest)
         sys.stdout.flush()
     except CommandError as error:
         print(f"python -m asyncio: {error}", file=sys.stderr)
@@ -87,68 +122,67 @@ def _shell() -> str | int | None:
 
 def _help(name: str, rest: Sequence[str]) -> None:
     _expect_nothing(name, rest)
-    print(_HELP, end="")
+    print(_USAGE, end="")
+    for called, command in _COMMANDS.items():
+        print(f"  {called + ' ' + command.takes:<13} {command.summary}")
+
+
+def _print_help_of(name: str, command: _Command) -> None:
+    print(f"usage: python -m asyncio {name} {command.takes}".rstrip())
+    for paragraph in command.about.split("\n\n"):
+        print()
+        print(textwrap.fill(paragraph, _WIDTH))
 
 
 def _version(name: str, rest: Sequence[str]) -> None:
     _expect_nothing(name, rest)
+    from asyncio import _pieces
+
     python = f"{sys.implementation.name} {sys.version.split()[0]} on {sys.platform}"
     print(f"asyncio {asyncio.__version__} ({asyncio.__implementation__}), {python}")
-    _print_table((piece, _piece_version(piece), _piece_form(piece)) for piece in _pieces())
-
-
-def _pieces() -> list[str]:
-    """The distributions that the facade puts together."""
-    from asyncio._modules import MODULES
-
-    packages = {target.partition(".")[0] for target in MODULES.values()}
-    packages.discard("asyncio")
-    if sys.platform != "win32":
-        packages.discard("asyncio_iocp")
-    return sorted(package.replace("_", "-") for package in packages)
-
-
-def _piece_version(distribution: str) -> str:
-    from importlib import import_module
-
-    try:
-        module = import_module(distribution.replace("-", "_"))
-    except ModuleNotFoundError:
-        return "not installed"
-    except ImportError as error:
-        return f"not usable: {error}"
-    return str(getattr(module, "__version__", "of unknown version"))
-
-
-def _piece_form(distribution: str) -> str:
-    """Tell whether a distribution runs compiled, and if not, why; nothing where it doesn't run at all."""
-    from importlib import import_module
-
-    package = distribution.replace("-", "_")
-    try:
-        import_module(package)
-    except ImportError:
-        return ""
-    try:
-        why = import_module(f"{package}.twins").why_pure
-    except ModuleNotFoundError:
-        why = "it has no compiled form"
-    return "compiled" if why is None else f"pure: {why}"
+    rows = [
+        (piece, _pieces.version_of(piece), _pieces.form_of(piece)) for piece in _pieces.pieces()
+    ]
+    for line in _table(rows):
+        print(line)
+    others = _pieces.of_other_versions()
+    if others:
+        print(textwrap.fill(_pieces.told(others), _WIDTH))
 
 
 def _loops(name: str, rest: Sequence[str]) -> None:
     _expect_nothing(name, rest)
     from asyncio_core.choosing import loop_registry
 
+    loops = list(loop_registry.list_loops())
     rows = [("NAME", "DISTRIBUTION", "VERSION", "", "STATUS")]
-    for loop in loop_registry.list_loops():
+    for loop in loops:
         default = "default" if loop.default else ""
-        status = "usable" if loop.problem is None else loop.problem
+        status = "usable" if loop.usable else "unusable"
         rows.append((loop.name, loop.distribution, loop.version, default, status))
-    _print_table(rows)
+    head, *lines = _table(rows)
+    print(head)
+    for line, loop in zip(lines, loops, strict=True):
+        print(line)
+        if loop.problem is not None:
+            print(_indented(loop.problem))
     chosen = os.environ.get(loop_registry.VARIABLE)
     if chosen:
-        print(f"{loop_registry.VARIABLE}={chosen} is set: it comes before the default")
+        try:
+            policy = loop_registry.default_policy()
+            kind = loop_registry.kind_of_loop(policy, f"{loop_registry.VARIABLE}={chosen}")
+            name = f"{kind.__module__}.{kind.__qualname__}"
+            choice = f"{loop_registry.VARIABLE}={chosen} is set: programs run on {name}"
+        except loop_registry.LoopSelectionError as error:
+            choice = str(error)
+        print(textwrap.fill(choice, _WIDTH, break_long_words=False))
+
+
+def _indented(text: str) -> str:
+    indent = "    "
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False
+    )
 
 
 def _stubs(name: str, rest: Sequence[str]) -> None:
@@ -177,6 +211,8 @@ def _process(name: str, rest: Sequence[str]) -> None:
         raise CommandError(f"{name} takes the id of a process, got {' '.join(rest)!r}") from None
     from asyncio import tools
 
+    if not _is_there(pid):
+        raise CommandError(f"process {pid}: there is no such process")
     try:
         found = tools._read(pid)
         if not any(thread.awaited_by for thread in found):
@@ -189,8 +225,28 @@ def _process(name: str, rest: Sequence[str]) -> None:
     except (OSError, RuntimeError) as error:
         raise CommandError(
             f"process {pid}: {error}; only tasks of the standard library's asyncio can be read "
-            "from outside, see --help"
+            f"from outside, see {name} --help"
         ) from None
+
+
+def _is_there(pid: int) -> bool:
+    """Tell whether there is a process of this id, which need not be one's own."""
+    if pid <= 0:
+        # To kill() these are groups of processes.
+        return False
+    try:
+        if sys.platform == "win32":
+            # kill() would end it there. This asks for no right but to look.
+            import _winapi
+
+            _winapi.CloseHandle(_winapi.OpenProcess(0x1000, False, pid))
+        else:
+            os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _expect_nothing(name: str, rest: Sequence[str]) -> None:
@@ -198,22 +254,25 @@ def _expect_nothing(name: str, rest: Sequence[str]) -> None:
         raise CommandError(f"{name} takes no arguments, got {' '.join(rest)!r}")
 
 
-def _print_table(rows: Iterable[Sequence[str]]) -> None:
-    """Print rows with their columns aligned."""
+def _table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return rows as lines, their columns aligned."""
     table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
-_COMMANDS: dict[str, Callable[[str, Sequence[str]], None]] = {
-    "-h": _help,
-    "--help": _help,
-    "-V": _version,
-    "--version": _version,
-    "loops": _loops,
-    "stubs": _stubs,
-    "ps": _process,
-    "pstree": _process,
+_COMMANDS = {
+    "loops": _Command(_loops, "the event loops that are installed, and the default", _LOOPS),
+    "stubs": _Command(_stubs, "the folder that shows this asyncio to type checkers", _STUBS),
+    "ps": _Command(_process, "the tasks of a process, as a table", _PS, "PID"),
+    "pstree": _Command(_process, "the tasks of a process, as trees", _PSTREE, "PID"),
+    "--version": _Command(
+        _version, "which asyncio this is, and which parts run compiled", _VERSION
+    ),
+    "--help": _Command(_help, "this text", "Lists the commands."),
 }
+_SHORT = {"-h": "--help", "-V": "--version"}

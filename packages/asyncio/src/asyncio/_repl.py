@@ -308,6 +308,7 @@ def _make_console(session: Session, reads: type[_SessionConsole]) -> code.Intera
 def _banner() -> str:
     return (
         f"asyncio REPL {sys.version} on {sys.platform}\n"
+        f"This is asyncio {asyncio.__version__}, {asyncio.__implementation__} of the standard library's.\n"
         'Use "await" directly instead of "asyncio.run()".\n'
         'Type "help", "copyright", "credits" or "license" for more information.\n'
     )

@@ -150,9 +150,23 @@ def build_async_tree(
     task comes first; later it is named only, so that the trees cannot outgrow what was read.
     Raises CycleFoundException where tasks wait for each other. Added in Python 3.14.
     """
-    threads = list(result)
+    return _trees(list(result), task_emoji, cor_emoji)
+
+
+def _trees(
+    threads: list[_AwaitedInfo],
+    task_emoji: str = "(T)",
+    cor_emoji: str = "",
+    *,
+    leaves: bool = False,
+) -> list[list[str]]:
+    """Draw trees; with `leaves`, the coroutines of tasks that await no other, too."""
     names = _names(threads)
     branches = _branches(threads)
+    if leaves:
+        for thread in threads:
+            for task in thread.awaited_by:
+                branches.setdefault(task.task_id, _inside(task))
     awaited = {task.task_id for thread in threads for task in thread.awaited_by if task.awaited_by}
     rings = _rings(_awaited_tasks(threads))
     if rings:
@@ -227,7 +241,7 @@ def _print_table(result: Iterable[_AwaitedInfo]) -> None:
 
 
 def _print_trees(result: Iterable[_AwaitedInfo]) -> None:
-    for lines in build_async_tree(result):
+    for lines in _trees(list(result), leaves=True):
         _print("\n".join(lines))
 
 
@@ -262,6 +276,16 @@ def _branches(threads: list[_AwaitedInfo]) -> dict[int, _Branch]:
             branch = branch.setdefault((NodeType.COROUTINE, _place(frame)), {})
         branch.setdefault((NodeType.TASK, task), {})
     return branches
+
+
+def _inside(task: _TaskInfo) -> _Branch:
+    """Return the coroutines that a task is in as a branch, the outermost at the top."""
+    top: _Branch = {}
+    branch = top
+    for coro in reversed(task.coroutine_stack):
+        for frame in reversed(coro.call_stack):
+            branch = branch.setdefault((NodeType.COROUTINE, _place(frame)), {})
+    return top
 
 
 def _awaited_tasks(threads: list[_AwaitedInfo]) -> dict[int, list[int]]:

@@ -53,6 +53,7 @@ __all__ = (
     "LoopNotFoundError",
     "LoopSelectionError",
     "default_policy",
+    "kind_of_loop",
     "named_policy",
     "list_loops",
 )
@@ -155,7 +156,7 @@ def named_policy(name: str) -> AbstractEventLoopPolicy:
 def list_loops() -> Iterator[LoopInfo]:
     """Yield what is known of each registered loop, in the order of their names.
 
-    Each one is loaded, to find out whether it can be used; one that cannot does not end the listing.
+    Each one is loaded, and makes a loop, to find out whether it can be used; one that cannot does not end the listing.
     """
     entries = sorted(_registered_loops(), key=lambda entry: (entry.name, entry.distribution))
     try:
@@ -170,8 +171,9 @@ def list_loops() -> Iterator[LoopInfo]:
         if len(rivals) > 1:
             problem = _ambiguity(entry.name, rivals)
         else:
+            described = f"'{entry.value}' of {entry.origin}"
             try:
-                _make_policy(entry.load(), f"'{entry.value}' of {entry.origin}")
+                kind_of_loop(_make_policy(entry.load(), described), described)
             except LoopSelectionError as exc:
                 problem = str(exc)
         yield LoopInfo(
@@ -182,6 +184,21 @@ def list_loops() -> Iterator[LoopInfo]:
             default=(normalized(entry.distribution), entry.name) == preferred_is,
             problem=problem,
         )
+
+
+def kind_of_loop(policy: AbstractEventLoopPolicy, described: str) -> type[AbstractEventLoop]:
+    """Return the class of the loop that a policy makes, by making one and closing it.
+
+    Raises LoopLoadError, with `described` for the policy, where it makes none.
+    """
+    try:
+        loop = policy.new_event_loop()
+    except Exception as exc:
+        raise LoopLoadError(f"{described} makes no loop: {in_one_line(exc)}") from exc
+    if not hasattr(loop, "run_until_complete"):
+        raise LoopLoadError(f"{described} makes a {type(loop).__qualname__}, which is no loop")
+    loop.close()
+    return type(loop)
 
 
 def _default_entry() -> Entry | None:
