@@ -24,13 +24,21 @@ from workspace.paths import ROOT
 WITHOUT = "built without its compiled twins"
 
 
-def build(folder: Path, out: Path, *, wheel_only: bool) -> None:
-    """Build the wheels of a distribution, and the source distribution before them."""
+def build(folder: Path, out: Path, *, wheel_only: bool) -> str:
+    """Build the wheels of a distribution, and the source distribution before them.
+
+    Returns why there is no compiled wheel where one was tried.
+    """
     made = ["--wheel"] if wheel_only else []
+    why_pure = ""
     if has_twins(folder) and wanted_twins() != "no":
-        run_build(folder, out, wanted_twins(), *made)
+        why_pure = run_build(folder, out, wanted_twins(), *made)
+        if why_pure:
+            # What was built is the pure wheel.
+            return why_pure
         made = ["--wheel"]
     run_build(folder, out, "no", *made)
+    return why_pure
 
 
 def has_twins(folder: Path) -> bool:
@@ -41,7 +49,8 @@ def wanted_twins() -> str:
     return os.environ.get("ASYNCIO_TWINS") or "auto"
 
 
-def run_build(folder: Path, out: Path, twins: str, *arguments: str) -> None:
+def run_build(folder: Path, out: Path, twins: str, *arguments: str) -> str:
+    """Build one distribution, and return why there are no compiled twins in it where they were tried."""
     name = folder.name
     title = name if twins == "no" else f"{name}, compiled for {platform.python_version()}"
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out)]
@@ -58,7 +67,8 @@ def run_build(folder: Path, out: Path, twins: str, *arguments: str) -> None:
             raise Failure(f"{name} does not build:\n{result.stdout}")
     for line in result.stdout.splitlines():
         if WITHOUT in line:
-            say(f"--- {line}")
+            return line.partition(f"{WITHOUT}: ")[2]
+    return ""
 
 
 def main(arguments: list[str]) -> int:
@@ -77,15 +87,21 @@ def main(arguments: list[str]) -> int:
         say(f"no such distribution: {', '.join(unknown)} (there are {', '.join(known)})")
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
+    without: dict[str, list[str]] = {}
     try:
         for folder in [*(known[name] for name in options.names or known), *options.also]:
+            why_pure = ""
             if not options.twins:
-                build(folder, options.out, wheel_only=options.wheel)
+                why_pure = build(folder, options.out, wheel_only=options.wheel)
             elif has_twins(folder):
-                run_build(folder, options.out, wanted_twins(), "--wheel")
+                why_pure = run_build(folder, options.out, wanted_twins(), "--wheel")
+            if why_pure:
+                without.setdefault(why_pure, []).append(folder.name)
     except Failure as failure:
         say(str(failure))
         return failure.status
+    for why_pure, names in without.items():
+        say(f"--- {', '.join(names)}: {WITHOUT}, in pure Python only: {why_pure}")
     return 0
 
 

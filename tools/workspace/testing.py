@@ -143,7 +143,8 @@ class Pipeline:
             for python in self._pythons:
                 environments.link(python)
             pythons = ",".join(python.version for python in self._pythons)
-            self._pytest(part, "integration", "all", "tests-integration", f"--pythons={pythons}")
+            tests = () if _names_files(self._extra) else ("tests-integration",)
+            self._pytest(part, "integration", "all", *tests, f"--pythons={pythons}")
 
         self._part("the built distributions", body)
 

@@ -64,7 +64,8 @@ def _factory(text: str) -> Callable[[], Any]:
             found = importlib.import_module(module)
             for attribute in attributes.split("."):
                 found = getattr(found, attribute)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:
+            # Whatever a module does when it is imported.
             raise UnknownLoop(f"{text}: {error}") from error
     # A policy class is as good as a factory: calling one gives what makes the loop.
     policy = getattr(found, "new_event_loop", None)
@@ -86,7 +87,10 @@ def _registered(name: str) -> Any:
             f"{name}: {len(found) or 'no'} distributions register a loop of that name"
             f" (names: {', '.join(there) or 'none'}); module:factory names any other loop"
         )
-    return found[0].load()
+    try:
+        return found[0].load()
+    except Exception as error:
+        raise UnknownLoop(f"{name}: {found[0].value} does not load: {error!r}") from error
 
 
 def implementation() -> str:

@@ -64,6 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "since(major, minor): what the documentation promises from this Python on (see --as-of)",
     ):
         config.addinivalue_line("markers", line)
+    if config.getoption("loop_kit_loops"):
+        # Here, and not where the first test asks: what is wrong with a choice is told before anything runs.
+        chosen_loops(config)
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
@@ -74,13 +77,14 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 
 def chosen_loops(config: pytest.Config) -> list[loops.LoopChoice]:
-    """Return the loops to test; made when the first test of the kit is collected."""
+    """Return the loops to test; without `--loop`, made when the first test of the kit is collected."""
     if choices not in config.stash:
         wanted = list(dict.fromkeys(config.getoption("loop_kit_loops"))) or [""]
         try:
             config.stash[choices] = [loops.choose(text) for text in wanted]
         except loops.UnknownLoop as error:
-            raise pytest.UsageError(f"--loop {error}") from error
+            # The message, and none of the lines of a traceback that it may hold.
+            raise pytest.UsageError(f"--loop {' '.join(str(error).split())}") from error
     return config.stash[choices]
 
 
