@@ -3,6 +3,7 @@
 Each folder is a room, and its first comment tells the way in. Imports run down this list only; for types
 alone they may run up, out of `interfaces`:
 
+    testing       loops to test programs on
     windows       what the loops of Windows have in common
     loops         a loop put together, and run
     tls           between a transport and a protocol
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from asyncio_core.scheduling.events import new_event_loop as new_event_loop
     from asyncio_core.scheduling.events import set_event_loop as set_event_loop
     from asyncio_core.scheduling.events import set_event_loop_policy as set_event_loop_policy
+    from asyncio_core.testing.deadlock import DeadlockError as DeadlockError
 
     if sys.version_info < (3, 14):
         from asyncio_core.scheduling.events import get_child_watcher as get_child_watcher
@@ -215,6 +217,7 @@ _OWN: dict[str, tuple[str, ...]] = {
         "LoopSelectionError",
     ),
     "loops.parking": ("ParkingEventLoop", "ParkingEventLoopPolicy"),
+    "testing.deadlock": ("DeadlockError",),
 }
 
 # Policies are deprecated from Python 3.14 on and warn on each use; before, they are names like others.

@@ -55,6 +55,7 @@ __all__ = (
     "default_policy",
     "kind_of_loop",
     "named_policy",
+    "platform_policy",
     "list_loops",
 )
 
@@ -124,6 +125,14 @@ def default_policy() -> AbstractEventLoopPolicy:
         except LoopSelectionError as exc:
             # Say where the name comes from: whoever reads this may not know that it is set.
             raise type(exc)(f"{VARIABLE}={chosen}: {exc}") from exc.__cause__
+    return platform_policy()
+
+
+def platform_policy() -> AbstractEventLoopPolicy:
+    """Make the policy of the platform's default, whatever ASYNCIO_LOOP says.
+
+    Raises LoopSelectionError where that is installed and does not load.
+    """
     # Core's own loop by its name, as every loop: what chooses stands below what is chosen.
     entry = _default_entry() or _PARKING
     return _make_policy(entry.load(), f"'{entry.value}' of {entry.origin}")

@@ -381,9 +381,10 @@ class ExecutorPart(LoopPart):
 
     async def _look_up(self, func: Callable[..., Any], *args: Any) -> Any:
         self._check_closed()
-        if is_replaced(self.run_in_executor, _RUN_IN_EXECUTOR):
+        run = self.run_in_executor
+        if is_replaced(run, _RUN_IN_EXECUTOR) and not hasattr(run, "_leaves_look_ups"):
             # A derived loop with threads of its own kind.
-            return await self.run_in_executor(None, func, *args)
+            return await run(None, func, *args)
         if self._lookups is None:
             self._lookups = _LookupThreads()
         lookup = _Lookup(self, func, args)
