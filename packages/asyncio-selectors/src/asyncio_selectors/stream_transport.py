@@ -20,8 +20,10 @@ from itertools import islice
 from asyncio_core import constants, log
 from asyncio_core.connections.failures import PROTOCOL_RAISED, tell_eof
 from asyncio_core.connections.socket_options import _set_nodelay
+from asyncio_core.connections.trsock import TransportSocket, socket_addresses
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.protocols import BufferedProtocol
+from asyncio_core.interfaces.transports import BaseTransport
 from asyncio_selectors.error_queue import take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
 from asyncio_selectors.twins import twins
@@ -58,6 +60,15 @@ _USUAL_READ = 64 * 1024
 _WRITE_FAILED = "Fatal write error on socket transport"
 _READ_FAILED = "Fatal read error on socket transport"
 _BYTES_LIKE = (bytes, bytearray, memoryview)
+
+
+# Where a transport keeps what it knows of itself: a dictionary, or here the addresses of both ends.
+_KNOWN: Any = vars(BaseTransport)["_extra"]
+
+
+def _as_facts(sock: socket.socket, addresses: tuple[Any, Any]) -> dict[str, Any]:
+    sockname, peername = addresses
+    return {"socket": TransportSocket(sock), "sockname": sockname, "peername": peername}
 
 
 def _as_bytes_view(data: Any) -> Any:
@@ -129,6 +140,40 @@ class _SelectorSocketTransport(_SelectorTransport):
         # Small writes go out when they are written; joining them is the program's choice.
         _set_nodelay(sock)
         loop.call_soon(self._begin, waiter, context=self._context)
+
+    # What most connections are asked are their two addresses. Only those are kept, as a pair, until more is wanted: a
+    # dictionary and a view of the socket would take a tenth of an idle connection's memory.
+
+    @staticmethod
+    def _facts_about(sock: socket.socket, extra: dict[str, Any] | None) -> Any:
+        addresses = socket_addresses(sock, extra)
+        if extra and (len(extra) > 1 or "peername" not in extra):
+            return {**extra, **_as_facts(sock, addresses)}
+        return addresses
+
+    @property
+    def _extra(self) -> Any:
+        known = _KNOWN.__get__(self)
+        if type(known) is tuple:
+            known = _as_facts(self._past_sock if self._sock is None else self._sock, known)
+            _KNOWN.__set__(self, known)
+        return known
+
+    @_extra.setter
+    def _extra(self, facts: Any) -> None:
+        _KNOWN.__set__(self, facts)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        known = _KNOWN.__get__(self)
+        if type(known) is tuple:
+            if name == "peername":
+                return known[1]
+            if name == "sockname":
+                return known[0]
+            if name != "socket":
+                return default
+            known = self._extra
+        return known.get(name, default)
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol = protocol

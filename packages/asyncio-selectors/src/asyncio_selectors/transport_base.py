@@ -69,7 +69,7 @@ class _SelectorTransport(Owner, _FlowControlMixin):
     # all of these, is for what is rare, and for others.
     __slots__ = (
         *("_sock", "_protocol", "_chunks", "_conn_lost", "_eof"),
-        *("_sock_fd", "_context", "_server", "_buffer_size", "_closing", "_paused"),
+        *("_sock_fd", "_context", "_server", "_buffer_size", "_closing", "_paused", "_past_sock"),
         *("__dict__", "__weakref__"),
     )
 
@@ -90,7 +90,7 @@ class _SelectorTransport(Owner, _FlowControlMixin):
         server: Server | None = None,
         context: Context | None = None,
     ) -> None:
-        _FlowControlMixin.__init__(self, socket_facts(sock, extra), loop)
+        _FlowControlMixin.__init__(self, self._facts_about(sock, extra), loop)
         self._context = copy_context() if context is None else context
         self._sock = sock
         self._sock_fd = sock.fileno()
@@ -106,6 +106,9 @@ class _SelectorTransport(Owner, _FlowControlMixin):
         if server is not None:
             server._attach(self)
         loop._transports[self._sock_fd] = self
+
+    # Facts about it, as get_extra_info() tells them.
+    _facts_about: Callable[..., Any] = staticmethod(socket_facts)
 
     # The write buffer. Most connections never need one, and an empty deque takes more memory than
     # all the rest of an idle transport: it is made when something first has to wait.
@@ -226,6 +229,8 @@ class _SelectorTransport(Owner, _FlowControlMixin):
             self._protocol.connection_lost(exc)
         finally:
             sock, server = self._sock, self._server
+            # Who asks for it later is shown one that is closed.
+            self._past_sock = sock
             self._sock = None
             self._protocol = None
             self._loop = None

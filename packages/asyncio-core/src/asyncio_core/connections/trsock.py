@@ -9,6 +9,7 @@ from asyncio_core.scheduling.putting_off import do_what_is_put_off
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
     from typing import Any, NoReturn
 
 __all__ = ()
@@ -134,10 +135,16 @@ class TransportSocket:
 _last_name: Any = None
 
 
-def socket_facts(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
+def socket_facts(sock: socket.socket, extra: Mapping[str, Any] | None) -> dict[str, Any]:
     """What get_extra_info() answers: the caller's facts, and the socket's own."""
     facts: dict[str, Any] = {} if extra is None else dict(extra)
     facts["socket"] = TransportSocket(sock)
+    facts["sockname"], facts["peername"] = socket_addresses(sock, extra)
+    return facts
+
+
+def socket_addresses(sock: socket.socket, extra: Mapping[str, Any] | None) -> tuple[Any, Any]:
+    """The addresses of the socket and of its peer, None for each that it has not."""
     global _last_name
     try:
         name = sock.getsockname()
@@ -147,14 +154,13 @@ def socket_facts(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str,
         name = _last_name
     else:
         _last_name = name
-    facts["sockname"] = name
-    if "peername" not in facts:
-        try:
-            facts["peername"] = sock.getpeername()
-        except OSError:
-            # Not connected, or reset before we came to it.
-            facts["peername"] = None
-    return facts
+    if extra is not None and "peername" in extra:
+        return name, extra["peername"]
+    try:
+        return name, sock.getpeername()
+    except OSError:
+        # Not connected, or reset before we came to it.
+        return name, None
 
 
 lend_names(
