@@ -24,8 +24,8 @@ def of_work_tree(python: Interpreter) -> Path:
 
     There are pure wheels, and compiled ones for this Python, unless ASYNCIO_TWINS is `no` or there is no compiler.
     """
-    state = packages.fingerprint(EXTRA_LOOP)[:16] + os.environ.get("ASYNCIO_TWINS", "")
-    folder = WHEELS / f"{state}-{python.version}"
+    state = packages.fingerprint(EXTRA_LOOP)[:16]
+    folder = WHEELS / f"{state}{os.environ.get('ASYNCIO_TWINS', '')}-{python.version}"
     if folder.is_dir() and (_are_compiled(folder) or os.environ.get("ASYNCIO_TWINS") == "no"):
         return folder
     WHEELS.mkdir(parents=True, exist_ok=True)
