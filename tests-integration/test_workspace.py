@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from support import ROOT, run
-from workspace import environments, interpreters, packages
+from workspace import environments, installing, interpreters, packages, wheels
 from workspace.console import Failure
+
+if TYPE_CHECKING:
+    from support import MakeEnvironment
 
 DEV = ROOT / "tools" / "dev.py"
 
@@ -24,6 +29,14 @@ DEV = ROOT / "tools" / "dev.py"
         (["test", "--python", "3.7"], "unknown Python: '3.7'"),
         (["demo", "--python", "banana"], "unknown Python: 'banana'"),
         (["version", "one"], "not a version number: 'one'"),
+        (["version", "1.0"], "version 1.0 lacks its epoch: 1!1.0;"),
+        (["install", "locks"], "there is no piece 'locks' (there are asyncio, asyncio-core, "),
+        (
+            ["install", "--into", "no/such"],
+            "no/such: there is no such environment, and no such Python",
+        ),
+        (["install", "--into", "."], ". is no environment: "),
+        (["install", "--into", "true"], "true is no Python that runs"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(words: list[str], message: str) -> None:
@@ -32,6 +45,58 @@ def test_bad_input_is_one_line_and_status_2(words: list[str], message: str) -> N
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+def test_nothing_is_installed_where_no_environment_is_active() -> None:
+    # The interpreter below the environment that runs this: an environment's own installs into that.
+    python = interpreters.probe(sys.executable)
+    assert python is not None
+    done = run(
+        [python.path, DEV, "install"], env={"VIRTUAL_ENV": "", "CONDA_PREFIX": ""}, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "no environment is active: activate one, or name one with --into" in line
+
+
+def test_nothing_is_installed_into_what_is_not_there_any_more() -> None:
+    python = interpreters.probe(sys.executable)
+    assert python is not None
+    done = run([python.path, DEV, "install"], env={"VIRTUAL_ENV": "/no/such/place"}, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "/no/such/place: there is no such environment" in done.stderr
+
+
+def test_pythons_that_belong_to_the_system_and_old_ones_are_left_alone(tmp_path: Path) -> None:
+    for facts, message in (
+        ({"managed": True, "own": False}, "belongs to the system"),
+        ({"number": [3, 10], "version": "3.10.9"}, "is Python 3.10.9: 3.11 or newer is needed"),
+    ):
+        told = {"number": [3, 13], "version": "3.13.0", "own": True, "managed": False, "pip": True}
+        python = tmp_path / "python"
+        python.write_text(f"#!/bin/sh\necho '{json.dumps({**told, **facts})}'\n")
+        python.chmod(0o755)
+        done = run([sys.executable, DEV, "install", "--into", python], check=False)
+        assert (done.returncode, done.stdout) == (2, "")
+        (line,) = done.stderr.splitlines()
+        assert message in line
+
+
+@pytest.mark.parametrize("word", ["asyncio-sync", "asyncio_sync", "Sync"])
+def test_piece_goes_by_several_names(word: str) -> None:
+    assert installing._piece(word) == "asyncio-sync"
+
+
+def test_environment_without_pip_is_filled_by_another_ones(
+    make_environment: MakeEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = make_environment()
+    environment.pip("uninstall", "--yes", "--quiet", "pip")
+    monkeypatch.setattr(wheels, "of_work_tree", lambda python: environment.wheelhouse)
+    assert installing.install(str(environment.folder), ["sync"]) == 0
+    assert (
+        environment.evaluate("import asyncio_sync; print(asyncio_sync.__name__)") == "asyncio_sync"
+    )
 
 
 def test_missing_python_that_is_asked_for_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
