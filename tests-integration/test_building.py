@@ -12,9 +12,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from support import ROOT, run
-from workspace import packages
+from workspace import interpreters, packages
 
 if TYPE_CHECKING:
+    from email.message import Message
     from pathlib import Path
 
 VERSION = packages.load()[0].version
@@ -48,10 +49,40 @@ def test_source_distribution_holds_the_tests_and_the_papers(built: Path, distrib
     assert any(name.startswith("tests/test_") for name in names)
 
 
-def test_siblings_are_pinned_exactly(built: Path, distribution: str) -> None:
+def _metadata(built: Path, distribution: str) -> Message:
     archive = zipfile.ZipFile(_wheel(built, distribution))
     (path,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-    metadata = HeaderParser().parsestr(archive.read(path).decode())
+    return HeaderParser().parsestr(archive.read(path).decode())
+
+
+def test_source_distribution_holds_no_private_key(built: Path, distribution: str) -> None:
+    # Certificates are made when the tests run.
+    (archive,) = built.glob(f"{distribution.replace('-', '_')}-{VERSION}.tar.gz")
+    with tarfile.open(archive) as tar:
+        files = [member for member in tar.getmembers() if member.isfile()]
+        contents = {member.name: tar.extractfile(member) for member in files}
+        assert [
+            name for name, f in contents.items() if f and b"PRIVATE KEY-----\n" in f.read()
+        ] == []
+
+
+def test_classifiers_name_what_the_tests_run_on(built: Path, distribution: str) -> None:
+    named: dict[str, set[str]] = {}
+    for classifier in _metadata(built, distribution).get_all("Classifier") or []:
+        subject, _, rest = classifier.partition(" :: ")
+        named.setdefault(subject, set()).add(rest)
+    # Under Wine, for Windows.
+    systems = {"Microsoft :: Windows", "POSIX :: Linux"}
+    if distribution == "asyncio-iocp":
+        systems = {"Microsoft :: Windows"}
+    assert named["Operating System"] == systems
+    versions = {f"Python :: {version}" for version in interpreters.SUPPORTED}
+    implementations = {"Python :: Implementation :: CPython"}
+    assert named["Programming Language"] == versions | implementations | {"Python :: 3 :: Only"}
+
+
+def test_siblings_are_pinned_exactly(built: Path, distribution: str) -> None:
+    metadata = _metadata(built, distribution)
     siblings = [
         requirement
         for requirement in map(Requirement, metadata.get_all("Requires-Dist") or [])

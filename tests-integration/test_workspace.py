@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import dev
 from support import ROOT, run
 from workspace import environments, installing, interpreters, packages, wheels
 from workspace.console import Failure
@@ -45,6 +49,51 @@ def test_bad_input_is_one_line_and_status_2(words: list[str], message: str) -> N
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+def _options_in(path: str) -> set[str]:
+    """The options that a program adds to its parser."""
+    text = (ROOT / path).read_text("utf-8")
+    return set(re.findall(r"add_?(?:argument|option)\(\s*\"(-[\w-]+)\"", text))
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("conformance", "tools/conformance/__main__.py"),
+        ("test", "tests-integration/conftest.py"),
+        ("demo", "tools/demo/__main__.py"),
+    ],
+)
+def test_help_names_what_is_handed_on(command: str, path: str) -> None:
+    options = _options_in(path)
+    assert options
+    text = run([sys.executable, DEV, command, "--help"]).stdout
+    assert {option for option in options if not re.search(rf"(?<![\w-]){option}\b", text)} == set()
+
+
+def test_help_says_how_long_a_command_takes_and_how_much_disk() -> None:
+    (subparsers,) = (
+        action
+        for action in dev._parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    # `version` takes no time; these two have a help of their own, which is not asked for here.
+    long = set(subparsers.choices) - {"version", "bench", "docs"}
+    for name in long:
+        text = subparsers.choices[name].format_help()
+        assert "\nTakes: " in text, name
+        assert max(map(len, text.splitlines()[2:])) <= 100
+
+
+def test_commands_of_the_readme_are_understood() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    commands = re.findall(r"(?:`|^)python3 tools/dev\.py ([^`\n]+)", text, re.MULTILINE)
+    assert len(commands) > 20
+    for command in commands:
+        words = shlex.split(command.replace("…", ""))
+        if "COMMAND" not in words:
+            assert callable(dev.parse(words).call)
 
 
 def test_nothing_is_installed_where_no_environment_is_active() -> None:

@@ -27,6 +27,7 @@ from workspace import (
     twins,
 )
 from workspace.console import Failure, say
+from workspace.help import epilog
 from workspace.paths import FETCHED_PYTHONS, ROOT, TEST_SUPPORT, TOOLS, executable
 
 if TYPE_CHECKING:
@@ -210,7 +211,14 @@ def _parser() -> argparse.ArgumentParser:
         *,
         help_of_its_own: bool = False,
     ) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text, add_help=not help_of_its_own)
+        made = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=epilog(name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=not help_of_its_own,
+        )
         made.set_defaults(call=call, arguments=[])
         if python:
             many = python == "many"
@@ -247,6 +255,9 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", choices=testing.PARTS, help="only this part (may be repeated)"
     )
     with_form(made, "both, or pure where ASYNCIO_PURE_PYTHON=1 is set")
+    made.usage = (
+        "tools/dev.py test [--python 3.X] [--only PART] [--form FORM] [ARGUMENTS FOR PYTEST]"
+    )
     command("types", _script("types", "check"), "mypy --strict over packages and tools")
     command("lint", _script("lint", "check"), "check format and lint")
     command("format", _script("lint", "format"), "mend format and lint")
@@ -266,6 +277,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="break a copy of the implementation in many ways, and see that each is noticed",
     )
+    made.usage = "tools/dev.py conformance [--python 3.X] [--form FORM] [--module NAME] [-k PATTERN] [OPTIONS]"
     command("stubs", stubs, "hold asyncio against typeshed's stubs (tools/stubtest)", "many")
     text = "measure this asyncio beside the standard one and other loops (`bench --help`)"
     command("bench", bench, text, "one", help_of_its_own=True)
@@ -300,7 +312,8 @@ _PASSING_ON = (
 )
 
 
-def main(words: Sequence[str]) -> int:
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Return what a command line asks for: `call` and its options; `arguments` are those that the command hands on."""
     parser = _parser()
     if words and words[0] == "run":
         # The program's own options are the program's: nothing after its name is read here.
@@ -312,6 +325,11 @@ def main(words: Sequence[str]) -> int:
         if rest and words[0] not in _PASSING_ON:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
         options.arguments = [word for word in rest if word != "--"]
+    return options
+
+
+def main(words: Sequence[str]) -> int:
+    options = parse(words)
     try:
         status: int = options.call(options)
     except Failure as failure:
