@@ -21,7 +21,7 @@ COSTS = {
     "format": "Some seconds, and 80 MB.",
     "rooms": "Some seconds, and 80 MB.",
     "build": "A minute for each Python, and 35 MB; the files in dist/ are 2 MB.",
-    "conformance": "Some 5 minutes for each Python, with `--quick` 2, and 70 MB.",
+    "conformance": "Some 3 minutes for each Python, with `--quick` less than half of that, and 70 MB.",
     "stubs": "Half a minute for each Python, and 600 MB for the environment of the integration tests.",
     "fuzz": "A minute, unless --seconds or --count say otherwise; 70 MB for each Python.",
     "sanitize": "Tens of minutes for all parts, and 100 MB and more; `--only` and `--seconds` make it less.",
