@@ -119,6 +119,13 @@ def test_what_is_for_the_running_program_alone_is_not_in_the_reference() -> None
     assert sources.as_checkers_see_it(source) == "class Task: ...\n_PyTask = Task\n\n\n"
 
 
+def test_a_second_name_has_the_docstring_of_the_first_and_roles_are_code() -> None:
+    source = 'class A:\n    """Raises :exc:`OSError`."""\n\nB = A  # again\nC = 1\n'
+    assert sources.as_checkers_see_it(source) == (
+        'class A:\n    """Raises `OSError`."""\n\nB = A  # again\n\'Raises `OSError`.\'\nC = 1\n'
+    )
+
+
 def test_page_says_what_is_to_be_made_for_it() -> None:
     assert made.fill_in("a\n<!-- made: rooms -->\nb").startswith("a\n```mermaid\nflowchart TD\n")
     assert "- " in made.differences()

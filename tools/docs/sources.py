@@ -3,6 +3,8 @@
 Where a class has a compiled twin, the module says at its end ``if not TYPE_CHECKING``, and puts that one in its place. The
 twin has the same methods, and no Python source: who reads the source goes on with what stands above.
 
+A second name of a class has that one's docstring there. Roles of reStructuredText are code in Markdown.
+
 The names of `asyncio` are those that its stubs lead to. A star in a stub brings what another module lists in ``__all__``, which
 readers of sources do not all know; here it is those names, one by one.
 """
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Shows where the names of `asyncio` are.
 STUBS = PACKAGES / "asyncio" / "stubs" / "asyncio"
+_ROLE = re.compile(r":(?:class|exc|func|meth|mod|attr|data):`~?([^`]+)`")
 # A name that is imported for others.
 _NAMED = re.compile(r"\b(\w+) as \1\b")
 _STAR = re.compile(r"^(?P<indent> *)from (?P<module>[\w.]+) import \*\n", re.MULTILINE)
@@ -45,11 +48,20 @@ def _write(path: Path, text: str) -> None:
 def as_checkers_see_it(source: str) -> str:
     """Return a module's source without what is for the running program alone."""
     lines = source.splitlines(keepends=True)
+    docstrings: dict[str, str] = {}
     for statement in ast.parse(source).body:
-        if isinstance(statement, ast.If) and _is_for_running_alone(statement.test):
-            for n in range(statement.lineno - 1, statement.end_lineno or statement.lineno):
-                lines[n] = "\n"
-    return "".join(lines)
+        end = statement.end_lineno or statement.lineno
+        match statement:
+            case ast.If(test=test) if _is_for_running_alone(test):
+                for n in range(statement.lineno - 1, end):
+                    lines[n] = "\n"
+            case ast.ClassDef(name=name):
+                docstrings[name] = ast.get_docstring(statement) or ""
+            case ast.Assign(targets=[ast.Name(id=second)], value=ast.Name(id=first)):
+                if text := docstrings.get(first):
+                    docstrings[second] = text
+                    lines[end - 1] = f"{lines[end - 1].rstrip()}\n{text!r}\n"
+    return _ROLE.sub(r"`\1`", "".join(lines))
 
 
 def _is_for_running_alone(test: ast.expr) -> bool:

@@ -20,8 +20,11 @@ __all__ = (
     "TimeoutError",
 )
 
-# One class for every deadline: what asyncio raises is caught by a plain ``except TimeoutError``.
 TimeoutError = builtins.TimeoutError  # noqa: A001 -- the point of it
+"""One class for every deadline: what asyncio raises is caught by a plain ``except TimeoutError``.
+
+It is the built-in exception, as since Python 3.11.
+"""
 
 
 class CancelledError(BaseException):

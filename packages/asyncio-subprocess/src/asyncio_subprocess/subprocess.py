@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 __all__ = ("create_subprocess_exec", "create_subprocess_shell")
 
 PIPE = subprocess.PIPE
+"""For *stdin*, *stdout* and *stderr*: a pipe to or from the child, a stream of its ``Process``."""
 STDOUT = subprocess.STDOUT
+"""For *stderr*: goes where *stdout* goes."""
 DEVNULL = subprocess.DEVNULL
+"""For *stdin*, *stdout* and *stderr*: ``os.devnull``."""
 
 # communicate() writes its input in pieces of this many bytes, so that the transport never has to
 # copy more than one.

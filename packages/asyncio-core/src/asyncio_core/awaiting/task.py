@@ -602,15 +602,15 @@ if TYPE_CHECKING:
         name: str | None = None,
         context: Context | None = None,
         eager_start: bool = True,
-    ) -> Task[_T_co]: ...
+    ) -> Task[_T_co]:
+        """Make a task that runs its coroutine at once, up to where it first has to wait.
+
+        A coroutine that never waits, as one that finds its answer in a cache, costs no round of the loop.
+        Set with ``loop.set_task_factory(asyncio.eager_task_factory)``. Added in Python 3.12.
+        """
 
 else:
     eager_task_factory = create_eager_task_factory(Task)
-    """A task factory that runs each coroutine at once, up to where it first has to wait.
-
-    A coroutine that never waits, as one that finds its answer in a cache, costs no round of the loop.
-    Set with ``loop.set_task_factory(asyncio.eager_task_factory)``. Added in Python 3.12.
-    """
 
 
 def _set_task_name(task: Any, name: object) -> None:

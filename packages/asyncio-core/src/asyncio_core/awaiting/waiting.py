@@ -58,8 +58,11 @@ __all__ = (
 
 # The same strings as in concurrent.futures, which need not be imported for them.
 FIRST_COMPLETED: Final = "FIRST_COMPLETED"
+"""For ``wait()``: return as soon as one is done."""
 FIRST_EXCEPTION: Final = "FIRST_EXCEPTION"
+"""For ``wait()``: return as soon as one has failed, or when all are done."""
 ALL_COMPLETED: Final = "ALL_COMPLETED"
+"""For ``wait()``: return when all are done."""
 
 
 # Set in the code of generators that types.coroutine() made coroutines of (see `inspect`).
