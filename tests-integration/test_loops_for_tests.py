@@ -117,6 +117,19 @@ def test_virtual_runs_days_under_every_runner(environment: Environment, tmp_path
     assert run_suite(environment, tmp_path, "virtual").startswith("5 passed")
 
 
+def test_shuffled_runs_under_every_runner(environment: Environment, tmp_path: Path) -> None:
+    for seed in range(5):
+        told = run_suite(environment, tmp_path, "shuffled", ASYNCIO_SEED=str(seed))
+        assert told.startswith("5 passed")
+
+
+def test_chaos_runs_under_every_runner(environment: Environment, tmp_path: Path) -> None:
+    # Calls that are interrupted, and peers that are slow, are nothing that a program has to know of.
+    chaos = "all=0,eintr=0.2,slow=0.2"
+    told = run_suite(environment, tmp_path, "chaos", ASYNCIO_SEED="1", ASYNCIO_CHAOS=chaos)
+    assert told.startswith("5 passed")
+
+
 def test_virtual_ends_a_program_that_hangs(environment: Environment) -> None:
     done = environment.run("-c", HANGING, env={"ASYNCIO_LOOP": "virtual"}, check=False)
     assert done.returncode == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from asyncio_core.loops.parking import ParkingEventLoop
@@ -38,8 +40,11 @@ def run():
     sets a handler of its own.
     """
 
+    # With another loop for tests, such as the shuffled one, where that is asked for.
+    factory = None if os.environ.get("ASYNCIO_LOOP") else SkippingEventLoop
+
     def run(main, *, debug=None):
-        return run_watched(main, loop_factory=SkippingEventLoop, debug=debug)
+        return run_watched(main, loop_factory=factory, debug=debug)
 
     return run
 

@@ -1,0 +1,104 @@
+"""Five classic races, in programs that run well in the usual order: each is found by seeds, and found again by its seed."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import RunPython
+
+    Check = Callable[[str], str]
+
+FOLDER = pathlib.Path(__file__).parent / "races"
+RACES = {
+    "cancel_during_close": "AssertionError",
+    "check_then_act": "QueueEmpty",
+    "lost_update": "AssertionError",
+    "two_readers": "RuntimeError",
+    "unfair_lock": "IndexError",
+}
+SEEDS = 100
+
+FIND = """
+import json, sys
+sys.path.insert(0, {folder!r})
+from asyncio_core.testing.exploring import explore, repeat, shrink
+import {race} as program
+
+usual = repeat(program.main, {{}})
+found = explore(program.main, range({seeds}))
+again = explore(program.main, [found.seed])
+least = shrink(program.main, found)
+print(json.dumps({{
+    "usual": usual and str(usual),
+    "seed": found.seed,
+    "error": type(found.error).__name__,
+    "notes": found.error.__notes__,
+    "again": [type(again.error).__name__, again.table == found.table],
+    "least": len(least.table),
+    "repeated": type(repeat(program.main, least.table).error).__name__,
+}}))
+"""
+
+
+def test_every_race_is_looked_for() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.py")) == sorted(RACES)
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_race_is_found_within_a_hundred_seeds_and_played_again(
+    check: Check, python: RunPython, race: str
+) -> None:
+    told = json.loads(check(FIND.format(folder=str(FOLDER), race=race, seeds=SEEDS)))
+    kind = RACES[race]
+    assert told["usual"] is None, "it shows in the usual order, too"
+    assert told["error"] == kind
+    assert told["notes"] == [f"ASYNCIO_SEED={told['seed']} repeats this order of things"]
+    assert told["again"] == [kind, True]
+    assert 1 <= told["least"] <= 5
+    assert told["repeated"] == kind
+
+    program = str(FOLDER / f"{race}.py")
+    variables = {"ASYNCIO_LOOP": "virtual"}
+    assert python(program, environment=variables).returncode == 0
+    variables = {"ASYNCIO_LOOP": "shuffled", "ASYNCIO_SEED": str(told["seed"])}
+    done = python(program, environment=variables)
+    assert done.returncode == 1
+    assert kind in done.stderr
+    assert f"ASYNCIO_SEED={told['seed']} repeats this order of things" in done.stderr
+
+
+def test_command_finds_a_race_and_says_what_it_takes(python: RunPython) -> None:
+    program = str(FOLDER / "unfair_lock.py")
+    command = ("-m", "asyncio_core.testing", "--seeds", "0:20", "--", sys.executable, program)
+    done = python(*command)
+    assert done.returncode == 1, done.stderr
+    assert "IndexError" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("ASYNCIO_LOOP=shuffled ASYNCIO_DECISIONS=0.")
+    loop, _, played = last.partition(" ")
+    variables = dict(pair.split("=", 1) for pair in (loop, played))
+    done = python(program, environment=variables)
+    assert (done.returncode, "IndexError" in done.stderr) == (1, True)
+
+
+def test_command_says_so_where_nothing_is_found(python: RunPython) -> None:
+    command = ("-m", "asyncio_core.testing", "--seeds", "0:2", "--", sys.executable, "-c", "pass")
+    done = python(*command)
+    assert (done.returncode, done.stdout) == (0, "no failure with 2 seeds\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--seeds", "x", "--", "true"], [], ["--", "/no/such/program"]]
+)
+def test_command_refuses_what_it_cannot_run(python: RunPython, arguments: list[str]) -> None:
+    done = python("-m", "asyncio_core.testing", *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
