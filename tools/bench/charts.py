@@ -150,6 +150,8 @@ def _bars(axis: Any, result: Mapping[str, Any], case: str) -> None:
 
 def _lines(axis: Any, result: Mapping[str, Any], case: str) -> None:
     """Draw one line for each side: flat where the whole grows as the number does."""
+    from matplotlib.ticker import LogLocator
+
     sizes = sorted(size for name, size in map(growth.split, result["figures"]) if name == case)
     shown = results.measured(result)
     peers = _peers(shown)
@@ -174,5 +176,9 @@ def _lines(axis: Any, result: Mapping[str, Any], case: str) -> None:
         )
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    # They would be nine tenths of the file.
+    axis.minorticks_off()
     axis.set_title(case, fontsize=9)
     axis.grid(visible=True, which="major", lw=0.3)
