@@ -127,6 +127,14 @@ def test_pure_form_of_our_loop_keeps_every_promise(usual: Environment) -> None:
     assert set(counts) <= {"passed", "in"}
 
 
+@pytest.mark.all_libraries
+@pytest.mark.parametrize("loop", ["virtual", "shuffled"])
+def test_loops_for_tests_differ_as_listed(usual: Environment, loop: str) -> None:
+    output, counts = _run_kit(usual, loop, "--as-of", "3.15", ASYNCIO_SEED="1")
+    assert f"(asyncio_core.testing.{loop}." in output
+    assert counts["xfailed"] > 0
+
+
 def test_standard_loop_differs_as_listed(usual: Environment) -> None:
     output, counts = _run_kit(usual, "asyncio:SelectorEventLoop", **STANDARD)
     assert "(asyncio.unix_events." in output

@@ -138,6 +138,11 @@ def docs(options: argparse.Namespace) -> int:
     return environments.hatch_run("docs", "python", TOOLS / "docs", *options.arguments)
 
 
+def seeds(options: argparse.Namespace) -> int:
+    chosen = f"{options.first}:{options.first + options.count}"
+    return testing.under_seeds(_one_python(options), chosen, *options.arguments)
+
+
 def fuzz(options: argparse.Namespace) -> int:
     python = _one_python(options)
     why_pure = twins.refresh(environments.prepare("test", python), python)
@@ -283,6 +288,10 @@ def _parser() -> argparse.ArgumentParser:
     command("bench", bench, text, "one", help_of_its_own=True)
     text = "build the documentation's site, or --serve it (packages/asyncio/docs/contributing.md)"
     command("docs", docs, text, help_of_its_own=True)
+    text = "run tests of tasks, locks and queues on shuffled loops, once with each of many seeds"
+    made = command("seeds", seeds, text, "one")
+    made.add_argument("--count", type=int, default=1000, help="how many seeds (default: 1000)")
+    made.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")
     text = "run random programs of tasks, or of a stream's reader, in both forms (tools/fuzz/README.md)"
     made = command("fuzz", fuzz, text, "one")
     made.usage = (
@@ -308,7 +317,7 @@ def _parser() -> argparse.ArgumentParser:
 #: Commands that hand what they do not know to what they run.
 _PASSING_ON = (
     *("demo", "test", "types", "lint", "format", "rooms", "build", "conformance", "windows"),
-    *("stubs", "bench", "docs", "fuzz", "sanitize"),
+    *("stubs", "bench", "docs", "seeds", "fuzz", "sanitize"),
 )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workspace.interpreters import Interpreter
 
 #: In this order: what is quick and fails often comes first.
-PARTS = ("lint", "types", "unit", "conformance", "integration")
+PARTS = ("lint", "types", "unit", "seeds", "conformance", "integration")
 
 
 #: The tests of the packages need nothing of one another, so they run on all cores. (`-n0` after `--` undoes it.)
@@ -28,6 +28,27 @@ _SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
 _NEAR_THE_TWINS = tuple(
     f"packages/asyncio-{name}" for name in ("core", "selectors", "streams", "sync")
 )
+
+
+#: The tests that are run on shuffled loops too, and with which seeds here; `dev.py seeds` takes more of them.
+_UNDER_SEEDS = (
+    "packages/asyncio-sync/tests",
+    *(
+        f"packages/asyncio-core/tests/test_{name}.py"
+        for name in ("combinators", "taskgroups", "timeouts", "waiting")
+    ),
+)
+_FEW_SEEDS = "0:3"
+
+
+def under_seeds(python: Interpreter, seeds: str, *extra: str) -> int:
+    """Run tests in other legal orders than the usual one, once with each seed; return pytest's status."""
+    where = environments.prepare("test", python)
+    twins.refresh(where, python)
+    chosen = () if _names_files(extra) else _UNDER_SEEDS
+    environment = f"test.py{python.version}"
+    seeding = (*_SPREAD, f"--seeds={seeds}")
+    return environments.hatch_run(environment, "unit", "-q", *seeding, *chosen, *extra)
 
 
 class Pipeline:
@@ -117,6 +138,19 @@ class Pipeline:
 
             some = " near the twins" if chosen else ""
             self._part(f"tests of the packages{some}, Python {python.version}, {form}", body)
+
+    def _seeds(self) -> None:
+        python = self._pythons[-1]
+        form = self._forms[-1]
+
+        def body(part: Part) -> None:
+            if self._has(part, python, form):
+                chosen = () if _names_files(self._extra) else _UNDER_SEEDS
+                seeding = ("-q", *_SPREAD, f"--seeds={_FEW_SEEDS}")
+                where = f"test.py{python.version}"
+                self._pytest(part, where, "unit", *seeding, *chosen, form=form)
+
+        self._part(f"other orders of things, Python {python.version}, {form}", body)
 
     def _conformance(self) -> None:
         for python, form in itertools.product(self._pythons, self._forms):

@@ -41,6 +41,7 @@ def test_block_in_time_is_left_alone(run):
     assert run(main()) == (False, "<Timeout [finished]>")
 
 
+@pytest.mark.usual_order
 def test_timeout_at_takes_a_moment_of_the_loop_clock(run):
     async def main():
         deadline = get_running_loop().time() + 10

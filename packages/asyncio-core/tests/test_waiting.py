@@ -41,6 +41,7 @@ from asyncio_test_support.coroutines import fail, forever
 # sleep
 
 
+@pytest.mark.usual_order
 def test_sleep_takes_its_time_and_returns_the_result(run):
     async def main():
         loop = get_running_loop()
@@ -403,6 +404,9 @@ def test_cancelling_wait_for_cancels_the_task(run, timeout):
         waiting.cancel()
         with pytest.raises(CancelledError):
             await waiting
+        if timeout == 0:
+            # Its cancellation is under way.
+            await wait([task])
         return task.cancelled()
 
     assert run(main()) is True

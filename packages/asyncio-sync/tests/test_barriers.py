@@ -27,6 +27,7 @@ def test_a_barrier_needs_a_party(parties):
         asyncio_sync.Barrier(parties)
 
 
+@pytest.mark.usual_order
 def test_all_pass_together_with_positions_by_arrival(run, turns, settle):
     async def main():
         barrier = asyncio_sync.Barrier(3)
@@ -51,6 +52,7 @@ def test_as_a_context_manager_it_gives_the_position(run):
     run(main)
 
 
+@pytest.mark.usual_order
 def test_newcomers_form_the_next_group_in_order(run, turns, settle):
     async def main():
         barrier = asyncio_sync.Barrier(2)
@@ -98,6 +100,7 @@ def test_positions_stay_distinct_when_an_early_party_gave_up(run, turns, settle)
     run(main)
 
 
+@pytest.mark.usual_order
 def test_reset_breaks_for_those_inside_and_starts_anew(run, turns, settle):
     async def main():
         barrier = asyncio_sync.Barrier(3)
@@ -113,6 +116,7 @@ def test_reset_breaks_for_those_inside_and_starts_anew(run, turns, settle):
     run(main)
 
 
+@pytest.mark.usual_order
 def test_an_aborted_barrier_refuses_until_reset(run, turns, settle):
     async def main():
         barrier = asyncio_sync.Barrier(2)
@@ -132,6 +136,7 @@ def test_an_aborted_barrier_refuses_until_reset(run, turns, settle):
     run(main)
 
 
+@pytest.mark.usual_order
 @pytest.mark.parametrize(("action", "expected"), [("reset", 0), ("abort", None)])
 def test_those_outside_are_broken_by_abort_but_not_by_reset(run, turns, settle, action, expected):
     async def main():

@@ -199,6 +199,7 @@ def test_condition_passes_the_notification_on(cancel_everywhere, turns):
     assert cancel_everywhere(scenario) > 5
 
 
+@pytest.mark.usual_order
 @pytest.mark.parametrize(
     "kind", [asyncio_sync.Queue, asyncio_sync.PriorityQueue, asyncio_sync.LifoQueue]
 )

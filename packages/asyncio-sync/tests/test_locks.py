@@ -56,6 +56,7 @@ def test_async_with_goes_through_an_acquire_that_stands_in_for_the_locks_own(mon
     assert plain.locked() and derived.locked()
 
 
+@pytest.mark.usual_order
 def test_lock_is_held_by_one_task_at_a_time_in_the_order_they_asked(run, turns):
     lock = asyncio_sync.Lock()
     log = []
@@ -141,6 +142,7 @@ def test_condition_needs_its_lock(run):
         step(condition.wait())
 
 
+@pytest.mark.usual_order
 def test_notify_wakes_as_many_as_asked_in_order(run, turns):
     async def main():
         condition = asyncio_sync.Condition()
@@ -271,6 +273,7 @@ def test_a_cancelled_wait_leaves_no_reference_cycle(run, turns):
         gc.enable()
 
 
+@pytest.mark.usual_order
 def test_semaphore_hands_permits_out_in_order(run, turns):
     async def main():
         semaphore = asyncio_sync.Semaphore(2)

@@ -60,6 +60,7 @@ def test_no_bound(maxsize):
     assert not queue.full()
 
 
+@pytest.mark.usual_order
 def test_items_go_to_getters_in_the_order_they_came(run, turns):
     async def main():
         queue = asyncio_sync.Queue()
@@ -72,6 +73,7 @@ def test_items_go_to_getters_in_the_order_they_came(run, turns):
     run(main)
 
 
+@pytest.mark.usual_order
 def test_putters_get_room_in_the_order_they_came(run, turns):
     async def main():
         queue = asyncio_sync.Queue(1)
@@ -119,6 +121,7 @@ def test_nobody_waits_while_there_is_room(run, turns):
     run(main)
 
 
+@pytest.mark.usual_order
 def test_a_getter_whose_item_was_taken_keeps_its_place(run, turns):
     async def main():
         queue = asyncio_sync.Queue()
@@ -143,6 +146,7 @@ def test_a_getter_whose_item_was_taken_keeps_its_place(run, turns):
     run(main)
 
 
+@pytest.mark.usual_order
 def test_a_putter_whose_room_was_taken_keeps_its_place(run, turns):
     async def main():
         queue = asyncio_sync.Queue(1)
@@ -235,6 +239,7 @@ def test_shutdown_wakes_every_getter_of_an_empty_queue(run, turns):
     run(main)
 
 
+@pytest.mark.usual_order
 @pytest.mark.parametrize("cancel", [False, True])
 def test_who_waits_behind_a_woken_getter_at_shutdown_gets_what_that_leaves(run, turns, cancel):
     async def main():
@@ -256,6 +261,7 @@ def test_who_waits_behind_a_woken_getter_at_shutdown_gets_what_that_leaves(run, 
     run(main)
 
 
+@pytest.mark.usual_order
 def test_a_subclass_may_throw_into_those_who_wait(run, turns):
     """As mode.utils.queues.ThrowableQueue does."""
 

@@ -24,6 +24,61 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("asyncio_test_support")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--seeds",
+        type=_seeds,
+        metavar="FIRST:END",
+        help="only what runs on a loop by the fixture `run`, on a shuffled one, with each of these seeds",
+    )
+
+
+def _seeds(text: str) -> range:
+    first, _, end = text.partition(":")
+    return range(int(first), int(end))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    line = "usual_order: counts on the order in which tasks begin, or on how many turns something takes"
+    config.addinivalue_line("markers", line)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    seeds = metafunc.config.getoption("--seeds")
+    if seeds is not None and "run" in metafunc.fixturenames:
+        metafunc.parametrize("seed_of_order", seeds, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--seeds") is None:
+        return
+    others = [
+        item
+        for item in items
+        if item.get_closest_marker("usual_order")
+        or "seed_of_order" not in getattr(getattr(item, "callspec", None), "params", ())
+    ]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
+@pytest.fixture(autouse=True)
+def seed_of_order(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With `--seeds`, have loops that are made by default shuffle, by a seed."""
+    seed = getattr(request, "param", None)
+    if seed is None:
+        yield
+        return
+    from asyncio_core.choosing.policies import _set_event_loop_policy
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("ASYNCIO_LOOP", "asyncio_core.testing.shuffled:ShuffledEventLoopPolicy")
+        changed.setenv("ASYNCIO_SEED", str(seed))
+        _set_event_loop_policy(None)
+        yield
+        _set_event_loop_policy(None)
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """The files of an authority, a server and a client, made once for all tests."""

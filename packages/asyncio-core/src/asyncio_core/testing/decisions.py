@@ -3,7 +3,7 @@
 A decision is a number below a limit, and 0 is what a loop does that nobody shuffles. So what a run has done otherwise is a short
 table, from the number of a decision to what was decided; and a run that is given such a table decides 0 in all other cases.
 
-ASYNCIO_SEED           The seed of each loop that the process makes. Without it one is drawn for the process.
+ASYNCIO_SEED           The seed of each loop that is made. Without it one is drawn for the process.
 ASYNCIO_DECISIONS      A table to play instead of a seed: "0.17=2,0.40=1", each the number of the loop in its process, that
                        of the decision, and what to decide; "none" for no such decision; "@FILE" for what stands in a file.
 ASYNCIO_DECISIONS_TO   A file to which the process writes its table when it ends.
@@ -116,12 +116,16 @@ class _Process:
     def __init__(self) -> None:
         self.made: list[Decisions] = []
         self.played = _read(PLAYED, parse_table)
-        given = _read(SEED, int)
-        self.seed = SystemRandom().randrange(1_000_000) if given is None else given
-        self.drawn = given is None and self.played is None
+        # What is drawn where no seed is given, and whether it was needed.
+        self.seed = SystemRandom().randrange(1_000_000)
+        self.drawn = False
 
     def decisions(self) -> Decisions:
-        made = Decisions(self.seed, len(self.made), self.played)
+        seed = _read(SEED, int)
+        if seed is None:
+            seed = self.seed
+            self.drawn = self.played is None
+        made = Decisions(seed, len(self.made), self.played)
         self.made.append(made)
         return made
 
