@@ -3,6 +3,7 @@
 Each folder is a room, and its first comment tells the way in. Imports run down this list only; for types
 alone they may run up, out of `interfaces`:
 
+    inspecting    what all tasks and loops do just now, for who looks from outside
     testing       loops to test programs on
     windows       what the loops of Windows have in common
     loops         a loop put together, and run

@@ -104,6 +104,9 @@ class StreamReader:
             words.append("paused")
         return f"<{' '.join(words)}>"
 
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "stream", "transport": self._transport}
+
     # The side of the protocol.
 
     def exception(self) -> Exception | None:

@@ -98,6 +98,9 @@ class StreamWriter:
         """
         await self._protocol._get_close_waiter(self)
 
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "stream", "transport": self._transport}
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the transport knows under `name`, such as ``"peername"``, or `default`."""
         return self._transport.get_extra_info(name, default)

@@ -415,6 +415,9 @@ class BaseSubprocessTransport(transports.SubprocessTransport):
             if not waiter.done():
                 waiter.set_result(returncode)
 
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "process", "pid": self._pid}
+
     async def _wait(self) -> int:
         """Wait until the child has ended and return its return code; its pipes may be open still."""
         if self._returncode is not None:

@@ -62,6 +62,13 @@ class Barrier(_LoopBoundMixin):
             extra = f"{extra}, waiters:{self.n_waiting}/{self._parties}"
         return f"<{super().__repr__()[1:-1]} [{extra}]>"
 
+    def _waited_for(self) -> dict[str, object]:
+        return {
+            "kind": "barrier",
+            "parties": self._parties,
+            "waiters": len(self._inside) + len(self._outside),
+        }
+
     async def __aenter__(self) -> int:
         return await self.wait()
 

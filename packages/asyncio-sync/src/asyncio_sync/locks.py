@@ -74,6 +74,9 @@ class Lock(_ContextManagerMixin, _LoopBoundMixin):
         state = "locked" if self._locked else "unlocked"
         return _describe(super().__repr__(), state, self._waiters)
 
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "lock", "locked": self._locked, "waiters": len(self._waiters or ())}
+
     def locked(self) -> bool:
         """Tell whether a task holds the lock."""
         return self._locked
@@ -175,6 +178,9 @@ class Event(_LoopBoundMixin):
     def __repr__(self) -> str:
         return _describe(super().__repr__(), "set" if self._value else "unset", self._line)
 
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "event", "set": self._value, "waiters": len(self._line or ())}
+
     def is_set(self) -> bool:
         """Tell whether the flag is set."""
         return self._value
@@ -221,6 +227,9 @@ class Condition(_ContextManagerMixin, _LoopBoundMixin):
     def __repr__(self) -> str:
         state = "locked" if self.locked() else "unlocked"
         return _describe(super().__repr__(), state, self._waiters)
+
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "condition", "waiters": len(self._waiters)}
 
     def locked(self) -> bool:
         """Tell whether a task holds the underlying lock."""
@@ -322,6 +331,9 @@ class Semaphore(_ContextManagerMixin, _LoopBoundMixin):
     def __repr__(self) -> str:
         state = "locked" if self.locked() else f"unlocked, value:{self._value}"
         return _describe(super().__repr__(), state, self._waiters)
+
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "semaphore", "value": self._value, "waiters": len(self._waiters or ())}
 
     def locked(self) -> bool:
         """Tell whether a task that asks for a permit now would have to wait."""

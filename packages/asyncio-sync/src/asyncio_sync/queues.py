@@ -112,6 +112,11 @@ class Queue(_LoopBoundMixin, Generic[_T]):
             words.append("shutdown")
         return " ".join(words)
 
+    def _waited_for(self) -> dict[str, object]:
+        # Not qsize(), which may be a subclass's.
+        size = len(getattr(self, "_queue", ()))
+        return {"kind": "queue", "size": size, "maxsize": self._maxsize}
+
     @property
     def maxsize(self) -> int:
         """How many items the queue can hold; zero or less means that there is no bound."""

@@ -53,6 +53,11 @@ def all_tasks(loop: AbstractEventLoop | None = None) -> set[Task[Any]]:
         except BaseException as error:
             drop_own_frame(error)
             raise
+    return {task for task in _known_tasks() if _get_loop(task) is loop and not task.done()}
+
+
+def _known_tasks() -> list[Any]:
+    """Return the tasks of all loops; some of them may be done."""
     # The snapshot comes first, in one go: other threads may be making tasks meanwhile.
     known = list(_eager_tasks)
     if twins is not None:
@@ -64,7 +69,7 @@ def all_tasks(loop: AbstractEventLoop | None = None) -> set[Task[Any]]:
         elif _references.get(key) is reference:
             # A subclass of Task has a __del__ that does not call ours.
             _references.pop(key, None)
-    return {task for task in known if _get_loop(task) is loop and not task.done()}
+    return known
 
 
 def current_task(loop: AbstractEventLoop | None = None) -> Task[Any] | None:

@@ -254,6 +254,9 @@ class Server(AbstractServer):
             # Its traceback leads to this frame.
             del failure
 
+    def _waited_for(self) -> dict[str, object]:
+        return {"kind": "server", "sockets": list(self._sockets or ())}
+
     async def wait_closed(self) -> None:
         """Wait until the server is closed and its last connection has ended.
 

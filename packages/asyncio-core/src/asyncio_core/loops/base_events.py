@@ -31,6 +31,7 @@ from asyncio_core.loops.provisions import provide
 from asyncio_core.scheduling.asyncgens import AsyncgenPart
 from asyncio_core.scheduling.debugging import DebugPart
 from asyncio_core.scheduling.executors import ExecutorPart
+from asyncio_core.scheduling.known_loops import know
 from asyncio_core.scheduling.reports import ErrorReportingPart
 from asyncio_core.scheduling.task_making import TaskMakingPart
 from asyncio_core.scheduling.timers import (
@@ -91,6 +92,7 @@ class BaseEventLoop(
         self._left_asyncgens = []
         self._answers_owed = {}
         self.set_debug(coroutines._is_debug_mode())
+        know(self)
 
     def __repr__(self) -> str:
         state = f"running={self.is_running()} closed={self.is_closed()} debug={self.get_debug()}"

@@ -8,7 +8,9 @@ imported before, once in a process. Distributions that have more of the kind add
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +105,13 @@ def _subprocesses() -> None:
     subprocess_support.subprocess_support()
 
 
-lay_in(_logger, _subprocesses)
+def _what_looks_inside() -> None:
+    # Only where the environment asks for it, and by name: it stands above all that runs.
+    if any(os.environ.get(name) for name in ("ASYNCIO_INSPECT", "ASYNCIO_WATCHDOG")):
+        import_module("asyncio_core.inspecting.by_environment").begin()
+
+
+lay_in(_logger, _subprocesses, _what_looks_inside)
 if sys.version_info >= (3, 14):
     # It stands on `dataclasses`, which is as large as all the rest of what is used for the looking at
     # tasks. The standard asyncio loads both from then on.

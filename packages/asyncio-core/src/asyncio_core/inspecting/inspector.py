@@ -1,0 +1,267 @@
+"""The inspector: a thread that sleeps until somebody asks what the tasks of this process do.
+
+It listens on a Unix socket in a folder of the user's own, and answers nobody but this user and root. A request is one
+line of JSON, ``{"ask": "snapshot"}``, and so is the answer: ``{"snapshot": …}`` or ``{"error": "…"}``. As the thread is
+not the loop's, it answers also while the loop is blocked.
+
+Nobody listens unless told to: `start()`, or ``ASYNCIO_INSPECT=1`` in the environment.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+
+from asyncio_core.inspecting.folder import (
+    InspectorError,
+    is_answered,
+    made_folder,
+    remove_stale,
+    socket_path,
+)
+from asyncio_core.inspecting.loop_facts import frames_of_callback
+from asyncio_core.inspecting.snapshots import snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Seconds for who has connected to ask, and to take the answer. Others wait meanwhile.
+_PATIENCE = 10.0
+# Bytes of a request.
+_LONGEST_REQUEST = 65536
+# Seconds after which a callback that is still in the same call is said to block its loop.
+_BLOCKS = 0.1
+# Connections that wait to be accepted.
+_BACKLOG = 16
+# Bytes of `struct xucred`, and its place among the options of a Unix socket (macOS, FreeBSD: unix(4)).
+_XUCRED = 76
+_LOCAL_PEERCRED = 1
+
+
+class Inspector:
+    """A listening socket, and the thread that answers there."""
+
+    def __init__(self) -> None:
+        folder = made_folder()
+        try:
+            remove_stale(folder)
+            self.path = socket_path(folder, os.getpid())
+            self._listener = _listener(self.path)
+        except OSError as error:
+            raise InspectorError(f"no socket can be made in {folder!r}: {error.strerror}") from None
+        self.pid = os.getpid()
+        self._over = threading.Event()
+        # When each task was first seen to wait for what it waits for still.
+        self._waiting_since: dict[int, tuple[object, float]] = {}
+        self._thread = threading.Thread(target=self._serve, name="asyncio-inspector", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and remove the socket."""
+        self._over.set()
+        try:
+            os.unlink(self.path)
+        except OSError:
+            pass
+        # Where that does not end accept(), a connection did not come either.
+        self._wake()
+        self._thread.join(_PATIENCE)
+        self._listener.close()
+
+    def forget(self) -> None:
+        """Let go of what a forked child has from its parent."""
+        self._listener.close()
+
+    def _wake(self) -> None:
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def _serve(self) -> None:
+        while not self._over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                if self._listener.fileno() < 0:
+                    return
+                # It was stopped, no descriptor is left, or the other side has gone. Not at once again, that would
+                # be for ever.
+                self._over.wait(0.1)
+                continue
+            with connection:
+                try:
+                    self._answer(connection)
+                except Exception:
+                    # Whoever asked has gone, or asked too slowly. The program is not told.
+                    continue
+
+    def _answer(self, connection: socket.socket) -> None:
+        connection.settimeout(_PATIENCE)
+        if not may_ask(connection):
+            return
+        request = _line_of(connection)
+        try:
+            wanted = json.loads(request)["ask"]
+        except (ValueError, KeyError, TypeError):
+            answer: dict[str, Any] = {"error": "the request is not understood"}
+        else:
+            answer = self._facts(wanted)
+        connection.sendall(json.dumps(answer).encode() + b"\n")
+
+    def _facts(self, wanted: object) -> dict[str, Any]:
+        if wanted != "snapshot":
+            return {"error": f"unknown request {wanted!r}"}
+        try:
+            taken = snapshot()
+            _tell_what_is_blocked(taken["loops"])
+        except Exception as error:
+            return {"error": f"{type(error).__name__}: {error}"}
+        self._tell_how_long(taken["tasks"])
+        return {"snapshot": taken}
+
+    def _tell_how_long(self, tasks: list[dict[str, Any]]) -> None:
+        """Add how long tasks have waited at least: since they were first seen to wait for the same."""
+        now = time.monotonic()
+        before, self._waiting_since = self._waiting_since, {}
+        for task in tasks:
+            waits_for = task["waits_for"]
+            if waits_for is None:
+                continue
+            what = waits_for.get("future") or waits_for.get("id") or waits_for.get("ids")
+            known = before.get(task["id"])
+            since = now if known is None or known[0] != what else known[1]
+            self._waiting_since[task["id"]] = what, since
+            task["waited_at_least"] = round(now - since, 3)
+
+
+def _tell_what_is_blocked(loops: list[dict[str, Any]]) -> None:
+    """Look a second time at loops that are in a callback: one that is in the same call still blocks its loop."""
+    busy = [loop for loop in loops if loop["callback"]]
+    if not busy:
+        return
+    before = [_where(loop["thread"]["id"]) for loop in busy]
+    time.sleep(_BLOCKS)
+    for loop, place in zip(busy, before, strict=True):
+        if place is not None and place == _where(loop["thread"]["id"]):
+            loop["blocked_for_at_least"] = _BLOCKS
+
+
+def _where(thread: int) -> list[tuple[int, int]] | None:
+    """Return where a loop's thread is in its callback, down to the call that the callback has made."""
+    frame = sys._current_frames().get(thread)
+    inside = [] if frame is None else frames_of_callback(frame)
+    # Not the frames themselves, which would keep all that is in them.
+    return [(id(frame), frame.f_lasti) for frame in inside[:2]] or None
+
+
+def _listener(path: str) -> socket.socket:
+    if os.path.lexists(path):
+        if is_answered(path):
+            raise InspectorError(f"another process listens at {path!r}")
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(path)
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _line_of(connection: socket.socket) -> bytes:
+    received = b""
+    while not received.endswith(b"\n") and len(received) < _LONGEST_REQUEST:
+        more = connection.recv(4096)
+        if not more:
+            break
+        received += more
+    return received
+
+
+def may_ask(connection: socket.socket) -> bool:
+    """Tell whether the other side of a Unix socket is this user, or root."""
+    uid = _uid_of_peer(connection)
+    # Where the system does not tell, nobody else comes into the folder.
+    return uid is None or uid in (os.geteuid(), 0)
+
+
+def _uid_of_peer(connection: socket.socket) -> int | None:
+    if hasattr(socket, "SO_PEERCRED"):
+        found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", found)[1])
+    if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
+        found = connection.getsockopt(0, _LOCAL_PEERCRED, _XUCRED)
+        return int(struct.unpack_from("II", found)[1])
+    return None
+
+
+_lock = threading.Lock()
+_inspector: Inspector | None = None
+_hooked = False
+
+
+def start() -> str:
+    """Let other processes of this user, and root, ask what the tasks of this one do; return the socket's path.
+
+    `python -m asyncio ps PID` does. From then on a thread more runs, which sleeps; forked children get an inspector of their
+    own. Does nothing where one runs. Raises NotImplementedError on Windows, and InspectorError where there is no place
+    for the socket, such as a folder for temporary files that belongs to nobody else. Added in version 0.1.0.
+    """
+    global _inspector
+    if sys.platform == "win32":
+        raise NotImplementedError("looking into a process from outside is not there yet on Windows")
+    with _lock:
+        if _inspector is None:
+            _inspector = Inspector()
+            _hook()
+        return _inspector.path
+
+
+def stop() -> None:
+    """End what `start()` began, and remove the socket; does nothing where no inspector runs."""
+    global _inspector
+    with _lock:
+        stopped, _inspector = _inspector, None
+        if stopped is not None:
+            stopped.stop()
+
+
+def _hook() -> None:
+    global _hooked
+    if not _hooked:
+        _hooked = True
+        atexit.register(stop)
+        os.register_at_fork(after_in_child=_begin_anew)
+
+
+def _begin_anew() -> None:
+    """Give a forked child an inspector of its own, where its parent has one."""
+    global _inspector, _lock
+    # Another thread of the parent may have held it.
+    _lock = threading.Lock()
+    left, _inspector = _inspector, None
+    if left is None:
+        return
+    left.forget()
+    start_quietly()
+
+
+def start_quietly() -> None:
+    """Start it; where it cannot be had, warn of it once and let the program go on."""
+    try:
+        start()
+    except (InspectorError, NotImplementedError, OSError, RuntimeError) as error:
+        import warnings
+
+        warnings.warn(
+            f"no inspector, though one was asked for: {error}", RuntimeWarning, stacklevel=2
+        )
