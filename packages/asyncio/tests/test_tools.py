@@ -247,6 +247,23 @@ def test_the_tasks_of_a_process_with_the_standard_asyncio_are_shown(python: RunP
 
 
 @needs_reader
+@pytest.mark.skipif(sys.platform == "win32", reason="it cannot be looked into there yet")
+def test_the_tasks_of_a_process_with_this_asyncio_are_shown_too(python: RunPython) -> None:
+    result = run_against(python, "independent")
+
+    assert result.stderr == ""
+    *lines, statuses = result.stdout.splitlines()
+    assert statuses == "[0, 0]"
+    assert lines[0].startswith("loop 0x")
+    assert [line.strip().split(" at ")[0].split(":")[0] for line in lines[-3:]] == [
+        "- the leaf",
+        "leaf <string>",
+        "sleep waiting.py",
+    ]
+
+
+@needs_reader
+@pytest.mark.skipif(sys.platform != "win32", reason="it can be looked into elsewhere")
 def test_tasks_that_cannot_be_read_are_one_line_each(python: RunPython) -> None:
     result = run_against(python, "independent")
 

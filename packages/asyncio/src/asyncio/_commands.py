@@ -40,13 +40,15 @@ Prints the folder that shows this asyncio to type checkers, which take typeshed'
 MYPYPATH=$(python -m asyncio stubs), for pyright name the folder as its stubPath.
 """
 _READING = """\
-The interpreter reads the other process (Python 3.14 and newer, the same version on both sides). It knows
-the tasks of the standard library's asyncio only; asyncio.print_call_graph() shows a task of this one, from
-inside its process.
+Of this asyncio it asks a process that has an inspector, on all Pythons: one that was started with
+ASYNCIO_INSPECT=1 in its environment, or has called asyncio_core.inspecting.start(). Without one it makes
+the interpreter of the process answer (Python 3.14 and newer, the same version on both sides), which takes the
+right to debug it; so do the tasks of the standard asyncio, which it only reads. With --json it prints all that is
+known.
 """
 _PS = f"""\
-Prints the tasks of a process as a table: a line for each task and each task that awaits it, with the
-coroutines that they are in, innermost first.
+Prints the tasks of a process as a table: for each its state, what it waits for, where it stands, and who
+awaits it.
 
 {_READING}"""
 _PSTREE = f"""\
@@ -204,29 +206,20 @@ def _stubs(name: str, rest: Sequence[str]) -> None:
 
 
 def _process(name: str, rest: Sequence[str]) -> None:
+    words = [word for word in rest if word != "--json"]
     try:
-        (word,) = rest
+        (word,) = words
         pid = int(word)
     except ValueError:
-        raise CommandError(f"{name} takes the id of a process, got {' '.join(rest)!r}") from None
-    from asyncio import tools
-
+        raise CommandError(f"{name} takes the id of a process, got {' '.join(words)!r}") from None
     if not _is_there(pid):
         raise CommandError(f"process {pid}: there is no such process")
+    from asyncio import _inside, _looking, tools
+
     try:
-        found = tools._read(pid)
-        if not any(thread.awaited_by for thread in found):
-            raise RuntimeError("no tasks found")
-        (tools._print_table if name == "ps" else tools._print_trees)(found)
-    except PermissionError:
-        raise CommandError(f"process {pid}: {tools._WHO_MAY_READ}") from None
-    except tools.CycleFoundException as error:
+        _looking.show(name, pid, as_json=len(words) < len(rest))
+    except (_inside.NotInside, tools.CycleFoundException) as error:
         raise CommandError(f"process {pid}: {error}") from None
-    except (OSError, RuntimeError) as error:
-        raise CommandError(
-            f"process {pid}: {error}; only tasks of the standard library's asyncio can be read "
-            f"from outside, see {name} --help"
-        ) from None
 
 
 def _is_there(pid: int) -> bool:

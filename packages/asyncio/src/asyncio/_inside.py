@@ -1,0 +1,138 @@
+"""How `python -m asyncio` gets into another process that runs this asyncio.
+
+Two ways. Where the process has an inspector (ASYNCIO_INSPECT=1 in its environment, or `asyncio_core.inspecting.start()`),
+it is asked over its Unix socket. Where it has none, and on Python 3.14 and newer, the interpreter there is made to run
+a few lines that answer (`sys.remote_exec()`, PEP 768). See `asyncio_core.inspecting` for what the answer is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+#: Seconds for a process to answer.
+PATIENCE = 5.0
+_REQUEST = b'{"ask": "snapshot"}\n'
+
+
+class NotInside(Exception):
+    """The process cannot be looked into; the message says why, in one line."""
+
+
+class NoWay(NotInside):
+    """The process offers no way in. It may run the standard asyncio, or none."""
+
+
+def look_into(pid: int) -> dict[str, Any]:
+    """Return the snapshot of a process' tasks and loops.
+
+    Raises NoWay where it does not run this asyncio, as far as can be told, and NotInside where it does
+    and all the same cannot be looked into.
+    """
+    if sys.platform == "win32":
+        raise NoWay("looking into a process of this asyncio is not there yet on Windows")
+    path = _socket_of(pid)
+    if path is not None:
+        return _snapshot_in(_asked(path))
+    if sys.version_info < (3, 14):
+        raise NoWay("it has no inspector (it is started with ASYNCIO_INSPECT=1 in its environment)")
+    from asyncio import _injecting
+
+    return _snapshot_in(_injecting.ask(pid, PATIENCE))
+
+
+def has_inspector(pid: int) -> bool:
+    """Tell whether there is a socket for asking a process."""
+    return sys.platform != "win32" and _socket_of(pid) is not None
+
+
+def _snapshot_in(answer: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(answer)
+    except ValueError:
+        raise NotInside("it ended, or broke off, while it was asked") from None
+    if "none" in told:
+        raise NoWay(told["none"])
+    if "snapshot" not in told:
+        raise NotInside(str(told.get("error")))
+    taken: dict[str, Any] = told["snapshot"]
+    from asyncio_core.inspecting.snapshots import FORMAT
+
+    if taken.get("format") != FORMAT:
+        raise NotInside("it runs another version of asyncio-core, whose answer is not understood")
+    return taken
+
+
+def _socket_of(pid: int) -> str | None:
+    """Return the path of a process' inspector, or None where there is none."""
+    from asyncio_core.inspecting.folder import InspectorError, check
+
+    refused = None
+    for folder in dict.fromkeys(_folders_of(pid)):
+        path = os.path.join(folder, f"{pid}.sock")
+        try:
+            if os.path.lexists(folder):
+                check(folder)
+            if os.path.exists(path):
+                return path
+        except InspectorError as error:
+            refused = error
+    if refused is not None and sys.version_info < (3, 14):
+        raise NotInside(f"where its inspector would be: {refused}")
+    return None
+
+
+def _folders_of(pid: int) -> Iterator[str]:
+    from asyncio_core.inspecting.folder import possible_folders
+
+    uid, theirs = os.geteuid(), {}
+    try:
+        # It may have another folder for temporary files, and, in a container, another root.
+        uid = os.stat(f"/proc/{pid}").st_uid
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            pairs = (entry.partition(b"=") for entry in file.read().split(b"\0"))
+            theirs = {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+    except OSError:
+        pass
+    yield from possible_folders(dict(os.environ), uid)
+    yield from possible_folders(theirs, uid)
+    for folder in possible_folders(theirs, uid):
+        yield f"/proc/{pid}/root{folder}"
+
+
+def _asked(path: str) -> bytes:
+    """Return the answer of who listens at a socket."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(PATIENCE)
+        try:
+            asking.connect(path)
+            asking.sendall(_REQUEST)
+            return line_from(asking, PATIENCE)
+        except ConnectionRefusedError:
+            raise NotInside(f"nobody answers any more at its socket, {path!r}") from None
+        except TimeoutError:
+            raise NotInside(f"its inspector did not answer within {PATIENCE:.0f} seconds") from None
+
+
+def line_from(connection: socket.socket, seconds: float) -> bytes:
+    """Return a line that is received, or what there is of it. Raises TimeoutError after so many seconds."""
+    end = time.monotonic() + seconds
+    received = bytearray()
+    while not received.endswith(b"\n"):
+        connection.settimeout(max(0.001, end - time.monotonic()))
+        try:
+            more = connection.recv(1 << 20)
+        except ConnectionResetError:
+            break
+        if not more:
+            break
+        received += more
+    return bytes(received)

@@ -1,0 +1,71 @@
+"""`ps` and `pstree` of `python -m asyncio`: a process of this asyncio first, then one of the standard asyncio."""
+
+from __future__ import annotations
+
+import json
+from asyncio import _inside, _inside_shown, tools
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+
+def show(name: str, pid: int, *, as_json: bool) -> None:
+    """Print the tasks of a process. Raises `_inside.NotInside` and what `tools._read()` raises."""
+    standard = _standard(pid)
+    if standard is not None:
+        _show_standard(name, standard, as_json=as_json)
+        return
+    taken = _inside.look_into(pid)
+    if as_json:
+        print(json.dumps(taken, indent=1))
+        return
+    lines = _inside_shown.table(taken) if name == "ps" else _inside_shown.trees(taken)
+    for line in lines:
+        tools._print(line)
+
+
+def _standard(pid: int) -> list[Any] | None:
+    """Return what the interpreter reads of a process of the standard asyncio, or None.
+
+    Only looked for where no inspector answers: a process has one kind of tasks, as a rule.
+    """
+    if _inside.has_inspector(pid):
+        return None
+    try:
+        found = tools._read(pid)
+    except (OSError, RuntimeError):
+        return None
+    return found if any(thread.awaited_by for thread in found) else None
+
+
+def _show_standard(name: str, found: list[Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"standard": True, "tasks": _facts(found)}, indent=1))
+    else:
+        (tools._print_table if name == "ps" else tools._print_trees)(found)
+
+
+def _facts(found: list[Any]) -> list[dict[str, object]]:
+    return [
+        {
+            "id": task.task_id,
+            "name": task.task_name,
+            "thread": thread.thread_id,
+            "stack": [_frame(each) for each in _outermost_first(task.coroutine_stack)],
+            "awaited_by": [coro.task_name for coro in task.awaited_by],
+        }
+        for thread in found
+        for task in thread.awaited_by
+    ]
+
+
+def _outermost_first(coroutines: Iterable[Any]) -> list[Any]:
+    return [frame for coro in coroutines for frame in coro.call_stack][::-1]
+
+
+def _frame(frame: Any) -> dict[str, object]:
+    located = frame.location if hasattr(frame, "location") else frame
+    line = None if located is None else located.lineno
+    return {"function": frame.funcname, "file": frame.filename or None, "line": line}

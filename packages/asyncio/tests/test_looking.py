@@ -1,0 +1,407 @@
+"""`python -m asyncio ps` and `pstree` of programs that run this asyncio."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+    Start = Callable[..., subprocess.Popen[str]]
+    Look = Callable[..., str]
+
+if sys.platform == "win32":
+    pytest.skip("it asks over Unix sockets", allow_module_level=True)
+
+INSPECTOR = {"ASYNCIO_INSPECT": "1"}
+from_314 = pytest.mark.skipif(
+    sys.version_info < (3, 14), reason="sys.remote_exec() came with Python 3.14"
+)
+#: With an inspector, and without one, where the interpreter is made to answer.
+WAYS = [
+    pytest.param(INSPECTOR, id="inspector"),
+    pytest.param({}, id="injected", marks=from_314),
+]
+
+IDLE = """
+import asyncio
+
+async def sleeper(event):
+    await event.wait()
+
+async def main():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sleeper(asyncio.Event()), name="patience")
+        asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def runtime() -> Iterator[dict[str, str]]:
+    """The user's own folder; the path of a test's is too long for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="r-") as place:
+        yield {"XDG_RUNTIME_DIR": place}
+
+
+@pytest.fixture
+def start(runtime: dict[str, str]) -> Iterator[Start]:
+    """Starts a program, and waits until it has printed a line."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(program: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, **runtime, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(child)
+        assert child.stdout is not None and child.stdout.readline() == "up\n"
+        return child
+
+    yield run
+    for child in started:
+        child.kill()
+        child.communicate()
+
+
+@pytest.fixture
+def look(python: RunPython, runtime: dict[str, str]) -> Look:
+    """Runs a command on a process, which has to succeed, and returns what it printed."""
+
+    def run(command: str, child: subprocess.Popen[str], *options: str) -> str:
+        pid = str(child.pid)
+        result = python("-m", "asyncio", command, pid, *options, environment=runtime)
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def refused(python: RunPython, runtime: dict[str, str]) -> Callable[..., str]:
+    """Runs `ps` on a process, which has to fail in one line, and returns that."""
+
+    def run(pid: int) -> str:
+        result = python("-m", "asyncio", "ps", str(pid), environment=runtime)
+        assert (result.returncode, result.stdout) == (2, "")
+        (line,) = result.stderr.splitlines()
+        before, _, rest = line.partition(f"process {pid}: ")
+        assert before == "python -m asyncio: "
+        return rest
+
+    return run
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_idle_program_is_seen(start: Start, look: Look, way: dict[str, str]) -> None:
+    child = start(IDLE, way)
+
+    lines = look("ps", child).splitlines()
+    assert lines[0].startswith("loop 0x")
+    assert "in thread MainThread" in lines[0]
+    (patience,) = (line for line in lines if line.startswith("patience "))
+    assert re.search(
+        r"waiting +event 0x\w+ wait\(\) \[1 waiting\] +Event.wait locks.py:\d+", patience
+    )
+
+    tree = look("pstree", child)
+    assert re.search(
+        r"- Task-1: waiting.*\n    main <string>:8\n(.*\n)*"
+        r"  - patience: waiting for event .*\n      sleeper <string>:5\n      Event.wait ",
+        tree,
+    )
+    # And it goes on, with nothing to say about it.
+    assert child.poll() is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_json_has_all_of_it(start: Start, look: Look, way: dict[str, str]) -> None:
+    child = start(IDLE, way)
+    taken: dict[str, Any] = json.loads(look("ps", child, "--json"))
+    assert taken["pid"] == child.pid
+    assert [loop["running"] for loop in taken["loops"]] == [True]
+    assert sorted(task["name"] for task in taken["tasks"]) == ["Task-1", "patience"]
+    assert taken["loops"][0]["callback"] is None
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_busy_program_is_seen(start: Start, look: Look, way: dict[str, str]) -> None:
+    program = """
+import asyncio
+
+async def busy():
+    print("up", flush=True)
+    while True:
+        await asyncio.sleep(0)
+
+asyncio.run(busy())
+"""
+    assert re.search(r"- Task-1: (ready|running)\n    busy ", look("pstree", start(program, way)))
+
+
+BLOCKED = """
+import asyncio, threading
+
+def blocks(lock):
+    with lock:
+        print("up", flush=True)
+        lock.acquire()
+
+async def main():
+    blocks(threading.Lock())
+
+asyncio.run(main())
+"""
+
+
+def test_the_inspector_of_a_blocked_program_says_by_what(start: Start, look: Look) -> None:
+    told = look("pstree", start(BLOCKED, INSPECTOR))
+    assert "\n  blocked by main > blocks, at <string>:7\n" in told
+    assert re.search(r"- Task-1: running\n    main <string>:10\n    blocks <string>:7\n", told)
+
+
+@from_314
+def test_a_blocked_program_without_one_is_given_up_and_left_alone(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asyncio import _injecting, _inside
+
+    monkeypatch.setattr(_injecting.tempfile, "tempdir", str(tmp_path))
+    child = start(BLOCKED.replace("lock.acquire()", "input()"))
+    with pytest.raises(_inside.NotInside, match="it did not answer within 1 seconds: its main"):
+        _injecting.ask(child.pid, 1)
+    # Once it goes on, it takes away what was left there for it, and complains of nothing.
+    assert len(list(tmp_path.glob("asyncio-ask-*"))) == 1
+    assert child.communicate("\n") == ("", "")
+    assert child.returncode == 0
+    assert not list(tmp_path.glob("asyncio-ask-*"))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_deadlock_shows_both_locks(start: Start, look: Look, way: dict[str, str]) -> None:
+    program = """
+import asyncio
+
+async def transfer(first, second):
+    async with first:
+        await asyncio.sleep(0)
+        async with second:
+            pass
+
+async def main():
+    one, other = asyncio.Lock(), asyncio.Lock()
+    asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(transfer(one, other), name="A")
+        group.create_task(transfer(other, one), name="B")
+
+asyncio.run(main())
+"""
+    taken = json.loads(look("ps", start(program, way), "--json"))
+    waits = {task["name"]: task["waits_for"] for task in taken["tasks"]}
+    assert waits["A"]["kind"] == waits["B"]["kind"] == "lock"
+    assert waits["A"]["id"] != waits["B"]["id"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_ten_thousand_tasks_are_seen(start: Start, look: Look, way: dict[str, str]) -> None:
+    program = """
+import asyncio
+
+async def main():
+    event = asyncio.Event()
+    tasks = [asyncio.create_task(event.wait(), name=f"n{number}") for number in range(10_000)]
+    asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
+    await asyncio.gather(*tasks)
+
+asyncio.run(main())
+"""
+    lines = look("ps", start(program, way)).splitlines()
+    assert len([line for line in lines if re.match(r"n\d+ +waiting ", line)]) == 10_000
+
+
+def test_the_pieces_alone_are_seen_too(start: Start, look: Look) -> None:
+    program = """
+import asyncio_core
+
+async def main():
+    asyncio_core.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
+    await asyncio_core.sleep(3600)
+
+asyncio_core.run(main(), loop_factory=asyncio_core.ParkingEventLoop)
+"""
+    assert "Task-1  waiting          timer due in 3" in look("ps", start(program, INSPECTOR))
+
+
+def test_a_loop_without_tasks_is_told(start: Start, look: Look) -> None:
+    program = """
+import asyncio
+loop = asyncio.new_event_loop()
+loop.call_soon(print, "up")
+loop.call_soon(__import__("sys").stdout.flush)
+loop.run_forever()
+"""
+    child = start(program, INSPECTOR)
+    for command in ("ps", "pstree"):
+        loop, tasks = look(command, child).splitlines()
+        assert loop.startswith("loop ")
+        assert tasks == "no tasks"
+
+
+WITHOUT_ASYNCIO = 'import time\nprint("up", flush=True)\nwhile True: time.sleep(0.01)'
+
+
+def test_a_program_without_asyncio_is_told(start: Start, refused: Callable[..., str]) -> None:
+    told = refused(start(WITHOUT_ASYNCIO).pid)
+    if sys.version_info >= (3, 14):
+        assert told == "it runs no asyncio"
+    else:
+        assert told.startswith("it has no inspector (it is started with ASYNCIO_INSPECT=1")
+
+
+def test_a_process_that_is_not_python_is_told(refused: Callable[..., str]) -> None:
+    with subprocess.Popen(["sleep", "600"]) as child:
+        try:
+            assert refused(child.pid)
+        finally:
+            child.kill()
+
+
+@from_314
+def test_where_remote_debugging_is_disabled_it_says_so(
+    start: Start, refused: Callable[..., str]
+) -> None:
+    child = start(IDLE, {"PYTHON_DISABLE_REMOTE_DEBUG": "1"})
+    assert "not enabled" in refused(child.pid)
+
+
+def test_a_stale_socket_is_told(
+    start: Start, refused: Callable[..., str], runtime: dict[str, str]
+) -> None:
+    child = start(WITHOUT_ASYNCIO)
+    folder = os.path.join(runtime["XDG_RUNTIME_DIR"], "asyncio-inspect")
+    os.mkdir(folder, 0o700)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(os.path.join(folder, f"{child.pid}.sock"))
+    assert refused(child.pid).startswith("nobody answers any more at its socket, ")
+
+
+def test_a_process_that_ends_while_it_is_asked_is_told(
+    start: Start, runtime: dict[str, str]
+) -> None:
+    child = start(WITHOUT_ASYNCIO)
+    folder = os.path.join(runtime["XDG_RUNTIME_DIR"], "asyncio-inspect")
+    os.mkdir(folder, 0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.join(folder, f"{child.pid}.sock"))
+        listener.listen()
+        asking = subprocess.Popen(
+            [sys.executable, "-m", "asyncio", "ps", str(child.pid)],
+            env={**os.environ, **runtime},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        connection, _ = listener.accept()
+        connection.recv(100)
+        connection.sendall(b'{"snap')
+        connection.close()
+        _, errors = asking.communicate()
+    assert asking.returncode == 2
+    assert errors.endswith(f"process {child.pid}: it ended, or broke off, while it was asked\n")
+
+
+def test_a_folder_that_is_refused_leaves_the_program_running_and_is_told(
+    start: Start, look: Look, refused: Callable[..., str], runtime: dict[str, str]
+) -> None:
+    os.mkdir(os.path.join(runtime["XDG_RUNTIME_DIR"], "asyncio-inspect"), 0o755)
+    child = start(IDLE, INSPECTOR)
+    if sys.version_info >= (3, 14):
+        assert "patience" in look("ps", child)
+    else:
+        assert refused(child.pid).startswith("where its inspector would be: ")
+        assert "open to other users" in refused(child.pid)
+    child.kill()
+    _, errors = child.communicate()
+    assert "no inspector, though one was asked for: " in errors
+
+
+# In a program that a test runs, as the user of the test may not be another one.
+AS_NOBODY = """
+import os, sys
+from asyncio import _commands, _inside, _inside_shown, _looking, tools
+import asyncio_core.inspecting.folder, asyncio_core.inspecting.snapshots, ctypes, shutil, socket, tempfile
+if sys.version_info >= (3, 14):
+    from asyncio import _injecting
+    import _remote_debugging
+os.setgid(65534); os.setuid(65534)
+sys.exit(_commands.main(["ps", sys.argv[1]]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_users_process_is_refused(
+    start: Start, python: RunPython, runtime: dict[str, str]
+) -> None:
+    child = start(IDLE, INSPECTOR)
+    result = python("-c", AS_NOBODY, str(child.pid), environment=runtime)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"python -m asyncio: process {child.pid}: ")
+    assert child.poll() is None
+
+
+@from_314
+def test_where_nothing_can_be_written_it_says_so(start: Start, python: RunPython) -> None:
+    child = start(IDLE)
+    program = """
+import resource, sys
+from asyncio._commands import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+sys.exit(main(["ps", sys.argv[1]]))
+"""
+    result = python("-B", "-c", program, str(child.pid))
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    told = f"process {child.pid}: no file can be made for it: No usable temporary directory"
+    assert told in line
+
+
+def test_trees_name_what_was_drawn_before_and_where_rings_close() -> None:
+    from asyncio._inside_shown import trees
+
+    def task(key: int, *awaiters: int, waits_for: int | None = None) -> dict[str, Any]:
+        facts = None if waits_for is None else {"kind": "task", "id": waits_for}
+        common = {"loop": 1, "state": "waiting", "stack": [], "waits_for": facts}
+        return {"id": key, "name": f"t{key}", "awaited_by": list(awaiters), **common}
+
+    thread = {"name": "MainThread", "id": 7}
+    common = {"class": "Loop", "ready": 0, "timers": 0, "descriptors": None, "callback": None}
+    loop = {"id": 1, "thread": thread, **common}
+    shared = [task(1, waits_for=3), task(2, waits_for=3), task(3, 1, 2)]
+    ring = [task(5, 6), task(6, 5)]
+    _, *lines = trees({"loops": [loop], "tasks": shared + ring})
+    assert lines == [
+        "- t1: waiting for task t3",
+        "  - t3: waiting",
+        "- t2: waiting for task t3",
+        "  - t3: waiting (see above)",
+        "- t5: waiting",
+        "  - t6: waiting",
+        "    - t5: waiting (a ring: they wait for each other)",
+    ]
