@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from workspace.interpreters import Interpreter
 
 HATCH = "hatch>=1.16.2,<2"
+#: Those that come with older Pythons cannot install into the newest.
+PIP = "pip>=25"
 #: The environments that hold the packages in place, and what builds those.
 WITH_PACKAGES = ("default", "test")
 BACKEND = ("hatchling>=1.27", "editables", "cython>=3.3.1,<3.4")
@@ -36,17 +38,18 @@ _PYTHONS = (
 def ensure_hatch() -> Path:
     """Make .venv with hatch in it, unless it is there, and return the path of hatch."""
     hatch = executable(VENV, "hatch")
-    if hatch.exists() and _works(VENV) and _read(_STAMP) == HATCH:
+    made_of = f"{HATCH} {PIP}"
+    if hatch.exists() and _works(VENV) and _read(_STAMP) == made_of:
         return hatch
     pip = [str(executable(VENV)), "-m", "pip"]
     if not _works(VENV, "pip"):
         pip = _make_venv(str(interpreters.default().path))
     run_quietly(
         "installing hatch into .venv",
-        [*pip, "--disable-pip-version-check", "install", HATCH],
+        [*pip, "--disable-pip-version-check", "install", HATCH, PIP],
         env=base_environment(),
     )
-    _STAMP.write_text(HATCH)
+    _STAMP.write_text(made_of)
     return hatch
 
 
@@ -59,17 +62,23 @@ def _make_venv(python: str) -> list[str]:
         return [str(executable(VENV)), "-m", "pip"]
     # Debian splits ensurepip off, and where it is there it may not be able to work. Any pip of this
     # machine can install into an environment that has none.
-    pip = some_pip()
+    pip = _some_pip()
     run_quietly("making .venv without pip", [*command, "--without-pip"])
     return [*pip, "--python", str(executable(VENV))]
 
 
-def some_pip() -> list[str]:
+def _some_pip() -> list[str]:
     for version in interpreters.SUPPORTED:
         here = interpreters.find(version)
         if here is not None and here.has_pip:
             return [str(here.path), "-m", "pip"]
     raise Failure("no pip on this machine: install it (Debian: apt-get install python3-pip)")
+
+
+def own_pip() -> list[str]:
+    """Return the command that runs the workspace's pip, which can install for any of the Pythons (`--python`)."""
+    ensure_hatch()
+    return [str(executable(VENV)), "-m", "pip"]
 
 
 def base_environment() -> dict[str, str]:

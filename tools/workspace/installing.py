@@ -53,7 +53,7 @@ class Target:
         """The command that runs a pip on it."""
         if self.has_pip:
             return [str(self.python), "-m", "pip"]
-        return [*environments.some_pip(), "--python", str(self.python)]
+        return [*environments.own_pip(), "--python", str(self.python)]
 
     @property
     def builder(self) -> interpreters.Interpreter:
