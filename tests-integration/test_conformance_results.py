@@ -164,6 +164,22 @@ def test_readme_has_the_tables_of_the_kept_results() -> None:
     assert results.with_tables(text) == text
 
 
+def test_table_of_speed_has_the_mean_and_the_range_of_what_others_take() -> None:
+    figures = {
+        "switch": {
+            "ours": {"value": 10},
+            "standard": {"value": 20},
+            "uvloop": {"missing": "hangs"},
+        },
+        "wake": {"ours": {"value": 10}, "standard": {"value": 80}, "C": {"value": 1}},
+    }
+    sides: dict[str, Any] = dict.fromkeys(("ours", "standard", "uvloop", "C"))
+    made = results.speed_table([{"what": "scheduling", "sides": sides, "figures": figures}])
+    head, _, row = made.splitlines()
+    assert head == "| times what ours takes | standard | uvloop |"
+    assert row.endswith("(2 measurements) | 4.00 (2.00 to 8.00) | none |")
+
+
 def test_kept_results_add_up() -> None:
     for result in json.loads(results.CONFORMANCE.read_text("utf-8"))["pythons"].values():
         counts = result["counts"]

@@ -28,6 +28,7 @@ from bench import (
 )
 from bench.progress import Progress
 from workspace import interpreters
+from workspace import results as kept
 from workspace.console import Failure, say
 
 if TYPE_CHECKING:
@@ -116,9 +117,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     made.add_argument("result", help="a file, a part of its name in the history, or last")
     made.add_argument("svg", type=Path, help="the file to write")
     _with_folder(made)
-    made = commands.add_parser("overview", help="draw several results beside each other")
-    made.add_argument("svg", type=Path, help="the file to write")
-    made.add_argument("results", nargs="+", help="as for `chart`")
+    made = commands.add_parser(
+        "overview",
+        help="draw several results beside each other",
+        description="Without arguments: draw what is kept for the documentation, and write the README's table of it.",
+    )
+    made.add_argument("svg", type=Path, nargs="?", help="the file to write")
+    made.add_argument("results", nargs="*", help="as for `chart`")
     _with_folder(made)
     return parser.parse_args(words)
 
@@ -382,6 +387,10 @@ def _chart(options: argparse.Namespace) -> int:
 
 
 def _overview(options: argparse.Namespace) -> int:
+    if options.svg is None:
+        charts.draw_overview(kept.kept_by_time(), kept.MEASUREMENTS / "overview.svg")
+        kept.README.write_text(kept.with_tables(kept.README.read_text("utf-8")), "utf-8")
+        return 0
     paths = [results.find(word, options.out) for word in options.results]
     charts.draw_overview(list(map(results.load, paths)), options.svg)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from workspace.console import Failure
@@ -18,6 +19,15 @@ README = ROOT / "README.md"
 CONFORMANCE = TOOLS / "conformance" / "results.json"
 #: The libraries that were tried out, with their versions.
 LIBRARIES = ROOT / "tests-integration" / "libraries" / "results.json"
+
+#: Measurements, as `bench` writes them; the page Performance shows them.
+MEASUREMENTS = ROOT / "packages" / "asyncio" / "docs" / "performance"
+#: The README's words for what was measured.
+_MEASURED = {
+    "scheduling": "tasks, timers, locks and queues",
+    "echo": "servers: protocols, streams, datagrams, TLS, child processes",
+    "services": "uvicorn, aiohttp, asyncpg, redis-py",
+}
 
 _COUNTS = ("passed", "excluded", "left-out", "skipped", "total")
 
@@ -68,6 +78,39 @@ def summary(conformance: Mapping[str, Any], libraries: Mapping[str, Any]) -> str
     return f"{passed} ({shares}). {others} run with it, unmodified."
 
 
+def kept_by_time() -> list[dict[str, Any]]:
+    """Return the last measurement by time of each kind that the README shows."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(MEASUREMENTS.glob("*.json")):
+        result = json.loads(path.read_text("utf-8"))
+        if result["by"] == "time" and result["what"] in _MEASURED:
+            found[result["what"]] = result
+    return [found[what] for what in _MEASURED if what in found]
+
+
+def speed_table(kept: Sequence[Mapping[str, Any]]) -> str:
+    """Return the README's table of what others take, where ours takes 1."""
+    sides = dict.fromkeys(name for result in kept for name in result["sides"])
+    others = [name for name in sides if name != "C" and not name.startswith("ours")]
+    rows: list[tuple[str, ...]] = [("times what ours takes", *others)]
+    for result in kept:
+        words = f"{_MEASURED[result['what']]} ({len(result['figures'])} measurements)"
+        rows.append((words, *(_times(result, side) for side in others)))
+    return _markdown(rows)
+
+
+def _times(result: Mapping[str, Any], side: str) -> str:
+    """Return the mean ratio of a side's figures to ours, and the range."""
+    found = [
+        figures[side]["value"] / figures["ours"]["value"]
+        for figures in result["figures"].values()
+        if "value" in figures.get(side, {}) and "value" in figures["ours"]
+    ]
+    if not found:
+        return "none"
+    return f"{statistics.geometric_mean(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+
+
 def _markdown(rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]])
@@ -85,6 +128,8 @@ def with_tables(text: str) -> str:
         made["conformance"] = conformance_table(kept["conformance"])
     if "libraries" in kept:
         made["libraries"] = libraries_table(kept["libraries"])
+    if measured := kept_by_time():
+        made["speed"] = speed_table(measured)
     if len(kept) == 2:
         made["summary"] = summary(**kept)
     for name, table in made.items():
