@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 
 import pytest
@@ -333,7 +334,10 @@ async def main():
 asyncio_core.run(main())
 print("".join(begun))
 """
-SHUFFLED = {"ASYNCIO_LOOP": "asyncio_core.testing.shuffled:ShuffledEventLoopPolicy"}
+SHUFFLED = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("ASYNCIO_")},
+    "ASYNCIO_LOOP": "asyncio_core.testing.shuffled:ShuffledEventLoopPolicy",
+}
 
 
 def test_the_environment_gives_the_seed():

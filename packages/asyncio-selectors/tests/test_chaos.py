@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 import pytest
 
@@ -15,6 +16,9 @@ from asyncio_core.testing.faults import Faults
 from asyncio_core.testing.making import laid_over
 from asyncio_core.testing.shuffled import ShuffledEventLoopPolicy, ShuffledPart
 from asyncio_selectors import SelectorEventLoop
+
+if sys.platform == "win32":
+    pytest.skip("the platform has another loop by default", allow_module_level=True)
 
 SENT = bytes(range(256)) * 40
 

@@ -17,6 +17,9 @@ from asyncio_core.testing.outside import Outlook, Source
 from asyncio_core.testing.virtual import VirtualEventLoopPolicy
 from asyncio_selectors import SelectorEventLoop
 
+if sys.platform == "win32":
+    pytest.skip("the platform has another loop by default", allow_module_level=True)
+
 HOUR = 3600.0
 
 
@@ -101,7 +104,6 @@ def test_a_server_in_a_thread_is_waited_for_in_real_time():
         listener.close()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes of Unix")
 def test_a_pipe_to_a_process_is_waited_for_in_real_time():
     with subprocess.Popen(
         [sys.executable, "-c", "import os; input(); os.write(1, b'here')"],
@@ -122,7 +124,6 @@ def test_a_pipe_to_a_process_is_waited_for_in_real_time():
         run(main())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes of Unix")
 def test_a_pipe_within_the_loop_holds_no_time():
     async def main():
         loop = asyncio_core.get_running_loop()
@@ -139,7 +140,6 @@ def test_a_pipe_within_the_loop_holds_no_time():
     run(main())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 def test_a_signal_may_come():
     go = threading.Event()
 
