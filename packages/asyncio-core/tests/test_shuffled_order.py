@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 
 import pytest
 
@@ -106,7 +107,9 @@ def test_timers_of_different_times_may_come_in_one_turn_and_in_their_order():
         moments = [moment for _, moment in seen]
         return moments[0] == moments[1]
 
-    assert outcomes(main) == {True, False}
+    # A clock that does not tell them apart has them come together always, as on Windows up to Python 3.12.
+    coarse = time.get_clock_info("monotonic").resolution > 0.0005
+    assert outcomes(main) == ({True} if coarse else {True, False})
 
 
 def test_what_threads_hand_over_comes_among_other_things_and_in_its_order():
@@ -236,9 +239,8 @@ def test_all_runs_that_is_ready(debug):
         await asyncio_core.gather(*(work() for _ in range(50)))
         return counted
 
-    with asyncio_core.Runner(
-        loop_factory=laid_over(ShuffledPart, ParkingEventLoop), debug=debug
-    ) as runner:
+    kind = laid_over(ShuffledPart, ParkingEventLoop)
+    with asyncio_core.Runner(loop_factory=lambda: kind(Decisions(0)), debug=debug) as runner:
         assert runner.run(main()) == 500
 
 
