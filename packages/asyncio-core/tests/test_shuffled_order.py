@@ -358,6 +358,11 @@ def test_a_seed_that_was_drawn_is_told_at_the_end():
     assert printed_by(PROGRAM, env={**SHUFFLED, "ASYNCIO_SEED": seed}) == done.stdout.strip()
 
 
+def test_a_loop_that_does_not_run_tells_no_seed():
+    program = "import asyncio_core; asyncio_core.new_event_loop().close()"
+    assert printed_by(program, env=SHUFFLED) == ""
+
+
 def test_a_table_is_noted_and_played(tmp_path):
     noted = tmp_path / "table"
     variables = {**SHUFFLED, "ASYNCIO_SEED": "1", "ASYNCIO_DECISIONS_TO": str(noted)}

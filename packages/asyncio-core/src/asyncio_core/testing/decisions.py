@@ -41,7 +41,7 @@ class Decisions:
     """The decisions of one loop.
 
     `number` is that of the loop in its process. With a table, `played`, nothing is drawn. `taken` is the table of what was
-    decided otherwise than usual.
+    decided otherwise than usual, `number_of_next` how many decisions there were.
     """
 
     def __init__(self, seed: int, number: int = 0, played: Table | None = None) -> None:
@@ -50,12 +50,12 @@ class Decisions:
         self.taken: dict[tuple[int, int], int] = {}
         self._played = played
         self._draw = Random(seed).random
-        self._count = 0
+        self.number_of_next = 0
 
     def choose(self, limit: int, share: float = 1.0) -> int:
         """Return a number below `limit`; with a `share` below 1, another than 0 in so many cases only."""
-        place = self.number, self._count
-        self._count += 1
+        place = self.number, self.number_of_next
+        self.number_of_next += 1
         if self._played is not None:
             value = self._played.get(place, 0)
             if value >= limit:
@@ -136,7 +136,9 @@ class _Process:
             table = {place: value for one in self.made for place, value in one.taken.items()}
             with open(path, "w", encoding="utf-8") as file:
                 file.write(format_table(table))
-        if self.drawn and sys.stderr is not None:
+        # Not for loops that were made and not run, by a listing say.
+        decided = any(one.number_of_next for one in self.made)
+        if self.drawn and decided and sys.stderr is not None:
             print(f"asyncio: {SEED}={self.seed} repeats this order of things", file=sys.stderr)
 
 
