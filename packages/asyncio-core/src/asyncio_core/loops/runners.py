@@ -21,6 +21,7 @@ from asyncio_core.choosing.policies import new_event_loop, set_event_loop
 from asyncio_core.choosing.running_loop import _get_running_loop
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.lent_names import lend_names
+from asyncio_core.loops import lingering
 from asyncio_core.loops.provisions import provide
 from asyncio_core.scheduling.asyncgens import AsyncgenPart
 
@@ -209,6 +210,12 @@ class Runner:
                 # In its context the traceback shows what was interrupted.
                 raise KeyboardInterrupt
             raise
+        except KeyboardInterrupt:
+            if interrupts.count > 1:
+                lingering.name(
+                    lingering.asked_to_end(all_tasks(loop)), "When Ctrl-C came a second time,"
+                )
+            raise
         finally:
             interrupts.remove()
 
@@ -283,7 +290,11 @@ def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
         times = asked_before[task]
         if times is None or task.cancelling() == times:
             task.cancel()
-    loop.run_until_complete(gather(*leftover, return_exceptions=True))
+    naming = lingering.name_after_a_while(loop, leftover)
+    try:
+        loop.run_until_complete(gather(*leftover, return_exceptions=True))
+    finally:
+        naming.cancel()
     for task in leftover:
         failure = None if task.cancelled() else task.exception()
         if failure is not None:

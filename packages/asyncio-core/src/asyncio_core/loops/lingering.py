@@ -1,0 +1,46 @@
+"""What keeps a program from ending: tasks that were cancelled and do not end, told in the log."""
+
+from __future__ import annotations
+
+from asyncio_core import log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from asyncio_core.interfaces.loop import AbstractEventLoop
+
+# Seconds that tasks may take to end before they are named.
+_PATIENCE = 5.0
+# Tasks that are told of, of more.
+_MOST_TOLD = 20
+
+
+def name_after_a_while(loop: AbstractEventLoop, tasks: Iterable[Any]) -> Any:
+    """Have those of some cancelled tasks named that have not ended after a while; return the timer for it."""
+    return loop.call_later(_PATIENCE, _name_late_ones, list(tasks))
+
+
+def _name_late_ones(tasks: list[Any]) -> None:
+    name(tasks, f"{_PATIENCE:.0f} seconds after they were cancelled, at the end of the run,")
+
+
+def name(tasks: Iterable[Any], when: str) -> None:
+    """Log which of some tasks have not ended, and where they stand; nothing where all have."""
+    left = [task for task in tasks if not task.done()]
+    if not left:
+        return
+    # Large, and of no use to programs that end.
+    from asyncio_core.awaiting.graph import format_call_graph
+
+    left.sort(key=lambda task: str(task.get_name()))
+    graphs = [format_call_graph(task) for task in left[:_MOST_TOLD]]
+    if len(left) > _MOST_TOLD:
+        graphs.append(f"… and {len(left) - _MOST_TOLD} more")
+    log.logger.warning("%s %d tasks have not ended:\n%s", when, len(left), "\n".join(graphs))
+
+
+def asked_to_end(tasks: Iterable[Any]) -> list[Any]:
+    """Return those tasks that were cancelled, as far as they tell."""
+    return [task for task in tasks if getattr(task, "cancelling", int)()]
