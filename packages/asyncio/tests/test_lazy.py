@@ -406,6 +406,7 @@ NOT_LAID_IN = {
     "asyncio_core.awaiting.graph": "heavy, and new in Python 3.14",
     "asyncio_core.choosing.mixing": "for processes with the standard asyncio beside this one",
     "asyncio_core.inspecting.inspector": "loaded then where the environment asks for it",
+    "asyncio_core.inspecting.watchdog": "loaded then where the environment asks for it",
     "asyncio_core.siblings": "for the message about a name that core has not",
 }
 

@@ -1,7 +1,8 @@
 """Seeing inside: the tasks and loops of this process as facts, whoever asks, and nothing changed by asking.
 
 Read `snapshots` first, which puts together what the others find out: `stacks`, where a task stands; `waits`, what it
-waits for; `loop_facts`, what a loop does. `inspector` tells other processes, over a socket in a `folder`. Nothing here is imported before somebody asks.
+waits for; `loop_facts`, what a loop does. `inspector` tells other processes, over a socket in a `folder`; `watchdog` tells what
+blocks a loop. Nothing here is imported before somebody asks.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
     from asyncio_core.inspecting.inspector import start as start
     from asyncio_core.inspecting.inspector import stop as stop
     from asyncio_core.inspecting.snapshots import snapshot as snapshot
+    from asyncio_core.inspecting.watchdog import start_watchdog as start_watchdog
+    from asyncio_core.inspecting.watchdog import stop_watchdog as stop_watchdog
 
 _HOMES = {
     "InspectorError": "folder",
     "snapshot": "snapshots",
     "start": "inspector",
+    "start_watchdog": "watchdog",
     "stop": "inspector",
+    "stop_watchdog": "watchdog",
 }
 
 __all__ = tuple(sorted(_HOMES))

@@ -6,6 +6,8 @@ import os
 
 #: Set to 1, it starts the inspector.
 INSPECT = "ASYNCIO_INSPECT"
+#: Set to a number of seconds, it starts the watchdog.
+WATCHDOG = "ASYNCIO_WATCHDOG"
 
 
 def begin() -> None:
@@ -14,3 +16,21 @@ def begin() -> None:
         from asyncio_core.inspecting.inspector import start_quietly
 
         start_quietly()
+    seconds = os.environ.get(WATCHDOG)
+    if seconds:
+        _watch(seconds)
+
+
+def _watch(seconds: str) -> None:
+    from asyncio_core.inspecting.watchdog import start_watchdog
+
+    try:
+        start_watchdog(float(seconds))
+    except ValueError:
+        import warnings
+
+        warnings.warn(
+            f"{WATCHDOG}={seconds}: no watchdog, as this is no positive number of seconds",
+            RuntimeWarning,
+            stacklevel=2,
+        )

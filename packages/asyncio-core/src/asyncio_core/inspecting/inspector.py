@@ -25,8 +25,10 @@ from asyncio_core.inspecting.folder import (
     remove_stale,
     socket_path,
 )
-from asyncio_core.inspecting.loop_facts import frames_of_callback
+from asyncio_core.inspecting.loop_facts import mark_of_callback
+from asyncio_core.inspecting.own_threads import OwnThread
 from asyncio_core.inspecting.snapshots import snapshot
+from asyncio_core.scheduling.known_loops import known_loops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ _XUCRED = 76
 _LOCAL_PEERCRED = 1
 
 
-class Inspector:
+class Inspector(OwnThread):
     """A listening socket, and the thread that answers there."""
 
     def __init__(self) -> None:
@@ -56,23 +58,20 @@ class Inspector:
             self._listener = _listener(self.path)
         except OSError as error:
             raise InspectorError(f"no socket can be made in {folder!r}: {error.strerror}") from None
-        self.pid = os.getpid()
-        self._over = threading.Event()
         # When each task was first seen to wait for what it waits for still.
         self._waiting_since: dict[int, tuple[object, float]] = {}
-        self._thread = threading.Thread(target=self._serve, name="asyncio-inspector", daemon=True)
-        self._thread.start()
+        super().__init__("asyncio-inspector")
 
     def stop(self) -> None:
         """End the thread, and remove the socket."""
-        self._over.set()
+        self.over.set()
         try:
             os.unlink(self.path)
         except OSError:
             pass
         # Where that does not end accept(), a connection did not come either.
         self._wake()
-        self._thread.join(_PATIENCE)
+        self.end()
         self._listener.close()
 
     def forget(self) -> None:
@@ -85,8 +84,9 @@ class Inspector:
         except OSError:
             pass
 
-    def _serve(self) -> None:
-        while not self._over.is_set():
+    def run(self) -> None:
+        """Answer, one after the other, until it is over."""
+        while not self.over.is_set():
             try:
                 connection, _ = self._listener.accept()
             except OSError:
@@ -94,7 +94,7 @@ class Inspector:
                     return
                 # It was stopped, no descriptor is left, or the other side has gone. Not at once again, that would
                 # be for ever.
-                self._over.wait(0.1)
+                self.over.wait(0.1)
                 continue
             with connection:
                 try:
@@ -147,19 +147,24 @@ def _tell_what_is_blocked(loops: list[dict[str, Any]]) -> None:
     busy = [loop for loop in loops if loop["callback"]]
     if not busy:
         return
-    before = [_where(loop["thread"]["id"]) for loop in busy]
+    before = _marks()
     time.sleep(_BLOCKS)
-    for loop, place in zip(busy, before, strict=True):
-        if place is not None and place == _where(loop["thread"]["id"]):
+    after = _marks()
+    for loop in busy:
+        mark = before.get(loop["id"])
+        if mark is not None and mark == after.get(loop["id"]):
             loop["blocked_for_at_least"] = _BLOCKS
 
 
-def _where(thread: int) -> list[tuple[int, int]] | None:
-    """Return where a loop's thread is in its callback, down to the call that the callback has made."""
-    frame = sys._current_frames().get(thread)
-    inside = [] if frame is None else frames_of_callback(frame)
-    # Not the frames themselves, which would keep all that is in them.
-    return [(id(frame), frame.f_lasti) for frame in inside[:2]] or None
+def _marks() -> dict[int, object]:
+    """Return for each loop what tells the callback that it is in from others."""
+    frames = sys._current_frames()
+    found = {}
+    for loop in known_loops():
+        frame = frames.get(getattr(loop, "_thread_id", None) or 0)
+        if frame is not None:
+            found[id(loop)] = mark_of_callback(loop, frame)
+    return found
 
 
 def _listener(path: str) -> socket.socket:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TIMERS = (TimerHandle, _PyTimerHandle)
+# What runs one handle after the other.
+_TURN_NAMES = ("_run_once", "_run_batch_watched", "run_forever")
 # A dict or list that another thread changes while it is copied: so often it is tried again.
 _ATTEMPTS = 10
 
@@ -132,6 +134,25 @@ def frames_of_callback(innermost: FrameType) -> list[FrameType]:
     while frames and frames[0].f_code in _runs():
         del frames[0]
     return [] if frames and _is_poll(frames[0]) else frames
+
+
+def mark_of_callback(loop: Any, innermost: FrameType) -> object:
+    """Return what tells the callback that a loop's thread is in from all others; None where it is in none.
+
+    Two marks are equal where the callback is the same one.
+    """
+    inside = frames_of_callback(innermost)
+    if not inside:
+        return None
+    begin = getattr(loop._ready, "_begin", None)
+    if begin is not None:
+        # The compiled queue goes on with each callback. Not the frame itself, which would keep all that is in it.
+        return begin, id(inside[0])
+    # In the pure form each callback is run by a call of its own, whose frame holds nothing when it is over.
+    frame = inside[0]
+    while (outer := frame.f_back) is not None and outer.f_code.co_name not in _TURN_NAMES:
+        frame = outer
+    return frame
 
 
 @cache

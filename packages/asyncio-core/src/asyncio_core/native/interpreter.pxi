@@ -199,10 +199,21 @@ cdef extern from *:
         return PyObject_Vectorcall(callback, &PyTuple_GET_ITEM(args, 0), (size_t)PyTuple_GET_SIZE(args), NULL);
     }
 
+    /* Threads that sleep nearly all the time, and want the interpreter soon, but not at once. */
+    static int quiet_threads = 0;
+    static void change_quiet_threads(int difference) { quiet_threads += difference; }
+
+    static int are_others_quiet(PyThreadState *state) {
+        int left = quiet_threads;
+        while ((state = PyThreadState_Next(state)) != NULL)
+            if (left-- <= 0) return 0;
+        return 1;
+    }
+
     /* Whether no other thread could want the interpreter: none that Python has made or has heard of. */
     static int is_only_thread(void) {
         PyThreadState *first = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-        return PyThreadState_Next(first) == NULL;
+        return PyThreadState_Next(first) == NULL || (quiet_threads && are_others_quiet(first));
     }
 
     /* Whether time.monotonic() may be something else than it was. Tests put another clock there. */
@@ -272,6 +283,7 @@ cdef extern from *:
     object tuple_of(PyObject**, Py_ssize_t)
     PyObject* call_with(PyObject*, PyObject*) noexcept
     bint is_only_thread() noexcept
+    void change_quiet_threads(int) noexcept
     unsigned int VERSION_OF(object) noexcept
     void SET_ITERNEXT(object, void*) noexcept
     PyObject* stop_with(PyObject*) noexcept

@@ -183,6 +183,14 @@ cdef class ReadyQueue:
         fill(self, list(handles))
 
     @property
+    def _begin(self):
+        """The place of the first entry in the ring: while one callback runs, it stays the same.
+
+        For who looks from another thread whether it is still the same one.
+        """
+        return self.begin
+
+    @property
     def maxlen(self):
         """None: it grows."""
         return None

@@ -253,6 +253,11 @@ def _compiled_tasks():
     return tasks_here()
 
 
+def _change_quiet_threads(difference, /):
+    """Say that so many threads more, or less, sleep nearly all the time, and need not be given way to at once."""
+    change_quiet_threads(difference)
+
+
 def _register_task(task, /):
     """Make *task*, of any class, known to ``all_tasks()``; it is not kept alive.
 
