@@ -366,6 +366,46 @@ def test_another_users_process_is_refused(
     assert child.poll() is None
 
 
+# Forked, as another user may not read the files that this Python is started from.
+OF_NOBODY = """
+import asyncio, os, sys, asyncio._inside
+asyncio.new_event_loop().close()
+os.environ["ASYNCIO_INSPECT"] = sys.argv[1]
+import asyncio_core.inspecting.inspector, asyncio_core.inspecting.by_injection, asyncio_core.awaiting.graph
+os.setgid(65534); os.setuid(65534)
+
+async def main():
+    if sys.argv[1] == "1":
+        asyncio_core.inspecting.start()
+    asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
+    await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    "inspector",
+    [pytest.param("1", id="inspector"), pytest.param("0", id="injected", marks=from_314)],
+)
+def test_root_reads_the_processes_of_others(
+    look: Look, runtime: dict[str, str], inspector: str
+) -> None:
+    os.chown(runtime["XDG_RUNTIME_DIR"], 65534, 65534)
+    with subprocess.Popen(
+        [sys.executable, "-c", OF_NOBODY, inspector],
+        env={**os.environ, **runtime},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        try:
+            assert child.stdout is not None and child.stdout.readline() == "up\n"
+            assert "timer due in 3" in look("ps", child)
+        finally:
+            child.kill()
+
+
 @from_314
 def test_where_nothing_can_be_written_it_says_so(start: Start, python: RunPython) -> None:
     child = start(IDLE)

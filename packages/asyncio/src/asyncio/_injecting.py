@@ -18,7 +18,7 @@ import socket
 import sys
 import tempfile
 import time
-from asyncio._inside import NotInside, NoWay, line_from
+from asyncio._inside import NotInside, NoWay, line_from, owner_of
 
 # What the other process runs: as the code of a function, so that it leaves no name behind.
 _LINES = """
@@ -97,10 +97,10 @@ def _write(script: str, lines: str) -> None:
 
 def _give_to_owner(pid: int, folder: str, *names: str) -> None:
     """Let the process in, where root asks one of another user."""
-    owner = os.stat(f"/proc/{pid}") if sys.platform == "linux" else None
-    if owner is not None and owner.st_uid != os.geteuid() and os.geteuid() == 0:
-        for name in (folder, *names):
-            os.chown(name, owner.st_uid, owner.st_gid)
+    owner = owner_of(pid)
+    if os.geteuid() == 0 != owner:
+        for name in (*names, folder):
+            os.chown(name, owner, -1)
 
 
 def _inject(pid: int, script: str) -> None:

@@ -76,11 +76,13 @@ def _socket_of(pid: int) -> str | None:
     from asyncio_core.inspecting.folder import InspectorError, check
 
     refused = None
+    # Root may ask everybody, and others themselves.
+    owner = owner_of(pid) if os.geteuid() == 0 else os.geteuid()
     for folder in dict.fromkeys(_folders_of(pid)):
         path = os.path.join(folder, f"{pid}.sock")
         try:
             if os.path.lexists(folder):
-                check(folder)
+                check(folder, owner)
             if os.path.exists(path):
                 return path
         except InspectorError as error:
@@ -93,10 +95,9 @@ def _socket_of(pid: int) -> str | None:
 def _folders_of(pid: int) -> Iterator[str]:
     from asyncio_core.inspecting.folder import possible_folders
 
-    uid, theirs = os.geteuid(), {}
+    uid, theirs = owner_of(pid), {}
     try:
         # It may have another folder for temporary files, and, in a container, another root.
-        uid = os.stat(f"/proc/{pid}").st_uid
         with open(f"/proc/{pid}/environ", "rb") as file:
             pairs = (entry.partition(b"=") for entry in file.read().split(b"\0"))
             theirs = {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
@@ -106,6 +107,17 @@ def _folders_of(pid: int) -> Iterator[str]:
     yield from possible_folders(theirs, uid)
     for folder in possible_folders(theirs, uid):
         yield f"/proc/{pid}/root{folder}"
+
+
+def owner_of(pid: int) -> int:
+    """Return the id of the user that a process runs as; where that cannot be told, of this one."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            (ids,) = (line.split() for line in file if line.startswith(b"Uid:"))
+    except (OSError, ValueError):
+        return os.geteuid()
+    # The real one, the effective one, and two more: proc(5).
+    return int(ids[2])
 
 
 def _asked(path: str) -> bytes:
@@ -120,6 +132,8 @@ def _asked(path: str) -> bytes:
             raise NotInside(f"nobody answers any more at its socket, {path!r}") from None
         except TimeoutError:
             raise NotInside(f"its inspector did not answer within {PATIENCE:.0f} seconds") from None
+        except OSError as error:
+            raise NotInside(f"its inspector cannot be asked: {error.strerror}") from None
 
 
 def line_from(connection: socket.socket, seconds: float) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from asyncio import _inside, _inside_shown, tools
 
 TYPE_CHECKING = False
@@ -13,10 +14,18 @@ if TYPE_CHECKING:
 
 def show(name: str, pid: int, *, as_json: bool) -> None:
     """Print the tasks of a process. Raises `_inside.NotInside` and what `tools._read()` raises."""
-    standard = _standard(pid)
-    if standard is not None:
-        _show_standard(name, standard, as_json=as_json)
-        return
+    if not _inside.has_inspector(pid):
+        # Only read, where the other way makes the process do something.
+        try:
+            found = tools._read(pid)
+        except (OSError, RuntimeError) as error:
+            if sys.platform == "win32":
+                why = tools._WHO_MAY_READ if isinstance(error, PermissionError) else str(error)
+                raise _inside.NotInside(f"{why}; see {name} --help") from None
+        else:
+            if any(thread.awaited_by for thread in found):
+                _show_standard(name, found, as_json=as_json)
+                return
     taken = _inside.look_into(pid)
     if as_json:
         print(json.dumps(taken, indent=1))
@@ -24,20 +33,6 @@ def show(name: str, pid: int, *, as_json: bool) -> None:
     lines = _inside_shown.table(taken) if name == "ps" else _inside_shown.trees(taken)
     for line in lines:
         tools._print(line)
-
-
-def _standard(pid: int) -> list[Any] | None:
-    """Return what the interpreter reads of a process of the standard asyncio, or None.
-
-    Only looked for where no inspector answers: a process has one kind of tasks, as a rule.
-    """
-    if _inside.has_inspector(pid):
-        return None
-    try:
-        found = tools._read(pid)
-    except (OSError, RuntimeError):
-        return None
-    return found if any(thread.awaited_by for thread in found) else None
 
 
 def _show_standard(name: str, found: list[Any], *, as_json: bool) -> None:

@@ -48,7 +48,7 @@ def made_folder() -> str:
         try:
             os.mkdir(folder, 0o700)
         except FileExistsError:
-            check(folder)
+            check(folder, os.geteuid())
         except OSError as error:
             problem = f"no folder for it can be made: {error.strerror}: {folder!r}"
             continue
@@ -56,15 +56,15 @@ def made_folder() -> str:
     raise InspectorError(problem)
 
 
-def check(folder: str) -> None:
-    """Raise InspectorError for a folder that is not this user's own, or that others may enter."""
+def check(folder: str, owner: int) -> None:
+    """Raise InspectorError for a folder that is not a user's own, or that others may enter."""
     try:
         found = os.lstat(folder)
     except OSError as error:
         raise InspectorError(f"{folder!r}: {error.strerror}") from None
     if not stat.S_ISDIR(found.st_mode):
         raise InspectorError(f"{folder!r} is not a folder")
-    if found.st_uid != os.geteuid():
+    if found.st_uid != owner:
         raise InspectorError(f"{folder!r} belongs to another user, of id {found.st_uid}")
     if found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
