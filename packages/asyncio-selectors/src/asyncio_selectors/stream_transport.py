@@ -20,7 +20,7 @@ from itertools import islice
 from asyncio_core import constants, log
 from asyncio_core.connections.failures import PROTOCOL_RAISED, tell_eof
 from asyncio_core.connections.socket_options import _set_nodelay
-from asyncio_core.connections.trsock import TransportSocket, socket_addresses
+from asyncio_core.connections.trsock import facts_with, socket_addresses
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.protocols import BufferedProtocol
 from asyncio_core.interfaces.transports import BaseTransport
@@ -64,11 +64,6 @@ _BYTES_LIKE = (bytes, bytearray, memoryview)
 
 # Where a transport keeps what it knows of itself: a dictionary, or here the addresses of both ends.
 _KNOWN: Any = vars(BaseTransport)["_extra"]
-
-
-def _as_facts(sock: socket.socket, addresses: tuple[Any, Any]) -> dict[str, Any]:
-    sockname, peername = addresses
-    return {"socket": TransportSocket(sock), "sockname": sockname, "peername": peername}
 
 
 def _as_bytes_view(data: Any) -> Any:
@@ -148,14 +143,14 @@ class _SelectorSocketTransport(_SelectorTransport):
     def _facts_about(sock: socket.socket, extra: dict[str, Any] | None) -> Any:
         addresses = socket_addresses(sock, extra)
         if extra and (len(extra) > 1 or "peername" not in extra):
-            return {**extra, **_as_facts(sock, addresses)}
+            return {**extra, **facts_with(sock, addresses)}
         return addresses
 
     @property
     def _extra(self) -> Any:
         known = _KNOWN.__get__(self)
         if type(known) is tuple:
-            known = _as_facts(self._past_sock if self._sock is None else self._sock, known)
+            known = facts_with(self._past_sock if self._sock is None else self._sock, known)
             _KNOWN.__set__(self, known)
         return known
 

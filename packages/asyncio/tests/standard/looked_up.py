@@ -193,6 +193,7 @@ async def streams():
         writer.write(b"line\n")
         await reader.readline()
         writer.get_extra_info("peername")
+        writer.get_extra_info("socket")
         writer.close()
         await writer.wait_closed()
 

@@ -138,9 +138,14 @@ _last_name: Any = None
 def socket_facts(sock: socket.socket, extra: Mapping[str, Any] | None) -> dict[str, Any]:
     """What get_extra_info() answers: the caller's facts, and the socket's own."""
     facts: dict[str, Any] = {} if extra is None else dict(extra)
-    facts["socket"] = TransportSocket(sock)
-    facts["sockname"], facts["peername"] = socket_addresses(sock, extra)
+    facts.update(facts_with(sock, socket_addresses(sock, extra)))
     return facts
+
+
+def facts_with(sock: socket.socket, addresses: tuple[Any, Any]) -> dict[str, Any]:
+    """The socket's own facts, where its addresses are known."""
+    sockname, peername = addresses
+    return {"socket": TransportSocket(sock), "sockname": sockname, "peername": peername}
 
 
 def socket_addresses(sock: socket.socket, extra: Mapping[str, Any] | None) -> tuple[Any, Any]:
