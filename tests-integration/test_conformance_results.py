@@ -47,6 +47,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reports:
     (tmp_path / "README.md").write_text(
         "before\n<!-- table: conformance -->\nold\n<!-- end -->\n<!-- table: libraries -->\nold\n<!-- end -->\n"
         "<!-- table: summary -->\nold\n<!-- end -->\n"
+        "<!-- table: speed -->\nold\n<!-- end -->\n"
     )
     return reports
 
