@@ -222,6 +222,10 @@ def _process(name: str, rest: Sequence[str]) -> None:
         raise CommandError(f"process {pid}: {error}") from None
 
 
+# What Windows says of a process that runs (GetExitCodeProcess).
+_STILL_ACTIVE = 259
+
+
 def _is_there(pid: int) -> bool:
     """Tell whether there is a process of this id, which need not be one's own."""
     if pid <= 0:
@@ -232,7 +236,12 @@ def _is_there(pid: int) -> bool:
             # kill() would end it there. This asks for no right but to look.
             import _winapi
 
-            _winapi.CloseHandle(_winapi.OpenProcess(0x1000, False, pid))
+            process = _winapi.OpenProcess(0x1000, False, pid)
+            try:
+                # One that has ended is there as long as somebody holds it.
+                return _winapi.GetExitCodeProcess(process) == _STILL_ACTIVE
+            finally:
+                _winapi.CloseHandle(process)
         else:
             os.kill(pid, 0)
     except PermissionError:
