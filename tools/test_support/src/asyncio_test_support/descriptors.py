@@ -19,7 +19,7 @@ def open_descriptors() -> set[int]:
         # A socket's number is the number of its handle; handles are numbered by fours. The type of what
         # is no file, pipe or socket is 0.
         type_of = ctypes.WinDLL("kernel32").GetFileType
-        return {number for number in range(4, 1 << 12, 4) if type_of(number)}
+        return {number for number in range(4, 1 << 15, 4) if type_of(number)}
     return {number for name in os.listdir("/dev/fd") if _is_open(number := int(name))}
 
 
