@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 import asyncio_core
-from asyncio_core.loops.parking import ParkingEventLoop
-from asyncio_core.testing.exploring import explore
-from asyncio_core.testing.making import laid_over
-from asyncio_core.testing.shuffled import ShuffledEventLoopPolicy
-
-# Others on each Python: all five together have a thousand.
-FIRST = 200 * (sys.version_info.minor - 11)
-SEEDS = range(FIRST, FIRST + 200)
-
-
-class OverCore(ShuffledEventLoopPolicy):
-    """Loops that open no descriptors: they are made quickly."""
-
-    def loop_class(self):
-        return laid_over(self.part, ParkingEventLoop)
-
-
-async def hop():
-    """Wait for something that comes at once: a wake-up, not a turn given away."""
-    loop = asyncio_core.get_running_loop()
-    future = loop.create_future()
-    loop.call_soon(lambda: future.done() or future.set_result(None))
-    await future
+from asyncio_test_support.orders import fails_in, hop
 
 
 async def group_whose_task_fails():
@@ -136,5 +112,5 @@ SCENARIOS = (
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_it_holds_in_every_order(scenario):
-    failure = explore(scenario, SEEDS, policy=OverCore())
+    failure = fails_in(scenario)
     assert failure is None, failure

@@ -3,11 +3,7 @@
 #ifndef ASYNCIO_SELECTORS_HOLDING_H
 #define ASYNCIO_SELECTORS_HOLDING_H
 
-#include "system.h"
-
-#ifndef _WIN32
-#include <sys/uio.h>
-#endif
+#include "pieces.h"
 
 /* So many pieces, and bytes, of all transports: less than any of them may have waiting. */
 #define MOST_HELD 64
@@ -32,7 +28,6 @@ static ssize_t send_all_held(int fd, const Held *pieces, int count) {
     return -1;
 #else
     struct iovec parts[MOST_HELD];
-    struct msghdr message;
     int n;
     if (count == 1)
         return send(fd, PyBytes_AS_STRING(pieces[0].data), (size_t)PyBytes_GET_SIZE(pieces[0].data), MSG_DONTWAIT);
@@ -40,10 +35,7 @@ static ssize_t send_all_held(int fd, const Held *pieces, int count) {
         parts[n].iov_base = PyBytes_AS_STRING(pieces[n].data);
         parts[n].iov_len = (size_t)PyBytes_GET_SIZE(pieces[n].data);
     }
-    memset(&message, 0, sizeof message);
-    message.msg_iov = parts;
-    message.msg_iovlen = (size_t)count;
-    return sendmsg(fd, &message, MSG_DONTWAIT);
+    return send_parts(fd, parts, (size_t)count);
 #endif
 }
 

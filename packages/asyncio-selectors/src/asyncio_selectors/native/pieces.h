@@ -9,6 +9,17 @@
 #include <sys/uio.h>
 #endif
 
+#ifndef _WIN32
+/* Send parts in one call; the number of bytes, or -1 with errno. */
+static ssize_t send_parts(int fd, struct iovec *parts, size_t count) {
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = parts;
+    message.msg_iovlen = count;
+    return sendmsg(fd, &message, MSG_DONTWAIT);
+}
+#endif
+
 /* POSIX promises 16. */
 #define MOST_PIECES 16
 
@@ -33,17 +44,13 @@ static ssize_t send_pieces(int fd, PyObject *pieces) {
     return -1;
 #else
     struct iovec parts[MOST_PIECES];
-    struct msghdr message;
     Py_ssize_t n, count = PySequence_Fast_GET_SIZE(pieces);
     PyObject **items = PySequence_Fast_ITEMS(pieces);
     for (n = 0; n < count; n++) {
         parts[n].iov_base = PyBytes_AS_STRING(items[n]);
         parts[n].iov_len = (size_t)PyBytes_GET_SIZE(items[n]);
     }
-    memset(&message, 0, sizeof message);
-    message.msg_iov = parts;
-    message.msg_iovlen = (size_t)count;
-    return sendmsg(fd, &message, MSG_DONTWAIT);
+    return send_parts(fd, parts, (size_t)count);
 #endif
 }
 
