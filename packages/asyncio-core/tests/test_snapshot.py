@@ -13,6 +13,7 @@ import pytest
 from asyncio_core import inspecting
 from asyncio_core.awaiting.combinators import gather
 from asyncio_core.awaiting.task import create_task
+from asyncio_core.awaiting.task_registry import _enter_task, _leave_task
 from asyncio_core.awaiting.waiting import sleep, wait
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.inspecting import stacks
@@ -202,6 +203,29 @@ def test_the_running_task_stands_where_the_snapshot_is_taken(run):
     assert loop["running"]
     assert loop["thread"] == {"id": threading.get_ident(), "name": threading.current_thread().name}
     assert functions({"stack": loop["callback"]})[-3:] == ["main", "inner", "take"]
+
+
+def test_a_task_that_is_current_outside_of_its_coroutine_stands_where_that_is(run):
+    # As it is for an instant before each step and after it, in which a signal's handler or a debugger may look.
+    async def main():
+        loop = get_running_loop()
+        task = create_task(wait_on(loop.create_future()), name="between")
+        taken = loop.create_future()
+
+        def look():
+            _enter_task(loop, task)
+            taken.set_result(inspecting.snapshot())
+            _leave_task(loop, task)
+
+        await sleep(0)
+        loop.call_soon(look)
+        told = facts("between", await taken)
+        task.cancel()
+        return told
+
+    told = run(main())
+    assert told["state"] == "running"
+    assert functions(told) == ["wait_on"]
 
 
 def test_a_loop_that_is_blocked_is_seen_from_another_thread(run_in_real_time):

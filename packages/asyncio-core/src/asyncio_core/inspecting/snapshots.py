@@ -20,6 +20,7 @@ from asyncio_core.inspecting.stacks import (
     coroutines,
     facts_of_coroutines,
     facts_of_frames,
+    is_suspended,
 )
 from asyncio_core.inspecting.waits import MOST_NAMED, awaiters_of, facts_of_wait
 from asyncio_core.scheduling.known_loops import known_loops
@@ -117,13 +118,17 @@ def _facts_of_task(task: Any, view: _LoopView) -> dict[str, object]:
         "waits_for": None,
         "awaited_by": awaiters_of(task),
     }
+    coroutine = task.get_coro()
     if task is view.current:
         told["state"] = "running"
-        if view.frame is not None:
+        if is_suspended(coroutine):
+            # It is current, and its coroutine not entered yet, or left already.
+            told["stack"] = facts_of_coroutines(list(coroutines(coroutine)))
+        elif view.frame is not None:
             frames = _frames_of_running(task, view.frame, 0)
             told["stack"] = facts_of_frames(frames[::-1])
         return told
-    chain = list(coroutines(task.get_coro()))
+    chain = list(coroutines(coroutine))
     told["stack"] = facts_of_coroutines(chain)
     future = getattr(task, "_fut_waiter", None)
     if future is None or future.done():

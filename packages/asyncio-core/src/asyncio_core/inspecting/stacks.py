@@ -111,6 +111,15 @@ def frame_of(coroutine: Any) -> FrameType | None:
     return None if name is None else getattr(coroutine, name)
 
 
+_RUNNING = {CoroutineType: "cr_running", GeneratorType: "gi_running"}
+
+
+def is_suspended(coroutine: Any) -> bool:
+    """Tell whether a task's coroutine stands still; False where it is compiled, which does not tell."""
+    name = _RUNNING.get(type(coroutine))
+    return name is not None and not getattr(coroutine, name)
+
+
 def facts_of_coroutines(chain: list[Any]) -> list[dict[str, object]]:
     """Tell where each of some coroutines stands."""
     told = []
