@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,15 @@ _R = TypeVar("_R")
 async def in_thread(call: Callable[..., _R], *args: Any) -> _R:
     """Run a blocking call in a thread that is not of the loop's default executor."""
     return await asyncio.get_running_loop().run_in_executor(_threads, call, *args)
+
+
+def fill(sock: socket.socket) -> None:
+    """Send until there is no room, and none comes by itself: over TCP, what was sent moves on to the peer's side meanwhile."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    while select.select([], [sock], [], 0.05)[1]:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sock.send(bytes(4096))
 
 
 class Peer:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loop_kit.peers import connection, in_thread
+from loop_kit.peers import connection, fill, in_thread
 from loop_kit.protocols import settle
 
 if TYPE_CHECKING:
@@ -165,10 +165,7 @@ async def test_second_reader_takes_the_place_of_the_first(
 
 async def test_writer_is_called_when_there_is_room(loop: AbstractEventLoop, pair: Pair) -> None:
     left, right = pair
-    left.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            left.send(bytes(4096))
+    fill(left)
     seen: list[int] = []
     done = loop.create_future()
 
@@ -228,10 +225,7 @@ async def test_removing_one_of_two_leaves_the_other(loop: AbstractEventLoop, pai
 
 async def test_writer_is_called_when_the_peer_is_gone(loop: AbstractEventLoop, pair: Pair) -> None:
     left, right = pair
-    left.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            left.send(bytes(4096))
+    fill(left)
     seen = loop.create_future()
 
     def write() -> None:
