@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import tempfile
 from pathlib import Path
@@ -60,6 +61,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over the tests themselves: many of them collect garbage, which takes half of their time otherwise."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
