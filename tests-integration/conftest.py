@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from filelock import FileLock
 
 _HERE = Path(__file__).resolve().parent
 # These are tests of a work tree, not of something installed: its tools are where they are.
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 #: What tests need besides the distributions themselves.
 TEST_TOOLS = ("pytest>=8", "pytest-timeout>=2.3", "trustme>=1.2")
+
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 
 #: The option that asks for the long tests with a marker.
@@ -101,37 +105,58 @@ def pythons(request: pytest.FixtureRequest) -> list[interpreters.Interpreter]:
     return _pythons(request.config)
 
 
+#: Makes a folder of that name with a function that fills it, unless another process of the run has done so, and returns it.
+Once: TypeAlias = "Callable[[str, Callable[[Path], None]], Path]"
+
+
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    base = tmp_path_factory.getbasetemp()
+    # Each process of pytest-xdist's has a folder of its own below that of the run.
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = place / f"once-{name}"
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.exists():
+                filling = tmp_path_factory.mktemp(name)
+                fill(filling)
+                filling.rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built(once: Once) -> Path:
     """The folder of the source distributions and the wheels: pure ones, and those for the Python that runs this."""
-    folder = tmp_path_factory.mktemp("dist")
-    run([sys.executable, ROOT / "tools" / "build_packages.py", "--out", folder])
-    return folder
+
+    def build(folder: Path) -> None:
+        run([sys.executable, ROOT / "tools" / "build_packages.py", "--out", folder])
+
+    return once("dist", build)
 
 
 @pytest.fixture(scope="session")
-def wheelhouse(
-    built: Path,
-    pythons: list[interpreters.Interpreter],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+def wheelhouse(once: Once, built: Path, pythons: list[interpreters.Interpreter]) -> Path:
     """The built wheels beside those that tests need: everything that is installed comes from here."""
-    folder = tmp_path_factory.mktemp("wheelhouse")
-    for wheel in built.glob("*.whl"):
-        shutil.copy(wheel, folder)
-    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel"]
-    run([*build, "--outdir", folder, TEST_SUPPORT])
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    # There are compiled ones among them.
-    for python in pythons:
-        only = ("--only-binary=:all:", "--python-version", python.version)
-        run([*pip, "download", "--quiet", "--dest", folder, *only, *TEST_TOOLS])
-    return folder
+
+    def gather(folder: Path) -> None:
+        for wheel in built.glob("*.whl"):
+            shutil.copy(wheel, folder)
+        build = [sys.executable, "-m", "build", "--no-isolation", "--wheel"]
+        run([*build, "--outdir", folder, TEST_SUPPORT])
+        # There are compiled ones among them.
+        for python in pythons:
+            only = ("--only-binary=:all:", "--python-version", python.version)
+            run([*PIP, "download", "--quiet", "--dest", folder, *only, *TEST_TOOLS])
+
+    return once("wheelhouse", gather)
 
 
 @pytest.fixture(scope="session")
 def add_compiled(
-    wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory
+    once: Once, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[interpreters.Interpreter], None]:
     """Adds the wheels with compiled twins for a Python to the wheelhouse, unless they are there."""
     there = {"{}.{}".format(*sys.version_info)}
@@ -139,25 +164,33 @@ def add_compiled(
     def add(python: interpreters.Interpreter) -> None:
         if python.version in there:
             return
+
+        def build(folder: Path) -> None:
+            place = tmp_path_factory.mktemp("build")
+            virtualenv = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
+            run([*virtualenv, "--python", python.path, place])
+            builder = executable(place)
+            pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+            run([builder, *pip, "build>=1.2", *BACKEND])
+            run([builder, ROOT / "tools" / "build_packages.py", "--twins", "--out", folder])
+            # Another process may be installing from there: a wheel comes whole, or not yet.
+            for wheel in folder.glob("*.whl"):
+                wheel.rename(wheelhouse / wheel.name)
+
+        once(f"built-{python.version}", build)
         there.add(python.version)
-        folder = tmp_path_factory.mktemp("build")
-        virtualenv = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
-        run([*virtualenv, "--python", python.path, folder])
-        builder = executable(folder)
-        pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-        run([builder, *pip, "build>=1.2", *BACKEND])
-        run([builder, ROOT / "tools" / "build_packages.py", "--twins", "--out", wheelhouse])
 
     return add
 
 
 @pytest.fixture(scope="session")
-def editable_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def editable_tools(once: Once) -> Path:
     """Wheels of the build backend, which an editable installation needs."""
-    folder = tmp_path_factory.mktemp("editable-tools")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    run([*pip, "download", "--quiet", "--dest", folder, *BACKEND])
-    return folder
+
+    def fetch(folder: Path) -> None:
+        run([*PIP, "download", "--quiet", "--dest", folder, *BACKEND])
+
+    return once("editable-tools", fetch)
 
 
 @pytest.fixture(scope="module")

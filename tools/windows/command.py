@@ -40,7 +40,7 @@ class Wanted:
     modules: Sequence[str] = ()
     packages: Sequence[str] = ()
     patterns: Sequence[str] = ()
-    jobs: int = 2
+    jobs: int = 3
 
 
 def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
@@ -70,7 +70,9 @@ def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
         metavar="PATTERN",
         help="only such tests",
     )
-    parser.add_argument("--jobs", type=int, default=2, help="processes of the suite at once")
+    parser.add_argument(
+        "--jobs", type=int, default=3, help="processes with tests at once (default: 3)"
+    )
     options = parser.parse_args(words)
     usual = [part for part in PARTS if options.all or part not in LONG]
     return Wanted(
@@ -161,11 +163,11 @@ def _part(name: str, python: WindowsPython, here: Wine, wanted: Wanted) -> Part:
 
 
 def _own(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
-    own_tests.run(part, python, here, wanted.packages, wanted.patterns)
+    own_tests.run(part, python, here, wanted.packages, wanted.patterns, wanted.jobs)
 
 
 def _kit(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
-    own_tests.run_kit(part, python, here, wanted.patterns)
+    own_tests.run_kit(part, python, here, wanted.patterns, wanted.jobs)
 
 
 def _suite(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:

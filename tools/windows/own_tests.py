@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windows.wine import windows_path
-from workspace.console import say, step
+from workspace.console import say, step, took
 from workspace.paths import LOGS, PACKAGES, ROOT, TOOLS
 
 if TYPE_CHECKING:
@@ -51,10 +53,18 @@ class Tests:
     words: Sequence[str]
     path: Sequence[Path] = ()
     patterns: Sequence[str] = ()
+    #: Where pytest is started: in the work tree's own folder it reads what the tests of the distributions need.
+    cwd: Path = ROOT
     outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
     def run(self) -> None:
+        started = time.monotonic()
+        self._run_processes()
+        self.seconds = time.monotonic() - started
+
+    def _run_processes(self) -> None:
         log = LOGS / f"windows-{self.python.version}-{self.name}.log"
         LOGS.mkdir(parents=True, exist_ok=True)
         log.write_bytes(b"")
@@ -78,7 +88,7 @@ class Tests:
             "WINDOWS_DONE": windows_path(done),
         }
         command = [self.python.program, "-m", "pytest", *options, *self.words]
-        status, output = self.wine.run(command, cwd=ROOT, limit=WHOLE, env=env)
+        status, output = self.wine.run(command, cwd=self.cwd, limit=WHOLE, env=env)
         with log.open("ab") as file:
             file.write(output)
         running, complete = self._read(report)
@@ -116,8 +126,12 @@ def run(
     wine: Wine,
     packages: Sequence[str] = (),
     patterns: Sequence[str] = (),
+    jobs: int = 3,
 ) -> None:
-    """Run the tests of every package, or of some, and add the counts to a part of the test run."""
+    """Run the tests of every package, or of some, and add the counts to a part of the test run.
+
+    So many packages' tests run at once.
+    """
     folders = [folder / "tests" for folder in sorted(PACKAGES.iterdir())]
     _run_all(
         part,
@@ -133,29 +147,42 @@ def run(
             for folder in folders
             if folder.is_dir() and (not packages or folder.parent.name in packages)
         ],
+        jobs,
     )
 
 
-def run_kit(part: Part, python: WindowsPython, wine: Wine, patterns: Sequence[str] = ()) -> None:
+def run_kit(
+    part: Part,
+    python: WindowsPython,
+    wine: Wine,
+    patterns: Sequence[str] = (),
+    jobs: int = 3,
+) -> None:
     """Run the loop kit on the loops of Windows, and add the counts to a part of the test run."""
     options = ["-p", "loop_kit.plugin", "--pyargs", "loop_kit", "--as-of", NEWEST]
     options += ["--differences", windows_path(KIT_DIFFERENCES)]
     _run_all(
         part,
         [
-            Tests(python, wine, f"kit-{name}", [*options, "--loop", loop], [KIT], patterns)
+            Tests(python, wine, f"kit-{name}", [*options, "--loop", loop], [KIT], patterns, KIT)
             for name, loop in KIT_LOOPS.items()
         ],
+        jobs,
     )
 
 
-def _run_all(part: Part, every: Sequence[Tests]) -> None:
+def _run_all(part: Part, every: Sequence[Tests], jobs: int) -> None:
+    def run_one(tests: Tests) -> None:
+        tests.run()
+        counts = Counter(outcome for outcome, _ in tests.outcomes.values())
+        told = ", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "none"
+        say(f"      {tests.name}: {told} ({took(tests.seconds)})")
+
+    with step(f"{len(every)} runs of tests, {jobs} at once"), ThreadPoolExecutor(jobs) as executor:
+        list(executor.map(run_one, every))
     reasons: Counter[str] = Counter()
     for tests in every:
-        with step(f"{tests.name}, Windows Python {tests.python.version}"):
-            tests.run()
         counts = Counter(outcome for outcome, _ in tests.outcomes.values())
-        say("      " + (", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "none"))
         for name, (outcome, detail) in tests.outcomes.items():
             if outcome == "failed":
                 say(f"\n{'=' * 100}\nFAILED {name}\n{detail}")

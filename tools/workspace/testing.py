@@ -23,6 +23,8 @@ PARTS = ("lint", "types", "unit", "seeds", "conformance", "integration")
 
 #: The tests of the packages need nothing of one another, so they run on all cores. (`-n0` after `--` undoes it.)
 _SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
+#: Those of the distributions make environments for a whole file.
+_SPREAD_BY_FILE = (*_SPREAD, "--dist=loadfile")
 #: The tests of what has a compiled twin, or stands right on it. All of them run on the oldest and the newest Python, on
 #: the others these; of the pure form, these on the oldest and all on the newest.
 _NEAR_THE_TWINS = tuple(
@@ -178,7 +180,8 @@ class Pipeline:
                 environments.link(python)
             pythons = ",".join(python.version for python in self._pythons)
             tests = () if _names_files(self._extra) else ("tests-integration",)
-            self._pytest(part, "integration", "all", *tests, f"--pythons={pythons}")
+            arguments = (*_SPREAD_BY_FILE, *tests, f"--pythons={pythons}")
+            self._pytest(part, "integration", "all", *arguments)
 
         self._part("the built distributions", body)
 
