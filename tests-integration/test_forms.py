@@ -63,25 +63,24 @@ def test_each_python_runs_both_forms_and_the_table_has_a_row_for_each(
     rows = [line for line in captured.err.splitlines() if line.endswith(" ok")]
     assert [row.partition("  ")[0] for row in rows] == [
         "tests of the packages, Python 3.11, compiled",
-        "tests of the packages near the twins, Python 3.11, pure",
+        "tests of the packages, Python 3.11, pure",
         "tests of the packages, Python 3.15, compiled",
         "tests of the packages, Python 3.15, pure",
     ]
     assert "4 passed" in captured.out
 
 
-def test_all_tests_run_on_the_ends_and_those_near_the_twins_in_between(
+def test_the_pure_form_is_tested_on_the_oldest_and_the_newest(
     hatch: Hatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unit(["3.12", "3.13", "3.14"])
-    chosen = [
-        [word for word in words if word.startswith("packages/")] for _, words, _ in hatch.runs
+    runs = [(environment, bool(variables)) for environment, _, variables in hatch.runs]
+    assert runs == [
+        *(("test.py3.12", False), ("test.py3.12", True)),
+        ("test.py3.13", False),
+        *(("test.py3.14", False), ("test.py3.14", True)),
     ]
-    near = [f"packages/asyncio-{name}" for name in ("core", "selectors", "streams", "sync")]
-    assert chosen == [[], near, near, [], []]
-    said = capsys.readouterr().err
-    assert "tests of the packages near the twins, Python 3.12, pure" in said
-    assert "tests of the packages near the twins, Python 3.13, compiled" in said
+    assert "tests of the packages, Python 3.13, compiled" in capsys.readouterr().err
 
 
 def test_tests_that_are_named_are_those_that_run(hatch: Hatch) -> None:

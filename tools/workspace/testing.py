@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workspace import conformance, environments, twins
 from workspace.console import Failure, say
@@ -21,16 +22,10 @@ if TYPE_CHECKING:
 PARTS = ("lint", "types", "unit", "seeds", "conformance", "integration")
 
 
-#: The tests of the packages need nothing of one another, so they run on all cores. (`-n0` after `--` undoes it.)
-_SPREAD = ("--numprocesses=auto", "--maxprocesses=8")
-#: Those of the distributions make environments for a whole file.
-_SPREAD_BY_FILE = (*_SPREAD, "--dist=loadfile")
-#: The tests of what has a compiled twin, or stands right on it. All of them run on the oldest and the newest Python, on
-#: the others these; of the pure form, these on the oldest and all on the newest.
-_NEAR_THE_TWINS = tuple(
-    f"packages/asyncio-{name}" for name in ("core", "selectors", "streams", "sync")
-)
-
+#: The tests of the packages need nothing of one another, and wait as much as they work. (`-n0` after `--` undoes it.)
+_SPREAD = (f"--numprocesses={min(2 * (os.cpu_count() or 1), 8)}",)
+#: Those of the distributions work, and make environments for a whole file.
+_SPREAD_BY_FILE = ("--numprocesses=auto", "--maxprocesses=8", "--dist=loadfile")
 
 #: The tests that are run on shuffled loops too, and with which seeds here; `dev.py seeds` takes more of them.
 _UNDER_SEEDS = (
@@ -128,18 +123,13 @@ class Pipeline:
         for python, form in itertools.product(self._pythons, self._forms):
             if form == twins.PURE and python not in ends and len(self._forms) > 1:
                 continue
-            near = python not in (ends if form == twins.COMPILED else ends[1:])
-            chosen = _NEAR_THE_TWINS if near and not _names_files(self._extra) else ()
 
-            def body(
-                part: Part, python: Interpreter = python, form: str = form, chosen: Any = chosen
-            ) -> None:
+            def body(part: Part, python: Interpreter = python, form: str = form) -> None:
                 if self._has(part, python, form):
                     where = f"test.py{python.version}"
-                    self._pytest(part, where, "unit", "-q", *_SPREAD, *chosen, form=form)
+                    self._pytest(part, where, "unit", "-q", *_SPREAD, form=form)
 
-            some = " near the twins" if chosen else ""
-            self._part(f"tests of the packages{some}, Python {python.version}, {form}", body)
+            self._part(f"tests of the packages, Python {python.version}, {form}", body)
 
     def _seeds(self) -> None:
         python = self._pythons[-1]

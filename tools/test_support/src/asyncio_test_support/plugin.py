@@ -42,6 +42,7 @@ def _seeds(text: str) -> range:
 def pytest_configure(config: pytest.Config) -> None:
     line = "usual_order: counts on the order in which tasks begin, or on how many turns something takes"
     config.addinivalue_line("markers", line)
+    config.pluginmanager.register(_Freezing())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -63,10 +64,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in others]
 
 
-def pytest_collection_finish() -> None:
-    """Let the collector pass over the tests themselves: many of them collect garbage, which takes half of their time otherwise."""
-    gc.collect()
-    gc.freeze()
+#: After so many tests, the collector passes over what is there.
+_OFTEN = 20
+
+
+class _Freezing:
+    """Many tests collect garbage: most of their time goes into looking at what pytest holds, if the collector is let."""
+
+    def __init__(self) -> None:
+        self._ended = 0
+
+    def pytest_collection_finish(self) -> None:
+        gc.collect()
+        gc.freeze()
+
+    def pytest_runtest_logfinish(self) -> None:
+        self._ended += 1
+        if self._ended % _OFTEN == 0:
+            gc.collect()
+            gc.freeze()
 
 
 @pytest.fixture(autouse=True)
