@@ -248,6 +248,48 @@ def test_methods_of_sockets_that_are_replaced_meanwhile_are_called(
     assert ("recv", b"") in calls
 
 
+def test_methods_of_sockets_that_are_replaced_before_are_called() -> None:
+    """By functions of another name, too, as decorators make them."""
+    program = """
+import functools, socket
+
+calls = []
+
+def watched(own):
+    def method(*arguments):
+        calls.append(own.__name__)
+        return own(*arguments)
+    return method
+
+for name in ("accept", "recv", "send"):
+    setattr(socket.socket, name, watched(getattr(socket.socket, name)))
+
+import asyncio_core, asyncio_selectors
+
+class Echo(asyncio_core.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+async def main(loop):
+    server = await loop.create_server(Echo, "127.0.0.1", 0)
+    with socket.create_connection(server.sockets[0].getsockname()) as client:
+        client.setblocking(False)
+        del calls[:]
+        await loop.sock_sendall(client, b"x")
+        assert await loop.sock_recv(client, 10) == b"x"
+    server.close()
+
+loop = asyncio_selectors.SelectorEventLoop()
+loop.run_until_complete(main(loop))
+loop.close()
+print(sorted(set(calls)), calls.count("recv") >= 2, calls.count("send") >= 2)
+"""
+    assert printed_by(program) == "['accept', 'recv', 'send'] True True"
+
+
 def test_a_protocol_may_change_its_methods_while_it_is_connected(
     loop: SelectorEventLoop, recorder: Any, stream_pair: Any
 ) -> None:

@@ -1,5 +1,7 @@
 # The sockets of transports, as far as they are the system's.
 
+import _socket
+
 cdef PyObject* socket_type = NULL
 if tells_descriptor(socket.socket()):
     socket_type = <PyObject*>socket.socket
@@ -7,17 +9,21 @@ if tells_descriptor(socket.socket()):
 
 # The version of the class of sockets for which its methods are those of the system's module.
 cdef unsigned int socket_version = 0
-cdef object OWN_METHODS = tuple(
-    getattr(socket.socket, name)
-    for name in ("send", "sendmsg", "recv", "recv_into", "sendto", "recvfrom", "accept")
-)
+# As the system's module has them: somebody may have put others there before this was loaded.
+cdef dict OWN_METHODS = {
+    name: getattr(_socket.socket, name)
+    for name in ("send", "sendmsg", "recv", "recv_into", "sendto", "recvfrom", "_accept")
+}
 
 
 cdef bint look_at_sockets() except -1:
     global socket_version
-    for own in OWN_METHODS:
-        if getattr(<object>socket_type, own.__name__) is not own:
+    for name, own in OWN_METHODS.items():
+        if getattr(<object>socket_type, name) is not own:
             return False
+    # The only one that is of the module in Python.
+    if getattr((<object>socket_type).accept, "__globals__", None) is not vars(socket):
+        return False
     socket_version = VERSION_OF(socket_type)
     return True
 
