@@ -14,6 +14,7 @@ read in this order:
     registry      which loop runs, which task is current, which tasks there are
     task          Task and its step
     turn          the base of event loops: the clock, and the turn
+    watching      the turn while somebody measures or records
     calls         call_soon(), call_later(), call_at() and create_task()
     timeouts      Timeout and timeout()
     interface     what other distributions' compiled modules call
@@ -28,6 +29,7 @@ include "native/future.pxi"
 include "native/registry.pxi"
 include "native/task.pxi"
 include "native/turn.pxi"
+include "native/watching.pxi"
 include "native/calls.pxi"
 include "native/timeouts.pxi"
 include "native/set_up.pxi"

@@ -2,7 +2,7 @@
 
 Read `snapshots` first, which puts together what the others find out: `stacks`, where a task stands; `waits`, what it
 waits for; `loop_facts`, what a loop does. `inspector` tells other processes, over a socket in a `folder`; `watchdog` tells what
-blocks a loop. Nothing here is imported before somebody asks.
+blocks a loop. `measuring` and `recording` watch callbacks and turns while somebody listens (`attending`), through `hooks`. Nothing here is imported before somebody asks.
 """
 
 from __future__ import annotations

@@ -8,10 +8,15 @@ import os
 INSPECT = "ASYNCIO_INSPECT"
 #: Set to a number of seconds, it starts the watchdog.
 WATCHDOG = "ASYNCIO_WATCHDOG"
+#: Set by `python -m asyncio trace PROGRAM`: where it listens for the trace of this process, and of no child of it.
+TRACE = "ASYNCIO_TRACE_SOCKET"
 
 
 def begin() -> None:
     """Start what the environment asks for."""
+    listener = os.environ.pop(TRACE, None)
+    if listener:
+        _trace(listener)
     if os.environ.get(INSPECT, "0") not in ("", "0"):
         from asyncio_core.inspecting.inspector import start_quietly
 
@@ -19,6 +24,15 @@ def begin() -> None:
     seconds = os.environ.get(WATCHDOG)
     if seconds:
         _watch(seconds)
+
+
+def _trace(listener: str) -> None:
+    from asyncio_core.inspecting.by_injection import answer
+
+    try:
+        answer(listener, None, {"ask": "trace"})
+    except OSError:
+        pass  # Nobody is interested any more.
 
 
 def _watch(seconds: str) -> None:

@@ -20,11 +20,23 @@ if TYPE_CHECKING:
 _PATIENCE = 2.0
 
 
-def answer(path: str, asked_at: FrameType | None) -> None:
-    """Tell what the tasks of this process do to who listens at a socket.
+def answer(path: str, asked_at: FrameType | None, request: dict[str, Any]) -> None:
+    """Answer a request, which is one that an inspector gets, to who listens at a socket.
 
     `asked_at` is where the thread was when it was made to look.
     """
+    if request["ask"] != "snapshot":
+        from asyncio_core.inspecting.attending import Attendant
+
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.settimeout(_PATIENCE)
+            connection.connect(path)
+            Attendant(connection, request)
+        except BaseException:
+            connection.close()
+            raise
+        return
     try:
         told: dict[str, Any] = {"snapshot": snapshot_for(asked_at)}
     except Exception as error:

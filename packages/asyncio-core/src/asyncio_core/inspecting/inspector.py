@@ -2,7 +2,8 @@
 
 It listens on a Unix socket in a folder of the user's own, and answers nobody but this user and root. A request is one
 line of JSON, ``{"ask": "snapshot"}``, and so is the answer: ``{"snapshot": …}`` or ``{"error": "…"}``. As the thread is
-not the loop's, it answers also while the loop is blocked.
+not the loop's, it answers also while the loop is blocked. What takes longer, ``"figures"`` and a ``"trace"``, is told by
+threads of their own (`attending`).
 
 Nobody listens unless told to: `start()`, or ``ASYNCIO_INSPECT=1`` in the environment.
 """
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 
+from asyncio_core.inspecting import attending
 from asyncio_core.inspecting.folder import (
     InspectorError,
     is_answered,
@@ -25,10 +27,9 @@ from asyncio_core.inspecting.folder import (
     remove_stale,
     socket_path,
 )
-from asyncio_core.inspecting.loop_facts import mark_of_callback
+from asyncio_core.inspecting.loop_facts import marks_of_callbacks
 from asyncio_core.inspecting.own_threads import OwnThread
 from asyncio_core.inspecting.snapshots import snapshot
-from asyncio_core.scheduling.known_loops import known_loops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,25 +97,32 @@ class Inspector(OwnThread):
                 # be for ever.
                 self.over.wait(0.1)
                 continue
-            with connection:
-                try:
-                    self._answer(connection)
-                except Exception:
-                    # Whoever asked has gone, or asked too slowly. The program is not told.
+            try:
+                if self._answer(connection):
                     continue
+            except Exception:
+                # Whoever asked has gone, or asked too slowly. The program is not told.
+                pass
+            connection.close()
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket) -> bool:
+        """Answer a request; tell whether another thread goes on with the connection."""
         connection.settimeout(_PATIENCE)
         if not may_ask(connection):
-            return
-        request = _line_of(connection)
+            return False
+        line = _line_of(connection)
         try:
-            wanted = json.loads(request)["ask"]
+            request = json.loads(line)
+            wanted = request["ask"]
         except (ValueError, KeyError, TypeError):
             answer: dict[str, Any] = {"error": "the request is not understood"}
         else:
+            if wanted in attending.ANSWERS:
+                attending.Attendant(connection, request)
+                return True
             answer = self._facts(wanted)
         connection.sendall(json.dumps(answer).encode() + b"\n")
+        return False
 
     def _facts(self, wanted: object) -> dict[str, Any]:
         if wanted != "snapshot":
@@ -147,24 +155,13 @@ def _tell_what_is_blocked(loops: list[dict[str, Any]]) -> None:
     busy = [loop for loop in loops if loop["callback"]]
     if not busy:
         return
-    before = _marks()
+    before = marks_of_callbacks()
     time.sleep(_BLOCKS)
-    after = _marks()
+    after = marks_of_callbacks()
     for loop in busy:
         mark = before.get(loop["id"])
         if mark is not None and mark == after.get(loop["id"]):
             loop["blocked_for_at_least"] = _BLOCKS
-
-
-def _marks() -> dict[int, object]:
-    """Return for each loop what tells the callback that it is in from others."""
-    frames = sys._current_frames()
-    found = {}
-    for loop in known_loops():
-        frame = frames.get(getattr(loop, "_thread_id", None) or 0)
-        if frame is not None:
-            found[id(loop)] = mark_of_callback(loop, frame)
-    return found
 
 
 def _listener(path: str) -> socket.socket:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from functools import cache
 
 from asyncio_core.inspecting.stacks import facts_of_frames
 from asyncio_core.scheduling.handles import TimerHandle, _PyTimerHandle
+from asyncio_core.scheduling.known_loops import known_loops
 from asyncio_core.scheduling.timers import TimerPart
 
 TYPE_CHECKING = False
@@ -131,7 +133,7 @@ def frames_of_callback(innermost: FrameType) -> list[FrameType]:
     if frame is None:
         return []
     frames.reverse()
-    while frames and frames[0].f_code in _runs():
+    while frames and (frames[0].f_code in _runs() or _is_hook(frames[0])):
         del frames[0]
     return [] if frames and _is_poll(frames[0]) else frames
 
@@ -153,6 +155,17 @@ def mark_of_callback(loop: Any, innermost: FrameType) -> object:
     while (outer := frame.f_back) is not None and outer.f_code.co_name not in _TURN_NAMES:
         frame = outer
     return frame
+
+
+def marks_of_callbacks() -> dict[int, object]:
+    """Return for each loop that runs, by its id, what tells the callback that it is in from others."""
+    frames = sys._current_frames()
+    found = {}
+    for loop in known_loops():
+        frame = frames.get(getattr(loop, "_thread_id", None) or 0)
+        if frame is not None:
+            found[id(loop)] = mark_of_callback(loop, frame)
+    return found
 
 
 @cache
@@ -178,6 +191,11 @@ def _runs() -> frozenset[CodeType]:
         if name != "_poll"
     ]
     return frozenset(each.__code__ for each in methods if hasattr(each, "__code__"))
+
+
+def _is_hook(frame: FrameType) -> bool:
+    """Tell whether a frame is of what stands in the place of a loop's method while it is watched."""
+    return frame.f_globals.get("_stands_in_for_methods") is True
 
 
 def _is_poll(frame: FrameType) -> bool:

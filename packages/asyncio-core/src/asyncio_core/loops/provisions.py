@@ -107,7 +107,7 @@ def _subprocesses() -> None:
 
 def _what_looks_inside() -> None:
     # Only where the environment asks for it, and by name: it stands above all that runs.
-    if any(os.environ.get(name) for name in ("ASYNCIO_INSPECT", "ASYNCIO_WATCHDOG")):
+    if any(map(os.environ.get, ("ASYNCIO_INSPECT", "ASYNCIO_WATCHDOG", "ASYNCIO_TRACE_SOCKET"))):
         import_module("asyncio_core.inspecting.by_environment").begin()
 
 

@@ -260,6 +260,9 @@ cdef class TimerHandle(Handle):
         return mine > its or same
 
 
+ctypedef int (*running_handle)(Handle) noexcept
+
+
 cdef class _ThreadSafeHandle(Handle):
     """The handle that `loop.call_soon_threadsafe()` returns.
 
@@ -285,7 +288,7 @@ cdef class _ThreadSafeHandle(Handle):
     def _run(self):
         # Cancelled after the loop looked at the flag.
         if not self.is_cancelled:
-            run_for_other_threads(self)
+            run_for_other_threads(self, <running_handle>run_as_others)
 
 
 cdef int wait_until_run(_ThreadSafeHandle handle) except -1:
@@ -301,11 +304,11 @@ cdef int wait_until_run(_ThreadSafeHandle handle) except -1:
     return 0
 
 
-cdef int run_for_other_threads(_ThreadSafeHandle handle) except -1:
+cdef int run_for_other_threads(_ThreadSafeHandle handle, running_handle run) except -1:
     cdef int status
     cdef unsigned long before = handle.runner
     handle.runner = PyThread_get_thread_ident()
-    status = (<running_handle>run_as_others)(handle)
+    status = run(handle)
     handle.runner = before
     if before == 0 and handle.waiting is not None:
         (<letting_go>let_go)(handle)
@@ -320,7 +323,6 @@ cdef int run_as_others(Handle handle) except -1:
     return 0
 
 
-ctypedef int (*running_handle)(Handle) noexcept
 ctypedef void (*letting_go)(_ThreadSafeHandle) noexcept
 
 

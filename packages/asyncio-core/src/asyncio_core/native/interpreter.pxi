@@ -240,21 +240,23 @@ cdef extern from *:
     /* The number of nanoseconds that time.monotonic() tells as seconds, where the system is known. */
     #if defined(CLOCK_MONOTONIC) && !defined(_WIN32) && !defined(__APPLE__)
     #define OWN_CLOCK 1
-    static double monotonic_seconds(void) {
+    static long long monotonic_nanoseconds(void) {
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
-        return (double)((long long)now.tv_sec * 1000000000LL + now.tv_nsec) / 1e9;
+        return (long long)now.tv_sec * 1000000000LL + now.tv_nsec;
     }
     #else
     #define OWN_CLOCK 0
-    static double monotonic_seconds(void) { return 0.0; }
+    static long long monotonic_nanoseconds(void) { return 0; }
     #endif
+    static double monotonic_seconds(void) { return (double)monotonic_nanoseconds() / 1e9; }
     """
     PyObject* running_loop
     bint running_is_ours
     int OWN_CLOCK
     bint clock_may_be_other
     int watch_clock(object) noexcept
+    long long monotonic_nanoseconds() noexcept
     double monotonic_seconds() noexcept
     unsigned int TYPE_VERSION(PyObject*) noexcept
     void SET_TRAVERSE(object, void*) noexcept

@@ -456,6 +456,10 @@ cdef int run_batch(CompiledTurn turn) except -1:
         status = (<running_first>run_first)(turn)
         if turn.at_end is not NULL and status >= 0 and left and is_due(turn):
             status = (<ending>do_what_was_put_off)(turn)
+    return end_batch(turn, before, status)
+
+
+cdef inline int end_batch(CompiledTurn turn, Py_ssize_t before, int status) except -1:
     turn.left = before
     if turn.at_end is not NULL:
         if status < 0:
@@ -533,6 +537,9 @@ cdef bint spares_poll(CompiledTurn turn) except -1:
 
 cdef int run_batch_otherwise(CompiledTurn turn) except -1:
     """Run what is ready, handle by handle: where that is watched, or where the queue or the running is another's."""
+    run = Handle._run
+    if isinstance(run, Watch) and not turn.debug and turn.ready is not None:
+        return run_batch_watched(turn, <Watch>run)
     ready = turn._ready
     count = len(ready)
     if turn.debug:
@@ -627,7 +634,7 @@ cdef int run_queued_handle(object handle) except -1:
             return run_handle(<Handle>handle)
     elif type(handle) is _ThreadSafeHandle and handles_are_plain():
         if not (<Handle>handle).is_cancelled:
-            run_for_other_threads(<_ThreadSafeHandle>handle)
+            run_for_other_threads(<_ThreadSafeHandle>handle, <running_handle>run_as_others)
         return 0
     if not handle._cancelled:
         handle._run()
