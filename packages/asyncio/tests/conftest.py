@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
+    Start = Callable[..., subprocess.Popen[str]]
+    Look = Callable[..., str]
 
 VARIABLE = "ASYNCIO_IMPLEMENTATION"
 
@@ -57,6 +60,50 @@ def check(python: RunPython) -> Callable[[str], str]:
 
     def run(program: str) -> str:
         result = python("-W", "error", "-c", program)
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def runtime() -> Iterator[dict[str, str]]:
+    """The user's own folder; the path of a test's is too long for a socket's."""
+    with tempfile.TemporaryDirectory(prefix="r-") as place:
+        yield {"XDG_RUNTIME_DIR": place}
+
+
+@pytest.fixture
+def start(runtime: dict[str, str]) -> Iterator[Start]:
+    """Starts a program, and waits until it has printed a line."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(program: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, **runtime, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(child)
+        assert child.stdout is not None and child.stdout.readline() == "up\n"
+        return child
+
+    yield run
+    for child in started:
+        child.kill()
+        child.communicate()
+
+
+@pytest.fixture
+def look(python: RunPython, runtime: dict[str, str]) -> Look:
+    """Runs a command on a process, which has to succeed, and returns what it printed."""
+
+    def run(command: str, child: subprocess.Popen[str], *options: str) -> str:
+        pid = str(child.pid)
+        result = python("-m", "asyncio", command, pid, *options, environment=runtime)
         assert (result.returncode, result.stderr) == (0, "")
         return result.stdout
 

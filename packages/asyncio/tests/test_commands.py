@@ -148,7 +148,13 @@ def test_help_lists_the_commands(python: RunPython, option: str) -> None:
     assert {"loops", "stubs", "--version"} <= set(result.stdout.split())
 
 
-COMMANDS = ["loops", "stubs", "ps", "pstree", "--version", "--help"]
+COMMANDS = ["loops", "stubs", "ps", "pstree", "top", "trace", "--version", "--help"]
+TAKES = {
+    "ps": " PID",
+    "pstree": " PID",
+    "top": " PID [--once [--json]] [--interval SECONDS]",
+    "trace": " -o FILE [--seconds SECONDS] PID | PROGRAM [ARGUMENTS]",
+}
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
@@ -158,8 +164,7 @@ def test_each_command_tells_of_itself(python: RunPython, command: str, option: s
 
     assert (result.returncode, result.stderr) == (0, "")
     first, empty, *about = result.stdout.splitlines()
-    takes = " PID" if command.startswith("ps") else ""
-    assert first == f"usage: python -m asyncio {command}{takes}"
+    assert first == f"usage: python -m asyncio {command}{TAKES.get(command, '')}"
     assert empty == ""
     assert about
     assert max(map(len, about)) <= 80

@@ -405,7 +405,11 @@ NOT_LAID_IN = {
     "asyncio_subprocess.windows_utils": "Windows",
     "asyncio_core.awaiting.graph": "heavy, and new in Python 3.14",
     "asyncio_core.choosing.mixing": "for processes with the standard asyncio beside this one",
+    "asyncio_core.inspecting.attending": "loaded when somebody asks for figures, or for a trace",
+    "asyncio_core.inspecting.by_injection": "loaded when somebody asks, or the environment does",
     "asyncio_core.inspecting.inspector": "loaded then where the environment asks for it",
+    "asyncio_core.inspecting.measuring": "loaded when somebody asks for figures",
+    "asyncio_core.inspecting.recording": "loaded when somebody asks for a trace",
     "asyncio_core.inspecting.watchdog": "loaded then where the environment asks for it",
     "asyncio_core.siblings": "for the message about a name that core has not",
 }

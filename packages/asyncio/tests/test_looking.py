@@ -8,13 +8,23 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asyncio_test_support.looked_into import (
+    BLOCKED,
+    BUSY,
+    DEADLOCKED,
+    IDLE,
+    INSPECTOR,
+    MANY,
+    WAYS,
+    from_314,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
@@ -23,74 +33,6 @@ if TYPE_CHECKING:
 
 if sys.platform == "win32":
     pytest.skip("it asks over Unix sockets", allow_module_level=True)
-
-INSPECTOR = {"ASYNCIO_INSPECT": "1"}
-from_314 = pytest.mark.skipif(
-    sys.version_info < (3, 14), reason="sys.remote_exec() came with Python 3.14"
-)
-#: With an inspector, and without one, where the interpreter is made to answer.
-WAYS = [
-    pytest.param(INSPECTOR, id="inspector"),
-    pytest.param({}, id="injected", marks=from_314),
-]
-
-IDLE = """
-import asyncio
-
-async def sleeper(event):
-    await event.wait()
-
-async def main():
-    async with asyncio.TaskGroup() as group:
-        group.create_task(sleeper(asyncio.Event()), name="patience")
-        asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
-
-asyncio.run(main())
-"""
-
-
-@pytest.fixture
-def runtime() -> Iterator[dict[str, str]]:
-    """The user's own folder; the path of a test's is too long for a socket's."""
-    with tempfile.TemporaryDirectory(prefix="r-") as place:
-        yield {"XDG_RUNTIME_DIR": place}
-
-
-@pytest.fixture
-def start(runtime: dict[str, str]) -> Iterator[Start]:
-    """Starts a program, and waits until it has printed a line."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(program: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        child = subprocess.Popen(
-            [sys.executable, "-c", program],
-            env={**os.environ, **runtime, **(environment or {})},
-            stdout=subprocess.PIPE,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(child)
-        assert child.stdout is not None and child.stdout.readline() == "up\n"
-        return child
-
-    yield run
-    for child in started:
-        child.kill()
-        child.communicate()
-
-
-@pytest.fixture
-def look(python: RunPython, runtime: dict[str, str]) -> Look:
-    """Runs a command on a process, which has to succeed, and returns what it printed."""
-
-    def run(command: str, child: subprocess.Popen[str], *options: str) -> str:
-        pid = str(child.pid)
-        result = python("-m", "asyncio", command, pid, *options, environment=runtime)
-        assert (result.returncode, result.stderr) == (0, "")
-        return result.stdout
-
-    return run
 
 
 @pytest.fixture
@@ -142,32 +84,7 @@ def test_json_has_all_of_it(start: Start, look: Look, way: dict[str, str]) -> No
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_busy_program_is_seen(start: Start, look: Look, way: dict[str, str]) -> None:
-    program = """
-import asyncio
-
-async def busy():
-    print("up", flush=True)
-    while True:
-        await asyncio.sleep(0)
-
-asyncio.run(busy())
-"""
-    assert re.search(r"- Task-1: (ready|running)\n    busy ", look("pstree", start(program, way)))
-
-
-BLOCKED = """
-import asyncio, threading
-
-def blocks(lock):
-    with lock:
-        print("up", flush=True)
-        lock.acquire()
-
-async def main():
-    blocks(threading.Lock())
-
-asyncio.run(main())
-"""
+    assert re.search(r"- Task-1: (ready|running)\n    busy ", look("pstree", start(BUSY, way)))
 
 
 def test_the_inspector_of_a_blocked_program_says_by_what(start: Start, look: Look) -> None:
@@ -185,7 +102,7 @@ def test_a_blocked_program_without_one_is_given_up_and_left_alone(
     monkeypatch.setattr(_injecting.tempfile, "tempdir", str(tmp_path))
     child = start(BLOCKED.replace("lock.acquire()", "input()"))
     with pytest.raises(_inside.NotInside, match="it did not answer within 1 seconds: its main"):
-        _injecting.ask(child.pid, 1)
+        _injecting.connect(child.pid, 1, {"ask": "snapshot"})
     # Once it goes on, it takes away what was left there for it, and complains of nothing.
     assert len(list(tmp_path.glob("asyncio-ask-*"))) == 1
     assert child.communicate("\n") == ("", "")
@@ -195,25 +112,7 @@ def test_a_blocked_program_without_one_is_given_up_and_left_alone(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_deadlock_shows_both_locks(start: Start, look: Look, way: dict[str, str]) -> None:
-    program = """
-import asyncio
-
-async def transfer(first, second):
-    async with first:
-        await asyncio.sleep(0)
-        async with second:
-            pass
-
-async def main():
-    one, other = asyncio.Lock(), asyncio.Lock()
-    asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(transfer(one, other), name="A")
-        group.create_task(transfer(other, one), name="B")
-
-asyncio.run(main())
-"""
-    taken = json.loads(look("ps", start(program, way), "--json"))
+    taken = json.loads(look("ps", start(DEADLOCKED, way), "--json"))
     waits = {task["name"]: task["waits_for"] for task in taken["tasks"]}
     assert waits["A"]["kind"] == waits["B"]["kind"] == "lock"
     assert waits["A"]["id"] != waits["B"]["id"]
@@ -221,18 +120,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("way", WAYS)
 def test_ten_thousand_tasks_are_seen(start: Start, look: Look, way: dict[str, str]) -> None:
-    program = """
-import asyncio
-
-async def main():
-    event = asyncio.Event()
-    tasks = [asyncio.create_task(event.wait(), name=f"n{number}") for number in range(10_000)]
-    asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
-    await asyncio.gather(*tasks)
-
-asyncio.run(main())
-"""
-    lines = look("ps", start(program, way)).splitlines()
+    lines = look("ps", start(MANY, way)).splitlines()
     assert len([line for line in lines if re.match(r"n\d+ +waiting ", line)]) == 10_000
 
 

@@ -56,6 +56,29 @@ Prints the tasks of a process as trees: below a task the coroutines it is in, ou
 these the tasks that it awaits.
 
 {_READING}"""
+_MEASURING = """\
+It gets into the process, which has to run this asyncio, as ps does: by its inspector, or on Python 3.14 and newer
+without one. All of it is counted, not sampled, while somebody asks, and by one at a time; that takes the process about a
+microsecond for each callback. At other times it costs nothing.
+"""
+_TOP = f"""\
+Shows what the loops of a process do, anew after each interval, until Ctrl-C or q: turns and callbacks a second, how
+much of the time they were busy, how many callbacks were ready, and the lag, which is how long a turn took to run
+them; then the tasks that took most time in their steps, and the callbacks that took longest.
+
+With --once it prints one table after one interval and ends, with --json all figures of it. --interval takes seconds, 1
+where it is not given.
+
+{_MEASURING}"""
+_TRACE = f"""\
+Writes what a process does to a file that https://ui.perfetto.dev and chrome://tracing open: turns, callbacks and steps
+of tasks, waits, reads and writes of sockets, and who wakes whom. It ends after so many seconds, at Ctrl-C, or with the
+process; a program goes on after it.
+
+A program is what python would be given, such as program.py or -m package, with its arguments. It is recorded from its
+first loop on, and its exit status is that of trace. The options stand before it, or at the very end.
+
+{_MEASURING}"""
 _VERSION = """\
 Prints which asyncio this is and on which Python it runs, then for each distribution that it is made of the
 version, and whether it runs compiled or pure, and why pure.
@@ -69,7 +92,7 @@ class CommandError(Exception):
 class _Command(NamedTuple):
     """What `python -m asyncio NAME` does, in code and in words."""
 
-    run: Callable[[str, Sequence[str]], None]
+    run: Callable[[str, Sequence[str]], int | None]
     summary: str
     about: str
     takes: str = ""
@@ -87,10 +110,11 @@ def main(arguments: Sequence[str]) -> str | int | None:
         command = _COMMANDS.get(_SHORT.get(name, name))
         if command is None:
             raise CommandError(f"unknown command {name!r}; --help lists the commands")
-        if any(word in _FOR_HELP for word in rest):
+        status = 0
+        if _wants_help(command, rest):
             _print_help_of(name, command)
         else:
-            command.run(name, rest)
+            status = command.run(name, rest) or 0
         sys.stdout.flush()
     except CommandError as error:
         print(f"python -m asyncio: {error}", file=sys.stderr)
@@ -100,7 +124,14 @@ def main(arguments: Sequence[str]) -> str | int | None:
             raise
         # The reader of our output has seen enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+        return 0
+    return status
+
+
+def _wants_help(command: _Command, rest: Sequence[str]) -> bool:
+    # Those of a program that is traced are its own.
+    words = rest[:1] if command.run is _trace else rest
+    return any(word in _FOR_HELP for word in words)
 
 
 def _reader_left(error: OSError) -> bool:
@@ -126,7 +157,9 @@ def _help(name: str, rest: Sequence[str]) -> None:
     _expect_nothing(name, rest)
     print(_USAGE, end="")
     for called, command in _COMMANDS.items():
-        print(f"  {called + ' ' + command.takes:<13} {command.summary}")
+        takes = "PID" if command.takes.startswith("PID") else ""
+        takes = "PID|PROGRAM" if "PROGRAM" in command.takes else takes
+        print(f"  {called + ' ' + takes:<17} {command.summary}")
 
 
 def _print_help_of(name: str, command: _Command) -> None:
@@ -207,6 +240,103 @@ def _stubs(name: str, rest: Sequence[str]) -> None:
 
 def _process(name: str, rest: Sequence[str]) -> None:
     words = [word for word in rest if word != "--json"]
+    pid = _pid(name, words)
+    from asyncio import _inside, _looking, tools
+
+    try:
+        _looking.show(name, pid, as_json=len(words) < len(rest))
+    except (_inside.NotInside, tools.CycleFoundException) as error:
+        raise CommandError(f"process {pid}: {error}") from None
+
+
+def _top(name: str, rest: Sequence[str]) -> None:
+    words, options = _options_of(name, rest, flags=("--once", "--json"), valued=("--interval",))
+    pid = _pid(name, words)
+    interval = _seconds("--interval", options.get("--interval", "1"))
+    if "--json" in options and "--once" not in options:
+        raise CommandError("top takes --json together with --once")
+    from asyncio import _inside
+
+    try:
+        from asyncio import _top
+
+        if "--once" in options:
+            _top.show_once(pid, interval, as_json="--json" in options)
+        else:
+            _top.show(pid, interval)
+    except _inside.NotInside as error:
+        raise CommandError(f"process {pid}: {error}") from None
+    except KeyboardInterrupt:
+        return
+
+
+def _trace(name: str, rest: Sequence[str]) -> int:
+    words, options = _options_of(name, rest, valued=("-o", "--seconds"), first=True)
+    if not words:
+        raise CommandError(f"{name} takes the id of a process, or a program")
+    if "-o" not in options:
+        raise CommandError(f"{name} takes the file to write as -o FILE")
+    given = options.get("--seconds")
+    seconds = None if given is None else _seconds("--seconds", given)
+    from asyncio import _inside, _trace
+
+    path = options["-o"]
+    what = f"process {words[0]}"
+    try:
+        if not words[0].isdecimal():
+            what = words[0]
+            status, told = _trace.trace_program(words, path, seconds)
+            if told:
+                # What the program prints goes where it goes without.
+                print(told, file=sys.stderr)
+            return status
+        print(_trace.trace_process(_pid(name, words), path, seconds))
+    except _inside.NotInside as error:
+        raise CommandError(f"{what}: {error}") from None
+    except OSError as error:
+        if _reader_left(error):
+            raise
+        raise CommandError(f"{error.filename or path}: {error.strerror}") from None
+    return 0
+
+
+def _options_of(
+    name: str,
+    rest: Sequence[str],
+    *,
+    flags: Sequence[str] = (),
+    valued: Sequence[str],
+    first: bool = False,
+) -> tuple[list[str], dict[str, str]]:
+    """Return the words that are no options, and the options with their values.
+
+    With `first` they stand before the first other word; those with values may stand at the end instead.
+    """
+    words, options = list(rest), {}
+    place = 0
+    while place < len(words) and not (first and place):
+        word = words[place]
+        if word in flags:
+            options[word] = ""
+            del words[place]
+        elif word in valued:
+            if place + 1 == len(words):
+                raise CommandError(f"{name} takes a value for {word}")
+            options[word] = words[place + 1]
+            del words[place : place + 2]
+        elif word.startswith("-") and not first:
+            raise CommandError(f"{name} takes no {word}; {name} --help tells what it takes")
+        else:
+            place += 1
+    # With the file before it all that follows a program is the program's own.
+    own_end = first and ("-o" not in options or (words[:1] and words[0].isdecimal()))
+    while own_end and len(words) > 2 and words[-2] in valued and words[-2] not in options:
+        options[words[-2]] = words[-1]
+        del words[-2:]
+    return words, options
+
+
+def _pid(name: str, words: Sequence[str]) -> int:
     try:
         (word,) = words
         pid = int(word)
@@ -214,12 +344,18 @@ def _process(name: str, rest: Sequence[str]) -> None:
         raise CommandError(f"{name} takes the id of a process, got {' '.join(words)!r}") from None
     if not _is_there(pid):
         raise CommandError(f"process {pid}: there is no such process")
-    from asyncio import _inside, _looking, tools
+    return pid
 
+
+def _seconds(option: str, given: str) -> float:
     try:
-        _looking.show(name, pid, as_json=len(words) < len(rest))
-    except (_inside.NotInside, tools.CycleFoundException) as error:
-        raise CommandError(f"process {pid}: {error}") from None
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    # Neither for ever, nor NaN.
+    if not 0 < seconds < 1e6:
+        raise CommandError(f"{option} takes a number of seconds, got {given!r}")
+    return seconds
 
 
 # What Windows says of a process that runs (GetExitCodeProcess).
@@ -272,6 +408,18 @@ _COMMANDS = {
     "stubs": _Command(_stubs, "the folder that shows this asyncio to type checkers", _STUBS),
     "ps": _Command(_process, "the tasks of a process, as a table", _PS, "PID"),
     "pstree": _Command(_process, "the tasks of a process, as trees", _PSTREE, "PID"),
+    "top": _Command(
+        _top,
+        "what the loops of a process do, live",
+        _TOP,
+        "PID [--once [--json]] [--interval SECONDS]",
+    ),
+    "trace": _Command(
+        _trace,
+        "a trace of a process or a program, for Perfetto",
+        _TRACE,
+        "-o FILE [--seconds SECONDS] PID | PROGRAM [ARGUMENTS]",
+    ),
     "--version": _Command(
         _version, "which asyncio this is, and which parts run compiled", _VERSION
     ),

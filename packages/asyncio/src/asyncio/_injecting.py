@@ -18,7 +18,11 @@ import socket
 import sys
 import tempfile
 import time
-from asyncio._inside import NotInside, NoWay, line_from, owner_of
+from asyncio._inside import NotInside, NoWay, owner_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # What the other process runs: as the code of a function, so that it leaves no name behind.
 _LINES = """
@@ -36,11 +40,11 @@ def answer():
     try:
         if "asyncio_core.awaiting.task_registry" in sys.modules:
             from asyncio_core.inspecting.by_injection import answer
-            answer({path!r}, frame)
+            answer({path!r}, frame, {request!r})
             return
         told = b'{{"none": "it runs no asyncio"}}'
         if "asyncio" in sys.modules:
-            told = b'{{"none": "it runs the standard asyncio, and no task of it was found"}}'
+            told = b'{{"none": "it runs the standard asyncio", "asyncio": true}}'
     except Exception:
         told = b'{{"error": "it runs a version of asyncio-core that cannot answer"}}'
     try:
@@ -64,8 +68,11 @@ _AT_FIRST = 0.1
 _BETWEEN = 0.5
 
 
-def ask(pid: int, seconds: float) -> bytes:
-    """Return the answer of a process, a line of JSON. Raises NotInside where it gives none in time."""
+def connect(pid: int, seconds: float, request: dict[str, Any]) -> socket.socket:
+    """Have a process answer a request, and return the connection on which it does.
+
+    Raises NotInside where it does not begin to in time.
+    """
     try:
         folder = tempfile.mkdtemp(prefix="asyncio-ask-")
     except OSError as error:
@@ -76,13 +83,13 @@ def ask(pid: int, seconds: float) -> bytes:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(1)
-            _write(script, _LINES.format(script=script, path=path))
+            _write(script, _LINES.format(script=script, path=path, request=request))
             _give_to_owner(pid, folder, path, script)
             _inject(pid, script)
             pending = True
-            answer = _awaited(listener, pid, seconds)
+            connection = _awaited(listener, pid, seconds)
         pending = False
-        return answer
+        return connection
     except OSError as error:
         raise NotInside(f"it cannot be asked: {error.strerror or error}") from None
     finally:
@@ -132,8 +139,8 @@ def _is_in_container(pid: int) -> bool:
         return False
 
 
-def _awaited(listener: socket.socket, pid: int, seconds: float) -> bytes:
-    """Wait for the answer, and wake the process where it does not come by itself."""
+def _awaited(listener: socket.socket, pid: int, seconds: float) -> socket.socket:
+    """Wait for the process to connect, and wake it where it does not by itself."""
     end = time.monotonic() + seconds
     listener.settimeout(_AT_FIRST)
     while time.monotonic() < end:
@@ -147,8 +154,7 @@ def _awaited(listener: socket.socket, pid: int, seconds: float) -> bytes:
             wake(pid)
             listener.settimeout(_BETWEEN)
             continue
-        with connection:
-            return line_from(connection, seconds)
+        return connection
     raise NotInside(
         f"it did not answer within {seconds:.0f} seconds: its main thread is in a call that does not "
         "return to Python (ASYNCIO_INSPECT=1 in its environment starts an inspector, which answers then, too)"

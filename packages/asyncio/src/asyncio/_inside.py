@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds for a process to answer.
 PATIENCE = 5.0
-_REQUEST = b'{"ask": "snapshot"}\n'
+
+NOT_ON_WINDOWS = "looking into a process of this asyncio is not there yet on Windows"
 
 
 class NotInside(Exception):
@@ -31,22 +32,36 @@ class NoWay(NotInside):
     """The process offers no way in. It may run the standard asyncio, or none."""
 
 
+class OtherAsyncio(NoWay):
+    """The process runs the standard asyncio."""
+
+
 def look_into(pid: int) -> dict[str, Any]:
     """Return the snapshot of a process' tasks and loops.
 
     Raises NoWay where it does not run this asyncio, as far as can be told, and NotInside where it does
     and all the same cannot be looked into.
     """
+    with begin(pid, {"ask": "snapshot"}) as connection:
+        return _snapshot_in(_received(connection, PATIENCE))
+
+
+def begin(pid: int, request: dict[str, Any]) -> socket.socket:
+    """Ask a process for something, and return the connection on which it answers.
+
+    Raises NoWay where it does not run this asyncio, as far as can be told, and NotInside where it does
+    and all the same cannot be asked.
+    """
     if sys.platform == "win32":
-        raise NoWay("looking into a process of this asyncio is not there yet on Windows")
+        raise NoWay(NOT_ON_WINDOWS)
     path = _socket_of(pid)
     if path is not None:
-        return _snapshot_in(_asked(path))
+        return _asked(path, request)
     if sys.version_info < (3, 14):
         raise NoWay("it has no inspector (it is started with ASYNCIO_INSPECT=1 in its environment)")
     from asyncio import _injecting
 
-    return _snapshot_in(_injecting.ask(pid, PATIENCE))
+    return _injecting.connect(pid, PATIENCE, request)
 
 
 def has_inspector(pid: int) -> bool:
@@ -54,20 +69,30 @@ def has_inspector(pid: int) -> bool:
     return sys.platform != "win32" and _socket_of(pid) is not None
 
 
-def _snapshot_in(answer: bytes) -> dict[str, Any]:
+def fact_in(answer: bytes, name: str) -> Any:
+    """Return what a line of an answer tells under a name. Raises as `first_line()` does where it does not."""
     try:
         told = json.loads(answer)
     except ValueError:
         raise NotInside("it ended, or broke off, while it was asked") from None
     if "none" in told:
-        raise NoWay(told["none"])
-    if "snapshot" not in told:
+        raise (OtherAsyncio if "asyncio" in told else NoWay)(told["none"])
+    if name not in told:
         raise NotInside(str(told.get("error")))
-    taken: dict[str, Any] = told["snapshot"]
+    return told[name]
+
+
+def check_format(given: object, known: int) -> None:
+    """Raise NotInside where an answer has another format than the one that is known here."""
+    if given != known:
+        raise NotInside("it runs another version of asyncio-core, whose answer is not understood")
+
+
+def _snapshot_in(answer: bytes) -> dict[str, Any]:
+    taken: dict[str, Any] = fact_in(answer, "snapshot")
     from asyncio_core.inspecting.snapshots import FORMAT
 
-    if taken.get("format") != FORMAT:
-        raise NotInside("it runs another version of asyncio-core, whose answer is not understood")
+    check_format(taken.get("format"), FORMAT)
     return taken
 
 
@@ -120,20 +145,29 @@ def owner_of(pid: int) -> int:
     return int(ids[2])
 
 
-def _asked(path: str) -> bytes:
-    """Return the answer of who listens at a socket."""
-    with socket.socket(socket.AF_UNIX) as asking:
-        asking.settimeout(PATIENCE)
-        try:
-            asking.connect(path)
-            asking.sendall(_REQUEST)
-            return line_from(asking, PATIENCE)
-        except ConnectionRefusedError:
-            raise NotInside(f"nobody answers any more at its socket, {path!r}") from None
-        except TimeoutError:
-            raise NotInside(f"its inspector did not answer within {PATIENCE:.0f} seconds") from None
-        except OSError as error:
-            raise NotInside(f"its inspector cannot be asked: {error.strerror}") from None
+def _asked(path: str, request: dict[str, Any]) -> socket.socket:
+    """Ask who listens at a socket."""
+    asking = socket.socket(socket.AF_UNIX)
+    asking.settimeout(PATIENCE)
+    try:
+        asking.connect(path)
+        asking.sendall(json.dumps(request).encode() + b"\n")
+    except ConnectionRefusedError:
+        asking.close()
+        raise NotInside(f"nobody answers any more at its socket, {path!r}") from None
+    except OSError as error:
+        asking.close()
+        raise NotInside(f"its inspector cannot be asked: {error.strerror or error}") from None
+    return asking
+
+
+def _received(connection: socket.socket, seconds: float) -> bytes:
+    try:
+        return line_from(connection, seconds)
+    except TimeoutError:
+        raise NotInside(f"its inspector did not answer within {seconds:.0f} seconds") from None
+    except OSError as error:
+        raise NotInside(f"its inspector cannot be asked: {error.strerror or error}") from None
 
 
 def line_from(connection: socket.socket, seconds: float) -> bytes:

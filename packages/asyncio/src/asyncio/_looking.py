@@ -26,7 +26,10 @@ def show(name: str, pid: int, *, as_json: bool) -> None:
             if any(thread.awaited_by for thread in found):
                 _show_standard(name, found, as_json=as_json)
                 return
-    taken = _inside.look_into(pid)
+    try:
+        taken = _inside.look_into(pid)
+    except _inside.OtherAsyncio as error:
+        raise _inside.NotInside(f"{error}, and no task of it was found") from None
     if as_json:
         print(json.dumps(taken, indent=1))
         return
