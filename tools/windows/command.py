@@ -40,7 +40,7 @@ class Wanted:
     modules: Sequence[str] = ()
     packages: Sequence[str] = ()
     patterns: Sequence[str] = ()
-    jobs: int = 3
+    jobs: int = 2
 
 
 def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
@@ -71,7 +71,7 @@ def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
         help="only such tests",
     )
     parser.add_argument(
-        "--jobs", type=int, default=3, help="processes with tests at once (default: 3)"
+        "--jobs", type=int, default=2, help="processes with tests at once (default: 2)"
     )
     options = parser.parse_args(words)
     usual = [part for part in PARTS if options.all or part not in LONG]

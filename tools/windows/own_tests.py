@@ -126,7 +126,7 @@ def run(
     wine: Wine,
     packages: Sequence[str] = (),
     patterns: Sequence[str] = (),
-    jobs: int = 3,
+    jobs: int = 2,
 ) -> None:
     """Run the tests of every package, or of some, and add the counts to a part of the test run.
 
@@ -156,7 +156,7 @@ def run_kit(
     python: WindowsPython,
     wine: Wine,
     patterns: Sequence[str] = (),
-    jobs: int = 3,
+    jobs: int = 2,
 ) -> None:
     """Run the loop kit on the loops of Windows, and add the counts to a part of the test run."""
     options = ["-p", "loop_kit.plugin", "--pyargs", "loop_kit", "--as-of", NEWEST]

@@ -25,10 +25,11 @@ async def lingers(seconds):
 
 def end_with(loop, seconds):
     """Let a run on `loop`, whose clock skips the waiting, end with a task that takes so long to."""
+    held = []
 
     async def main():
-        create_task(lingers(seconds), name="the one that lingers")
-        create_task(lingers(0), name="the other")
+        held.append(create_task(lingers(seconds), name="the one that lingers"))
+        held.append(create_task(lingers(0), name="the other"))
         await sleep(0)
 
     with Runner(loop_factory=lambda: loop) as runner:
@@ -53,9 +54,10 @@ def test_a_run_that_ends_in_time_says_nothing(loop, caplog):
 
 
 def test_of_many_the_first_are_told(loop, caplog):
+    held = []
+
     async def main():
-        for number in range(30):
-            create_task(lingers(60), name=f"n{number:02}")
+        held.extend(create_task(lingers(60), name=f"n{number:02}") for number in range(30))
         await sleep(0)
 
     with Runner(loop_factory=lambda: loop) as runner:
