@@ -377,6 +377,33 @@ def test_wait_for_no_time_waits_until_the_task_has_taken_note(run):
     assert run(main()) == ["cleaned up"]
 
 
+@pytest.mark.parametrize("timeout", [0, 1])
+def test_wait_for_that_is_cancelled_when_the_time_is_up_waits_for_the_task_all_the_same(
+    run, timeout
+):
+    async def slow_to_end(seen):
+        for _ in range(2):
+            try:
+                await forever()
+            except CancelledError as exc:
+                seen.append(exc.args)
+        await sleep(100)
+        seen.append("cleaned up")
+
+    async def main():
+        seen = []
+        task = create_task(slow_to_end(seen))
+        waiting = create_task(wait_for(task, timeout))
+        await sleep(timeout + 1)
+        assert seen == [()]
+        waiting.cancel("enough")
+        await wait([waiting])
+        assert task.done()
+        return seen
+
+    assert run(main()) == [(), ("enough",), "cleaned up"]
+
+
 def test_wait_for_passes_on_the_exception_of_the_clean_up(run):
     async def bad_ending():
         try:
@@ -404,9 +431,6 @@ def test_cancelling_wait_for_cancels_the_task(run, timeout):
         waiting.cancel()
         with pytest.raises(CancelledError):
             await waiting
-        if timeout == 0:
-            # Its cancellation is under way.
-            await wait([task])
         return task.cancelled()
 
     assert run(main()) is True

@@ -420,9 +420,29 @@ def _is_cancelled(future: Any) -> bool:
 
 
 async def _cancel_and_wait(future: Future[Any], loop: AbstractEventLoop | None = None) -> None:
-    """Cancel a future and return when it has taken note, however long its task takes for it."""
+    """Cancel a future and return when it has taken note, however long its task takes for it, and who cancels the caller meanwhile."""
     if loop is None:
         loop = get_running_loop()
+    told: CancelledError | None = None
+    try:
+        while True:
+            future.cancel(*(told.args if told is not None else ()))
+            try:
+                await _end_of(future, loop)
+            except CancelledError as exc:
+                # Whoever cancels the caller cancels what it waits for, once more, and that has to end all the same.
+                told = exc
+                if not future.done():
+                    continue
+            if told is not None:
+                raise told
+            return
+    finally:
+        del told
+
+
+async def _end_of(future: Future[Any], loop: AbstractEventLoop) -> None:
+    """Return when a future is done; cancelling the caller leaves it alone."""
     over = loop.create_future()
     asker = current_task(loop)
 
@@ -432,7 +452,6 @@ async def _cancel_and_wait(future: Future[Any], loop: AbstractEventLoop | None =
     future.add_done_callback(notice)
     future_add_to_awaited_by(future, asker)
     try:
-        future.cancel()
         await over
     finally:
         future_discard_from_awaited_by(future, asker)
