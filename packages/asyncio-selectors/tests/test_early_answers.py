@@ -88,6 +88,50 @@ def test_close_gives_the_error(loop: SelectorEventLoop, recorder: Any, stream_pa
     loop.run_until_complete(main())
 
 
+class _PoliteEcho(asyncio_core.BufferedProtocol):
+    """Sends back each two bytes, and reads nothing while it may not write."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio_core.get_running_loop().create_future()
+        self.data = bytearray()
+        self._buffer = bytearray(2)
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data += self._buffer[:nbytes]
+        self.transport.write(bytes(self._buffer[:nbytes]))
+
+    def pause_writing(self) -> None:
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(exc)
+
+
+def test_one_who_writes_only_when_he_may_is_not_warned(
+    loop: SelectorEventLoop, stream_pair: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs = stream_pair
+
+    async def main() -> None:
+        _, protocol = await loop.create_connection(_PoliteEcho, sock=ours)
+        theirs.sendall(ANSWER)
+        reset(theirs)
+        assert isinstance(await protocol.lost, ConnectionError)
+        assert protocol.data == ANSWER
+
+    loop.run_until_complete(main())
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("then", ["resume", "write"])
 def test_an_answer_waits_for_reading_to_be_resumed(
     loop: SelectorEventLoop, recorder: Any, stream_pair: Any, then: str

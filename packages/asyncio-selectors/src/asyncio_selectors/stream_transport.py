@@ -114,6 +114,8 @@ class _SelectorSocketTransport(_SelectorTransport):
     _write_error: BaseException | None = None
     # Writes since then, that nobody will get.
     _writes_in_vain = 0
+    # The protocol was told that it may write, for it to read to the end.
+    _allowed_in_vain = False
 
     def __init__(
         self,
@@ -438,7 +440,8 @@ class _SelectorSocketTransport(_SelectorTransport):
         self._discard_buffer()
         if self._write_error is not None:
             self._writes_in_vain += 1
-            if self._writes_in_vain >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES:
+            too_many = self._writes_in_vain >= constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES
+            if too_many and not self._allowed_in_vain:
                 self._warn_of_lost_write()
             if self._paused:
                 # Who reads nothing and goes on writing is to learn what happened.
@@ -466,6 +469,7 @@ class _SelectorSocketTransport(_SelectorTransport):
     def _let_read_to_the_end(self) -> None:
         """Reading may be for the one to resume who waits to write."""
         if self._paused and not self._conn_lost:
+            self._allowed_in_vain = True
             self._maybe_resume_protocol()
 
     def _is_read_to_the_end(self, exc: BaseException) -> bool:
