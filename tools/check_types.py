@@ -29,7 +29,9 @@ def targets() -> list[tuple[str, list[str], dict[str, str]]]:
         if (folder / "hatch_build.py").is_file():
             found.append((f"{folder.name}/hatch_build.py", [str(folder / "hatch_build.py")], {}))
     # Scripts find what stands beside them as top-level modules.
-    tools = [TOOLS / name for name in ("conformance", "demo/programs", "stubtest", "fuzz")]
+    tools = [
+        TOOLS / name for name in ("conformance", "demo/programs", "stubtest", "fuzz", "campaign")
+    ]
     found += [(f"tools/{path.name}", [str(path)], {"MYPYPATH": str(path)}) for path in tools]
     found += [(f"tools/{name}", [str(TOOLS / name)], {}) for name in ("bench", "docs")]
     scripts = [str(path) for path in sorted(TOOLS.glob("*.py"))]

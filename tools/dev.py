@@ -152,6 +152,15 @@ def fuzz(options: argparse.Namespace) -> int:
     return environments.hatch_run(where, "python", TOOLS / "fuzz", *options.arguments)
 
 
+def campaign(options: argparse.Namespace) -> int:
+    python = _one_python(options)
+    why_pure = twins.refresh(environments.prepare("test", python), python)
+    if why_pure:
+        raise Failure(f"campaign: there is no compiled form: {why_pure}")
+    where = f"test.py{python.version}"
+    return environments.hatch_run(where, "python", TOOLS / "campaign", *options.arguments)
+
+
 def sanitize(options: argparse.Namespace) -> int:
     run = sanitizing.Sanitizing(_one_python(options), options.seconds, options.arguments)
     return run.run(options.only or sanitizing.PARTS)
@@ -297,6 +306,13 @@ def _parser() -> argparse.ArgumentParser:
     made.usage = (
         "tools/dev.py fuzz [--python 3.X] [--reader] [--seconds N | --count N] [--seed N] [OPTIONS]"
     )
+    text = (
+        "cancel, fail and interrupt at each place where that can happen (tools/campaign/README.md)"
+    )
+    made = command("campaign", campaign, text, "one")
+    made.usage = (
+        "tools/dev.py campaign [--python 3.X] [PART …] [--only PATTERN] [--write] [OPTIONS]"
+    )
     text = "run the compiled twins under the sanitizers, valgrind and a debug build of Python"
     made = command("sanitize", sanitize, text, "one")
     made.add_argument(
@@ -317,7 +333,7 @@ def _parser() -> argparse.ArgumentParser:
 #: Commands that hand what they do not know to what they run.
 _PASSING_ON = (
     *("demo", "test", "types", "lint", "format", "rooms", "build", "conformance", "windows"),
-    *("stubs", "bench", "docs", "seeds", "fuzz", "sanitize"),
+    *("stubs", "bench", "docs", "seeds", "fuzz", "campaign", "sanitize"),
 )
 
 

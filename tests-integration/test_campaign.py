@@ -1,0 +1,139 @@
+"""The faults of `dev.py campaign`: short forms of its parts find nothing, and what is wrong is found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support import Environment, MakeEnvironment
+
+CAMPAIGN = ROOT / "tools" / "campaign"
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="what a process holds is read from /proc"
+)
+
+
+@pytest.fixture(scope="module")
+def environment(make_environment: MakeEnvironment) -> Environment:
+    return make_environment("asyncio", "asyncio-test-support", "trustme")
+
+
+@pytest.mark.parametrize("part", ["cancel"])
+def test_nothing_is_left_wrong(environment: Environment, tmp_path: Path, part: str) -> None:
+    state = tmp_path / "state.json"
+    arguments = (part, "--brief", "--state", state)
+    done = environment.run(CAMPAIGN, *arguments, check=False)
+    assert done.returncode == 0, done.stdout
+    for line, form in zip(done.stdout.splitlines(), ("compiled", "pure"), strict=True):
+        assert line.startswith(f"{part}, {form}: ")
+        assert ", 0 are wrong" in line
+
+    # What is done is not done again.
+    again = environment.run(CAMPAIGN, *arguments)
+    assert again.stderr == ""
+    assert len(json.loads(state.read_text())["done"]) > 2
+
+
+#: What scenarios leave behind, by what is told of it.
+CARELESS = {
+    " is watched": "stage.left = socket.socket(); loop.add_writer(stage.left, int)",
+    "socket:[": "stage.left = socket.socket()",
+    "task <coroutine": "stage.left = loop.create_task(asyncio.sleep(60))",
+    "timer <": "loop.call_later(60, print)",
+    "a child process": "subprocess.Popen(['/bin/true']).returncode = 0",
+    "thread Thread-": "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    "file left": "(stage.folder / 'left').touch()",
+    "reported: oh no": "loop.call_exception_handler({'message': 'oh no'})",
+    "warning: unclosed": "socket.socket()",
+    "afterwards, ": "stage.afterwards.append(lambda: 1 / 0)",
+    "does not end": "stage.deaf = True",
+    "as if it had not been cancelled": "stage.swallow = True",
+    "it ends with LookupError": "stage.error = LookupError()",
+}
+
+CARELESSLY = """
+import sys, tempfile
+sys.path.insert(0, sys.argv[1])
+import asyncio, socket, subprocess, threading, time
+from pathlib import Path
+import cancelling, leftovers, stage
+from scenarios import Entry
+
+stage.LIMIT = cancelling.LIMIT = 0.2
+
+def play(line):
+    async def scenario(stage):
+        loop = stage.loop
+        stage.swallow = stage.deaf = stage.error = None
+        exec(line)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if stage.deaf:
+                await asyncio.sleep(60)
+            if stage.error:
+                raise stage.error
+            if not stage.swallow:
+                raise
+    with tempfile.TemporaryDirectory() as folder:
+        tools = stage.Tools(Path(folder), None, None)
+        return cancelling._point(Entry(scenario, (), False), tools, "alone, waiting", 1)
+"""
+
+
+def test_what_is_left_wrong_is_told(environment: Environment) -> None:
+    # A process for each: what one leaves is there for the next.
+    code = CARELESSLY + "print(*play(sys.argv[2])[1], sep='\\n')"
+    for told, line in CARELESS.items():
+        done = environment.run("-c", code, CAMPAIGN, line)
+        assert told in done.stdout, (line, done.stdout)
+
+
+def test_a_process_that_ends_is_told_of_and_replaced(environment: Environment) -> None:
+    code = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import processes
+from pathlib import Path
+processes.WORKER = Path(sys.argv[2])
+process = processes.Process("pure", limit=float(sys.argv[3]))
+print(process.run("part", "unit", brief=True))
+process.close()
+"""
+    worker = """
+import json, os, sys, threading
+def say(**what):
+    print(json.dumps(what), flush=True)
+say(form="pure")
+for line in sys.stdin:
+    without = json.loads(line)["without"]
+    for name, end in {"one": print, "two": os.abort, "three": threading.Event().wait, "four": print}.items():
+        if name not in without:
+            say(begins=name)
+            if end is not print:
+                end()
+            say(ends=name, wrong=[])
+    say(done=True)
+"""
+    path = environment.folder / "worker.py"
+    path.write_text(worker)
+    done = environment.run("-c", code, CAMPAIGN, path, "2")
+    assert done.stdout.startswith("Outcome(points=4, wrong={'two': ['signal SIGABRT")
+    assert "'three': ['hangs for 2 s" in done.stdout
+
+
+def test_the_page_is_that_of_the_results(environment: Environment) -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import kept, json; "
+    code += "print(kept.page(json.loads(kept.RESULTS.read_text('utf-8'))), end='')"
+    assert environment.run("-c", code, CAMPAIGN).stdout == (
+        ROOT / "packages" / "asyncio" / "docs" / "campaign.md"
+    ).read_text("utf-8")

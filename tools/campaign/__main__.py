@@ -1,0 +1,130 @@
+"""Faults at each place where they can happen: `python3 tools/dev.py campaign [PART …]`. README.md beside this file tells more."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import platform
+import sys
+import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import kept
+from parts import PARTS
+from processes import FORMS, Outcome, Process, WrongForm
+
+
+class Campaign:
+    """A run of some parts in some forms."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._state = kept.State(options.state)
+        self._python = platform.python_version()
+        self.wrong = 0
+
+    def run(self) -> dict[str, dict[str, Any]]:
+        """Run all; return the results, by part and by Python and form."""
+        results: dict[str, dict[str, Any]] = {}
+        for part in self._options.parts or PARTS:
+            for form in self._options.forms:
+                result = self._run_part(part, form)
+                results.setdefault(part, {})[f"{self._python}, {form}"] = result
+        return results
+
+    def _run_part(self, part: str, form: str) -> dict[str, Any]:
+        options = self._options
+        module = importlib.import_module(PARTS[part].module)
+        units = [
+            unit
+            for unit in module.units(brief=options.brief)
+            if any(fnmatchcase(unit, f"*{pattern}*") for pattern in options.only)
+        ]
+        process = Process(form, limit=options.limit)
+        started = time.monotonic()
+        outcomes = []
+        try:
+            for number, unit in enumerate(units, 1):
+                title = f"{part}, {form}, {number} of {len(units)}: {unit}"
+                outcomes.append(self._run_unit(process, part, unit, title))
+        finally:
+            process.close()
+        points = sum(outcome.points for outcome in outcomes)
+        wrong = sum(len(outcome.wrong) for outcome in outcomes)
+        self.wrong += wrong
+        seconds = time.monotonic() - started
+        print(
+            f"{part}, {form}: {points} points of {len(units)}, {wrong} are wrong ({seconds:.0f} s)",
+            flush=True,
+        )
+        return {"units": len(units), "points": points, "wrong": wrong}
+
+    def _run_unit(self, process: Process, part: str, unit: str, title: str) -> Outcome:
+        options = self._options
+        key = (part, process.form, self._python, unit, "brief" if options.brief else "whole")
+        outcome = None if options.anew else self._state.get(*key)
+        if outcome is None:
+            on_terminal = sys.stderr.isatty()
+
+            def tell(points: int) -> None:
+                if on_terminal:
+                    print(f"\r{title}: {points}\x1b[K", end="", file=sys.stderr, flush=True)
+
+            outcome = process.run(part, unit, brief=options.brief, tell=tell)
+            self._state.put(outcome, *key)
+            end = "\r\x1b[K" if on_terminal else ""
+            print(f"{end}{title}: {outcome.points} points", file=sys.stderr, flush=True)
+        for name, wrong in list(outcome.wrong.items())[: options.most]:
+            print(f"{part}, {process.form}, {unit}, {name}:", flush=True)
+            for line in wrong:
+                print("    " + line.replace("\n", "\n    "), flush=True)
+        return outcome
+
+
+def _options(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tools/dev.py campaign", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (all)")
+    text = "the forms to run, of compiled, pure and standard (compiled,pure)"
+    parser.add_argument("--forms", default="compiled,pure", help=text)
+    text = "only what has this in its name, or matches it (may be repeated)"
+    parser.add_argument("--only", action="append", metavar="PATTERN", help=text)
+    parser.add_argument("--brief", action="store_true", help="only what takes little time")
+    text = "do again what was done with these sources, too"
+    parser.add_argument("--anew", action="store_true", help=text)
+    text = "keep the results, and write the page packages/asyncio/docs/campaign.md"
+    parser.add_argument("--write", action="store_true", help=text)
+    text = "seconds for a point, then it hangs (60)"
+    parser.add_argument("--limit", type=float, default=60, help=text)
+    text = "show so many points of a scenario that are wrong (5)"
+    parser.add_argument("--most", type=int, default=5, help=text)
+    text = "where it is written down what has been done"
+    parser.add_argument("--state", type=Path, default=kept.STATE, help=text)
+    options = parser.parse_args(words)
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {min(unknown)!r}; there are {', '.join(PARTS)}")
+    options.forms = options.forms.split(",")
+    if unknown := set(options.forms) - set(FORMS):
+        parser.error(f"there is no form {min(unknown)!r}; there are {', '.join(FORMS)}")
+    options.only = options.only or [""]
+    if options.write and (options.brief or options.only != [""]):
+        parser.error("--write keeps whole runs only: without --brief and --only")
+    return options
+
+
+def main(words: list[str]) -> int:
+    options = _options(words)
+    campaign = Campaign(options)
+    try:
+        results = campaign.run()
+    except WrongForm as error:
+        print(f"campaign: {error}", file=sys.stderr)
+        return 2
+    if options.write:
+        kept.write(results)
+    return 1 if campaign.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

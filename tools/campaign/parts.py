@@ -1,0 +1,23 @@
+"""The parts of the campaign, and in which module each is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """One kind of faults."""
+
+    module: str
+    #: What is done, for the page.
+    what: str
+
+
+#: In this order. A part's module has `units(brief=…)`, names of what is run by itself, and `perform(unit, tools, notes, brief=…)`.
+PARTS = {
+    "cancel": Part(
+        "cancelling",
+        "Scenarios of all public calls that wait are cancelled at each of their suspensions: while they wait, when what they wait for "
+        "has just come, and twice; alone, within `timeout()` and in a `TaskGroup`; or a `timeout()` around them expires.",
+    ),
+}

@@ -1,0 +1,95 @@
+"""Child processes."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.subprocess import DEVNULL, PIPE
+from typing import TYPE_CHECKING, Any
+
+from scenarios import scenario
+
+if TYPE_CHECKING:
+    from stage import Stage
+
+
+def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a child that runs; the loop reaps it."""
+    if process.returncode is None:
+        process.kill()
+
+
+@scenario(slow=True)
+async def wait(stage: Stage) -> None:
+    process = await asyncio.create_subprocess_exec("/bin/true")
+    try:
+        await process.wait()
+    finally:
+        _end(process)
+
+
+@scenario(slow=True)
+async def communicate(stage: Stage) -> None:
+    process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stdout=PIPE)
+    try:
+        out, _ = await process.communicate(b"a word")
+        assert out == b"a word", out
+    finally:
+        _end(process)
+
+
+@scenario(slow=True)
+async def shell(stage: Stage) -> None:
+    process = await asyncio.create_subprocess_shell(
+        "echo a word; exec cat", stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        await process.stdout.readline()
+        process.stdin.write(b"a line\n")
+        await process.stdin.drain()
+        await process.stdout.readline()
+        process.stdin.close()
+        await process.stdin.wait_closed()
+        await process.stdout.read()
+        await process.wait()
+    finally:
+        _end(process)
+
+
+@scenario(slow=True)
+async def kill(stage: Stage) -> None:
+    process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stderr=DEVNULL)
+    try:
+        process.terminate()
+        await process.wait()
+    finally:
+        _end(process)
+
+
+class _Child(asyncio.SubprocessProtocol):
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+@scenario(slow=True)
+async def transports(stage: Stage) -> None:
+    loop: Any = stage.loop
+    transport, protocol = await loop.subprocess_exec(_Child, "/bin/cat")
+    try:
+        transport.get_pipe_transport(0).close()
+        await protocol.ended
+    finally:
+        transport.close()
+
+
+@scenario(slow=True)
+async def no_such_program(stage: Stage) -> None:
+    try:
+        await asyncio.create_subprocess_exec("/no/such/program", stdin=PIPE, stdout=PIPE)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,91 @@
+"""Runs points in a process of its own: started by `processes`, spoken to in lines of JSON.
+
+    {"part": "cancel", "unit": "networks.connect", "without": ["alone, waiting, 3"], "brief": false}
+
+is answered, for each point, by {"begins": name} and {"ends": name, "wrong": […]}, and by {"done": true} at last. Who reads knows
+what a crash or a hang befell, and asks again for what is left without that point.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+from parts import PARTS
+from stage import Tools
+
+from asyncio_test_support import certificates
+
+
+class Notes:
+    """What is told of the points of one unit."""
+
+    def __init__(self, answers: Any, without: list[str]) -> None:
+        self._answers = answers
+        self._without = set(without)
+
+    def begins(self, name: str) -> bool:
+        """Tell that a point begins; return whether it is to be run at all."""
+        if name in self._without:
+            return False
+        self.say(begins=name)
+        return True
+
+    def ends(self, name: str, wrong: list[str]) -> None:
+        """Tell what is wrong with a point."""
+        self.say(ends=name, wrong=wrong)
+
+    def say(self, **what: Any) -> None:
+        self._answers.write(json.dumps(what) + "\n")
+        self._answers.flush()
+
+
+def _form() -> str:
+    """Say which asyncio this is, from what is loaded."""
+    import asyncio
+
+    if not hasattr(asyncio, "__implementation__"):
+        return "standard"
+    from asyncio_core import twins
+
+    return "pure" if twins.twins is None else "compiled"
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    Notes(answers, []).say(form=_form())
+    with tempfile.TemporaryDirectory(prefix="campaign-") as name:
+        folder = Path(name)
+        made = certificates.make(folder)
+        server, client = made.server_context(), made.client_context()
+        # What scenarios make goes into a folder where there is nothing else.
+        kept = folder / "made"
+        kept.mkdir()
+        tempfile.tempdir = str(kept)
+        tools = Tools(kept, server, client)
+        gc.collect()
+        gc.freeze()
+        for line in sys.stdin:
+            asked = json.loads(line)
+            notes = Notes(answers, asked["without"])
+            part = importlib.import_module(PARTS[asked["part"]].module)
+            try:
+                part.perform(asked["unit"], tools, notes, brief=asked["brief"])
+                notes.say(done=True)
+            except Exception:
+                notes.say(fails=traceback.format_exc())
+    answers.close()
+
+
+if __name__ == "__main__":
+    faulthandler.enable()
+    main()
