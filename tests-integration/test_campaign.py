@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,10 @@ def environment(make_environment: MakeEnvironment) -> Environment:
     return make_environment("asyncio", "asyncio-test-support", "trustme")
 
 
-@pytest.mark.parametrize("part", ["cancel"])
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="calls fail by a library in C")
+
+
+@pytest.mark.parametrize("part", ["cancel", pytest.param("calls", marks=needs_gcc)])
 def test_nothing_is_left_wrong(environment: Environment, tmp_path: Path, part: str) -> None:
     state = tmp_path / "state.json"
     arguments = (part, "--brief", "--state", state)

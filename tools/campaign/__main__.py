@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import kept
+import native
 from parts import PARTS
 from processes import FORMS, Outcome, Process, WrongForm
 
@@ -42,7 +43,8 @@ class Campaign:
             for unit in module.units(brief=options.brief)
             if any(fnmatchcase(unit, f"*{pattern}*") for pattern in options.only)
         ]
-        process = Process(form, limit=options.limit)
+        library = native.build(options.state.parent) if PARTS[part].with_library else None
+        process = Process(form, limit=options.limit, library=library)
         started = time.monotonic()
         outcomes = []
         try:
@@ -118,7 +120,7 @@ def main(words: list[str]) -> int:
     campaign = Campaign(options)
     try:
         results = campaign.run()
-    except WrongForm as error:
+    except (WrongForm, native.NoCompiler) as error:
         print(f"campaign: {error}", file=sys.stderr)
         return 2
     if options.write:

@@ -79,9 +79,9 @@ def page(kept: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the page of the campaign, in Markdown."""
     found = tomllib.loads(FOUND.read_text("utf-8"))["fault"]
     lines = [_HEAD]
-    for part, (_, what) in PARTS.items():
+    for part, described in PARTS.items():
         if part in kept:
-            lines += [f"## {part}", "", what, "", *_table(kept[part]), ""]
+            lines += [f"## {part}", "", described.what, "", *_table(kept[part]), ""]
             lines += _faults([fault for fault in found if fault["part"] == part])
     return "\n".join(lines)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Any
 
 
 class Held:
@@ -46,7 +45,7 @@ class HeldByLoop:
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
-        self._watched = set(_watched(loop))
+        self._watched = _watched(loop)
         self._tasks = set(asyncio.all_tasks(loop))
 
     def left(self) -> list[str]:
@@ -56,16 +55,16 @@ class HeldByLoop:
         found = [f"task {task.get_coro()!r}" for task in tasks]
         found += [f"timer {handle!r}" for handle in loop._scheduled if not handle.cancelled()]
         watched = _watched(loop)
-        found += [
-            f"descriptor {number} is watched" for number in watched if number not in self._watched
-        ]
+        # The pair that wakes the loop may have been replaced by another one.
+        if len(watched) > len(self._watched):
+            found += [f"descriptor {number} is watched" for number in watched - self._watched]
         if _has_children():
             found.append("a child process")
         return found
 
 
-def _watched(loop: Any) -> list[int]:
-    return list(loop._selector.get_map())
+def _watched(loop: Any) -> set[int]:
+    return set(loop._selector.get_map())
 
 
 def _descriptors() -> dict[int, str]:
@@ -90,3 +89,23 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def end_children() -> None:
+    """End children that are left, for the next point not to find them."""
+    for pid in _children() if _has_children() else ():
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # Behind the name, which is in parentheses: the state, and the parent.
+            parent = path.read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            continue  # it has just ended
+        if int(parent) == os.getpid():
+            found.append(int(path.parent.name))
+    return found

@@ -11,6 +11,8 @@ class Part(NamedTuple):
     module: str
     #: What is done, for the page.
     what: str
+    #: Its processes have the library of `native`.
+    with_library: bool = False
 
 
 #: In this order. A part's module has `units(brief=…)`, names of what is run by itself, and `perform(unit, tools, notes, brief=…)`.
@@ -19,5 +21,11 @@ PARTS = {
         "cancelling",
         "Scenarios of all public calls that wait are cancelled at each of their suspensions: while they wait, when what they wait for "
         "has just come, and twice; alone, within `timeout()` and in a `TaskGroup`; or a `timeout()` around them expires.",
+    ),
+    "calls": Part(
+        "failing",
+        "In the same scenarios each system call of the loop's thread, that of the peers too, fails once with each errno that its manual page has, "
+        "or takes one byte only. What was asked for may then succeed, or raise OSError; nothing is left, and the loop serves a further connection.",
+        with_library=True,
     ),
 }

@@ -48,9 +48,10 @@ class _Ended(Exception):
 class Process:
     """One process at a time, which runs units in one form."""
 
-    def __init__(self, form: str, *, limit: float) -> None:
+    def __init__(self, form: str, *, limit: float, library: Path | None = None) -> None:
         self.form = form
         self._limit = limit
+        self._more = {} if library is None else {"LD_PRELOAD": str(library)}
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stderr: IO[str] | None = None
@@ -123,7 +124,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
-            env={**kept, **FORMS[self.form]},
+            env={**kept, **FORMS[self.form], **self._more},
         )
         self._answers = queue.SimpleQueue()
         reading = (self._process.stdout, self._answers)

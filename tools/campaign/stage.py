@@ -17,7 +17,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from leftovers import Held, HeldByLoop
+from leftovers import Held, HeldByLoop, end_children
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Peer = Callable[["Stage"], Coroutine[Any, Any, Callable[[], Awaitable[None]]]]
 
 #: Seconds in which all has to come to rest; nothing waits for so long where all is well.
-LIMIT = 3.0
+LIMIT = 2.0
 #: Seconds between two looks at what is still there.
 _PAUSE = 0.001
 
@@ -79,6 +79,7 @@ class Stage:
                 self.afterwards.clear()
                 gc.collect()
             self.wrong += _in_the_end(held.left)
+            end_children()
         if quiet:
             self.wrong += [f"reported: {_shown(context)}" for context in self.reported]
             self.wrong += [f"logged: {line}" for line in complaints.logged]

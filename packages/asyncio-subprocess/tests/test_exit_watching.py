@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import subprocess
 import textwrap
 import threading
+from unittest import mock
 
 import pytest
 
@@ -355,3 +357,41 @@ def test_a_kernel_queue_is_open_only_while_there_are_children(plain_loop, start,
     assert len(descriptors() - before) == 1
     told.run()
     assert descriptors() == before
+
+
+class _BadlyClosing:
+    """A set of descriptors that closes, and says that it could not."""
+
+    def __init__(self):
+        self._set = select.epoll()
+
+    def close(self):
+        self._set.close()
+        raise OSError(errno.EIO, "made up")
+
+    def __getattr__(self, name):
+        return getattr(self._set, name)
+
+
+@pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")
+def test_an_end_is_told_though_no_descriptor_can_be_closed_without_an_error(
+    loop, start, monkeypatch
+):
+    close = os.close
+
+    def close_and_fail(fd):
+        close(fd)
+        raise OSError(errno.EIO, "made up")
+
+    watcher = exit_pidfd._PidfdChildWatcher(loop)
+    for _ in range(2):
+        child = start("sys.exit(6)")
+        told = Told(loop)
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                exit_pidfd, "select", mock.Mock(epoll=_BadlyClosing, EPOLLIN=select.EPOLLIN)
+            )
+            watcher.watch(child.pid, told)
+            patched.setattr(os, "close", close_and_fail)
+            assert told.run() == [None]
+    watcher.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -307,3 +308,22 @@ print(heard)
         "not this one",
         "[('true', ['true', 'allowed'], None, None), ('true', ['true', 'refused'], None, None)]",
     ], done.stderr
+
+
+@plain
+def test_a_child_is_there_though_its_ends_say_that_they_cannot_be_closed(
+    run_plain, without_fork, monkeypatch
+):
+    close = os.close
+
+    def close_and_fail(fd):
+        close(fd)
+        raise OSError(errno.EIO, "made up")
+
+    async def main():
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "close", close_and_fail)
+            process = await create_subprocess_exec("cat", stdin=PIPE, stdout=PIPE)
+        assert await process.communicate(b"a word") == (b"a word", None)
+
+    run_plain(main())

@@ -19,6 +19,8 @@ async def _send(stage: Stage, transport: Any, protocol: Answers, *, fallback: bo
     try:
         with tempfile.TemporaryFile() as file:
             file.truncate(SIZE)
+            if transport.is_closing():
+                raise ConnectionResetError("the connection had ended before")
             await stage.loop.sendfile(transport, file, fallback=fallback)
         await protocol.come(SIZE)
     finally:

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import socket
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scenarios import scenario
 from scenarios.peers import silent, tcp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from stage import Stage
 
@@ -30,6 +30,32 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield left, right
 
 
+def say(sock: socket.socket, data: bytes) -> None:
+    """Send, or end the connection, so that who waits for this hears of it."""
+    try:
+        sock.sendall(data)
+    except OSError:
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+async def receive(stage: Stage, sock: socket.socket, size: int) -> bytes:
+    """Receive so many bytes; raises EOFError where the connection ends before."""
+    got = bytearray()
+    while len(got) < size:
+        piece = await stage.loop.sock_recv(sock, min(size - len(got), 1 << 18))
+        if not piece:
+            raise EOFError("the connection has ended")
+        got += piece
+    return bytes(got)
+
+
+async def both(one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> None:
+    """Run two coroutines at once; where one fails, the other is given up."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one)
+        group.create_task(other)
+
+
 @scenario(tcp)
 async def connect_and_talk(stage: Stage) -> None:
     loop = stage.loop
@@ -37,10 +63,7 @@ async def connect_and_talk(stage: Stage) -> None:
         sock.setblocking(False)
         await loop.sock_connect(sock, stage.at["tcp"])
         await loop.sock_sendall(sock, b"a word")
-        got = b""
-        while len(got) < 6:
-            got += await loop.sock_recv(sock, 3) or b"an end"
-        assert got == b"a word", got
+        assert await receive(stage, sock, 6) == b"a word"
 
 
 @scenario(tcp)
@@ -56,60 +79,45 @@ async def accept(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as sock:
         listener.setblocking(False)
         sock.setblocking(False)
-        later = loop.create_task(loop.sock_connect(sock, listener.getsockname()))
-        try:
+
+        async def serve() -> None:
             accepted, _ = await loop.sock_accept(listener)
             with accepted:
-                await later
-                await loop.sock_sendall(sock, b"word")
-                buffer = bytearray(4)
-                await loop.sock_recv_into(accepted, buffer)
-        finally:
-            later.cancel()
-            await asyncio.gather(later, return_exceptions=True)
+                await loop.sock_recv_into(accepted, bytearray(4))
+
+        async def call() -> None:
+            await loop.sock_connect(sock, listener.getsockname())
+            await loop.sock_sendall(sock, b"word")
+
+        await both(serve(), call())
 
 
 @scenario()
 async def wait_for_words(stage: Stage) -> None:
-    """What waits is read afterwards: nothing that came is lost, and the socket can be used again."""
     loop = stage.loop
     with pair() as (left, right):
-        loop.call_soon(left.send, b"word")
-        assert await loop.sock_recv(right, 4) == b"word"
-        loop.call_soon(left.send, b"more")
-        buffer = bytearray(4)
-        assert await loop.sock_recv_into(right, buffer) == 4
+        loop.call_soon(say, left, b"word")
+        assert await receive(stage, right, 4) == b"word"
+        loop.call_soon(say, left, b"more")
+        await loop.sock_recv_into(right, bytearray(4))
 
 
 @scenario()
 async def send_more_than_fits(stage: Stage) -> None:
-    loop = stage.loop
     with pair() as (left, right):
-        sending = loop.create_task(loop.sock_sendall(left, MUCH))
-        try:
-            got = 0
-            while got < len(MUCH):
-                piece = await loop.sock_recv(right, 1 << 18)
-                got += len(piece)
-            await sending
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        await both(stage.loop.sock_sendall(left, MUCH), receive(stage, right, len(MUCH)))
+
+
+def _swallow(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.recv(1 << 18)
 
 
 @scenario()
 async def send_into_a_full_socket(stage: Stage) -> None:
     loop = stage.loop
     with pair() as (left, right):
-
-        def read() -> None:
-            try:
-                while right.recv(1 << 18):
-                    pass
-            except BlockingIOError:
-                pass
-
-        loop.add_reader(right, read)
+        loop.add_reader(right, _swallow, right)
         try:
             await loop.sock_sendall(left, MUCH)
         finally:
@@ -137,28 +145,27 @@ async def datagrams(stage: Stage) -> None:
         for sock in (left, right):
             sock.setblocking(False)
             sock.bind(("127.0.0.1", 0))
-        await loop.sock_sendto(left, b"word", ("localhost", right.getsockname()[1]))
-        await loop.sock_recvfrom(right, 4)
-        loop.call_soon(left.sendto, b"more", right.getsockname())
-        buffer = bytearray(4)
-        await loop.sock_recvfrom_into(right, buffer)
+
+        async def send_again_and_again() -> None:
+            while True:
+                with contextlib.suppress(OSError):
+                    await loop.sock_sendto(left, b"word", ("localhost", right.getsockname()[1]))
+                await asyncio.sleep(0.01)
+
+        sending = loop.create_task(send_again_and_again())
+        try:
+            await loop.sock_recvfrom(right, 4)
+            await loop.sock_recvfrom_into(right, bytearray(4))
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 @scenario()
 async def send_a_file(stage: Stage) -> None:
-    loop = stage.loop
     with tempfile.TemporaryFile() as file, pair() as (left, right):
-        file.write(MUCH)
-        file.seek(0)
-        sending = loop.create_task(loop.sock_sendfile(left, file))
-        try:
-            got = 0
-            while got < len(MUCH):
-                got += len(await loop.sock_recv(right, 1 << 18))
-            await sending
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+        file.truncate(len(MUCH))
+        await both(stage.loop.sock_sendfile(left, file), receive(stage, right, len(MUCH)))
 
 
 @scenario()
@@ -166,9 +173,8 @@ async def send_a_file_ourselves(stage: Stage) -> None:
     """The task itself sends, while callbacks read."""
     loop = stage.loop
     with tempfile.TemporaryFile() as file, pair() as (left, right):
-        file.write(MUCH)
-        file.seek(0)
-        loop.add_reader(right, lambda: right.recv(1 << 19))
+        file.truncate(len(MUCH))
+        loop.add_reader(right, _swallow, right)
         try:
             await loop.sock_sendfile(left, file)
         finally:

@@ -89,6 +89,9 @@ async def upgrade(stage: Stage) -> None:
             transport = await loop.start_tls(
                 plain, protocol, stage.client_context, server_hostname="localhost"
             )
+            if transport is None:
+                transport = plain
+                raise ConnectionResetError("the connection had ended before")
             transport.write(b"a word")
             await protocol.come(6)
         finally:

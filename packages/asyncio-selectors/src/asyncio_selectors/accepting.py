@@ -106,7 +106,11 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
     def _give_spare(self) -> None:
         spare, self._spare = self._spare, None
         if spare is not None:
-            os.close(spare)
+            try:
+                os.close(spare)
+            except OSError:
+                # It is closed all the same, and was of no use.
+                pass
 
     def _accept_connection(
         self,

@@ -56,7 +56,11 @@ def accept(listener: socket.socket) -> tuple[socket.socket, Any] | None:
     except BaseException as error:
         drop_own_frame(error)
         raise
-    connection.setblocking(False)
+    try:
+        connection.setblocking(False)
+    except BaseException:
+        connection.close()
+        raise
     return connection, address
 
 

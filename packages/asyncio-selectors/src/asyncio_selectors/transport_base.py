@@ -235,9 +235,12 @@ class _SelectorTransport(Owner, _FlowControlMixin):
             self._protocol = None
             self._loop = None
             self._server = None
-            sock.close()
-            if server is not None:
-                server._detach(self)
+            try:
+                sock.close()
+            finally:
+                # Closing has failed where the file's own close has, on a network file system say: it is closed all the same.
+                if server is not None:
+                    server._detach(self)
 
     def _lost_write(self) -> None:
         """Count a write after the end; a program that goes on writing is told, once in a while."""

@@ -160,9 +160,14 @@ class UnixSockets(_Base):
         else:
             _check_stream(sock)
             listening = sock
-        listening.setblocking(False)
-        if cleanup_socket:
-            known.create_unix_server(self._remember_file, listening, sock is not None)
+        try:
+            listening.setblocking(False)
+            if cleanup_socket:
+                known.create_unix_server(self._remember_file, listening, sock is not None)
+        except BaseException:
+            if sock is None:
+                listening.close()
+            raise
         server = Server(self, [listening], protocol_factory, ssl, backlog, **timeouts)
         if start_serving:
             try:

@@ -13,6 +13,8 @@ import os
 import select
 import struct
 
+from asyncio_subprocess.closing import close
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -76,7 +78,7 @@ class _PidfdChildWatcher:
                 self._open()
             self._set.register(fd, select.EPOLLIN)
         except BaseException:
-            os.close(fd)
+            close(fd)
             self._close_unless_needed()
             raise
         self._descriptors[fd] = exited
@@ -89,7 +91,7 @@ class _PidfdChildWatcher:
                     try:
                         code = _code_of_reaped(fd)
                     finally:
-                        os.close(fd)
+                        close(fd)
                     exited(code)
         finally:
             self._close_unless_needed()
@@ -107,8 +109,8 @@ class _PidfdChildWatcher:
     def _release(self) -> None:
         while self._descriptors:
             fd, _ = self._descriptors.popitem()
-            os.close(fd)
-        self._set.close()
+            close(fd)
+        close(self._set)
         self._set = None
 
     def __del__(self) -> None:

@@ -18,6 +18,8 @@ import sys
 from io import FileIO
 from threading import Lock
 
+from asyncio_subprocess.closing import close
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -169,21 +171,21 @@ class _Streams:
         try:
             self.files[number] = FileIO(ours, mode)
         except BaseException:
-            os.close(ours)
+            close(ours)
             raise
         return childs if ours >= _FIRST_OF_OTHERS else -1
 
     def leave_to_child(self) -> None:
         """Close the child's ends here."""
         while self.lent:
-            os.close(self.lent.pop())
+            close(self.lent.pop())
 
     def close(self) -> None:
         """Close all, as there is no child."""
         self.leave_to_child()
         for file in self.files:
             if file is not None:
-                file.close()
+                close(file)
 
 
 def _is_popens_way() -> bool:

@@ -193,13 +193,23 @@ class Server(AbstractServer):
         sockets, self._sockets = self._sockets, None
         if sockets is None:
             return
-        for sock in sockets:
-            self._loop._stop_serving(sock)
-        self._serving = False
-        forever, self._serving_forever_fut = self._serving_forever_fut, None
-        if forever is not None and not forever.done():
-            forever.cancel()
-        self._end_if_idle()
+        try:
+            self._stop_serving(sockets)
+        finally:
+            self._serving = False
+            forever, self._serving_forever_fut = self._serving_forever_fut, None
+            if forever is not None and not forever.done():
+                forever.cancel()
+            self._end_if_idle()
+
+    def _stop_serving(self, sockets: list[socket.socket]) -> None:
+        """Close listening sockets: all of them, whatever closing one of them raises."""
+        try:
+            while sockets:
+                self._loop._stop_serving(sockets.pop(0))
+        finally:
+            if sockets:
+                self._stop_serving(sockets)
 
     def close_clients(self) -> None:
         """Call ``close()`` on the transport of every open connection. Added in Python 3.13."""
@@ -404,10 +414,9 @@ class ServingPart(ResolvingPart):
         else:
             _check_ssl_socket(sock)
             _check_stream_socket(sock)
+            sock.setblocking(False)
             sockets = [sock]
 
-        for each in sockets:
-            each.setblocking(False)
         server = Server(
             self,
             sockets,
@@ -485,6 +494,7 @@ class ServingPart(ResolvingPart):
                 return None
             try:
                 options.apply(sock, family)
+                sock.setblocking(False)
                 sock.bind(address)
             except OSError as exc:
                 sock.close()

@@ -1,0 +1,56 @@
+"""The library in C that lets system calls fail, compiled when it is first needed."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+_COMPILE = ("gcc", "-O2", "-std=gnu11", "-shared", "-fPIC")
+#: In place of a number of errno: the call takes one byte only.
+SHORT = -1
+
+
+class NoCompiler(Exception):
+    """The library cannot be built."""
+
+
+def build(folder: Path) -> Path:
+    """Compile the library into a folder, unless it is there and newer than its source; return its path."""
+    source, made = HERE / "calls.c", folder / "calls.so"
+    if made.exists() and made.stat().st_mtime > source.stat().st_mtime:
+        return made
+    if shutil.which("gcc") is None:
+        raise NoCompiler("what lets system calls fail is in C: gcc is needed")
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [*_COMPILE, "-o", str(made), str(source), "-ldl"], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise NoCompiler(f"gcc cannot build calls.c: {done.stderr.strip()}")
+    return made
+
+
+class Calls:
+    """The library, in a process that was started with it."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(None)
+        name = self._library.campaign_name
+        name.restype = ctypes.c_char_p
+        self.names: list[str] = []
+        while (found := name(len(self.names))) is not None:
+            self.names.append(found.decode())
+        self._counted = (ctypes.c_long * len(self.names))()
+
+    def begin(self, name: str = "", number: int = 0, error: int = 0) -> None:
+        """Count this thread's calls from now on; one of this name and number, 1 for the first, fails."""
+        which = self.names.index(name) if name else -1
+        self._library.campaign_begin(which, ctypes.c_long(number), error)
+
+    def end(self) -> dict[str, int]:
+        """Let calls alone; return how many there were, by name."""
+        self._library.campaign_end(self._counted)
+        return {name: n for name, n in zip(self.names, self._counted, strict=True) if n}
