@@ -25,6 +25,8 @@ RACES = {
     "unfair_lock": "IndexError",
 }
 SEEDS = 100
+# What finds them knows no systems; under Wine, where a loop for each try takes its time, one takes half a minute.
+FOUND_HERE = list(RACES) if sys.platform != "win32" else ["lost_update", "two_readers"]
 
 FIND = """
 import json, sys
@@ -53,7 +55,7 @@ def test_every_race_is_looked_for() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.py")) == sorted(RACES)
 
 
-@pytest.mark.parametrize("race", RACES)
+@pytest.mark.parametrize("race", FOUND_HERE)
 def test_race_is_found_within_a_hundred_seeds_and_played_again(
     check: Check, python: RunPython, race: str
 ) -> None:

@@ -14,13 +14,32 @@ def open_descriptors() -> set[int]:
     """
     gc.collect()
     if sys.platform == "win32":
-        import ctypes
-
-        # A socket's number is the number of its handle; handles are numbered by fours. The type of what
-        # is no file, pipe or socket is 0.
-        type_of = ctypes.WinDLL("kernel32").GetFileType
-        return {number for number in range(4, 1 << 15, 4) if type_of(number)}
+        return _open_handles()
     return {number for name in os.listdir("/dev/fd") if _is_open(number := int(name))}
+
+
+# So many numbers in a row that are no handle's, and no more are looked at: the lowest that is free is given first, or
+# one of those that were given lately. Under Wine each takes a message to its server.
+_GAP = 1024
+
+
+def _open_handles() -> set[int]:
+    import ctypes
+
+    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]
+    found = set()
+    flags = ctypes.byref(ctypes.c_ulong())
+    last = 0
+    number = 4
+    # A socket's number is the number of its handle; handles are numbered by fours.
+    while number <= last + 4 * _GAP:
+        if kernel.GetHandleInformation(number, flags):
+            last = number
+            # The type of what is no file, pipe or socket is 0.
+            if kernel.GetFileType(number):
+                found.add(number)
+        number += 4
+    return found
 
 
 def _is_open(number: int) -> bool:
