@@ -31,6 +31,8 @@ class Campaign:
         results: dict[str, dict[str, Any]] = {}
         for part in self._options.parts or PARTS:
             for form in self._options.forms:
+                if form not in PARTS[part].forms:
+                    continue
                 result = self._run_part(part, form)
                 results.setdefault(part, {})[f"{self._python}, {form}"] = result
         return results
@@ -43,8 +45,10 @@ class Campaign:
             for unit in module.units(brief=options.brief)
             if any(fnmatchcase(unit, f"*{pattern}*") for pattern in options.only)
         ]
-        library = native.build(options.state.parent) if PARTS[part].with_library else None
-        process = Process(form, limit=options.limit, library=library)
+        more = dict(PARTS[part].environment)
+        if PARTS[part].with_library:
+            more["LD_PRELOAD"] = str(native.build(options.state.parent))
+        process = Process(form, limit=options.limit, more=more)
         started = time.monotonic()
         outcomes = []
         try:

@@ -149,7 +149,7 @@ class _Run:
         finally:
             self.counted = self._calls.end()
         if not task.done():
-            stage.wrong.append(f"it does not end: {_where(task)}")
+            stage.wrong.append(f"it does not end: {where(task)}")
             task.cancel()
             await asyncio.wait([task], timeout=LIMIT)
         elif (error := task.exception()) is not None and not _is_documented(error):
@@ -188,7 +188,8 @@ def _is_documented(error: BaseException) -> bool:
     return isinstance(error, (OSError, EOFError, asyncio.SendfileNotAvailableError))
 
 
-def _where(task: asyncio.Task[Any]) -> str:
+def where(task: asyncio.Task[Any]) -> str:
+    """Return in which functions a task waits, the outermost first."""
     lines = []
     coroutine: Any = task.get_coro()
     while coroutine is not None:

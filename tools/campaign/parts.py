@@ -13,6 +13,10 @@ class Part(NamedTuple):
     what: str
     #: Its processes have the library of `native`.
     with_library: bool = False
+    #: What its processes have in their environment besides.
+    environment: tuple[tuple[str, str], ...] = ()
+    #: The forms that it is for.
+    forms: tuple[str, ...] = ("compiled", "pure", "standard")
 
 
 #: In this order. A part's module has `units(brief=…)`, names of what is run by itself, and `perform(unit, tools, notes, brief=…)`.
@@ -27,5 +31,15 @@ PARTS = {
         "In the same scenarios each system call of the loop's thread, that of the peers too, fails once with each errno that its manual page has, "
         "or takes one byte only. What was asked for may then succeed, or raise OSError; nothing is left, and the loop serves a further connection.",
         with_library=True,
+    ),
+    "memory": Part(
+        "starving",
+        "In small programs of the compiled form, of futures, tasks, timers, locks, streams, pipes and TLS each allocation fails once (of more than 1,500, each second or third). "
+        "What runs may then raise MemoryError, be reported, or not be woken; the process does not crash, nothing else is raised, and the loop goes on.",
+        with_library=True,
+        # All of Python's memory is asked for by malloc(3).
+        environment=(("PYTHONMALLOC", "malloc"),),
+        # In the pure one all memory is asked for by the interpreter, which crashes on its own now and then.
+        forms=("compiled",),
     ),
 }

@@ -48,10 +48,10 @@ class _Ended(Exception):
 class Process:
     """One process at a time, which runs units in one form."""
 
-    def __init__(self, form: str, *, limit: float, library: Path | None = None) -> None:
+    def __init__(self, form: str, *, limit: float, more: dict[str, str] | None = None) -> None:
         self.form = form
         self._limit = limit
-        self._more = {} if library is None else {"LD_PRELOAD": str(library)}
+        self._more = more or {}
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stderr: IO[str] | None = None

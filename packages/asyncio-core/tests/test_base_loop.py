@@ -461,3 +461,23 @@ def test_turns_without_timers_do_not_read_the_clock(loop):
     loop.stop()
     loop.run_forever()
     assert reads == []
+
+
+def test_a_run_that_cannot_begin_leaves_a_loop_that_can_be_run():
+    class Loop(ParkingEventLoop):
+        fails = True
+
+        def _run_forever_setup(self):
+            super()._run_forever_setup()
+            if self.fails:
+                raise MemoryError
+
+    loop = Loop()
+    with pytest.raises(MemoryError):
+        loop.run_forever()
+    assert not loop.is_running()
+    assert _get_running_loop() is None
+    loop.fails = False
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()

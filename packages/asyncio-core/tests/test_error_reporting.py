@@ -194,3 +194,14 @@ asyncio_core.run(main())
     assert "in bad" in done.stderr
     assert "ValueError: lost" in done.stderr
     assert "sys.meta_path" not in done.stderr
+
+
+def test_a_task_that_has_no_context_is_told_of_all_the_same(loop):
+    class HalfMade:
+        def get_context(self):
+            return None
+
+    told = []
+    loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+    loop.call_exception_handler({"message": "it broke", "task": HalfMade()})
+    assert told == ["it broke"]

@@ -567,3 +567,18 @@ def test_a_program_that_knows_no_cancel_may_abort_the_children(run):
         return [child.cancelled() for child in children], current_task().cancelling()
 
     assert run(main()) == ([True] * 3, 0)
+
+
+def test_a_child_that_the_group_cannot_hear_of_is_not_waited_for(run):
+    class Deaf(Task):
+        def add_done_callback(self, *args, **kwargs):
+            raise MemoryError
+
+    async def main():
+        get_running_loop().set_task_factory(lambda loop, coro, **kw: Deaf(coro, loop=loop, **kw))
+        async with TaskGroup() as group:
+            with pytest.raises(MemoryError):
+                group.create_task(forever())
+        get_running_loop().set_task_factory(None)
+
+    run(main())

@@ -52,5 +52,9 @@ class Calls:
 
     def end(self) -> dict[str, int]:
         """Let calls alone; return how many there were, by name."""
-        self._library.campaign_end(self._counted)
+        try:
+            self._library.campaign_end(self._counted)
+        except (MemoryError, ctypes.ArgumentError):
+            # It was this very call's memory.
+            self._library.campaign_end(self._counted)
         return {name: n for name, n in zip(self.names, self._counted, strict=True) if n}

@@ -1,4 +1,4 @@
-/* Lets one system call of a thread fail: loaded with LD_PRELOAD, and told by `native.Calls` what and when.
+/* Lets one system call, or one allocation, of a thread fail: loaded with LD_PRELOAD, and told by `native.Calls` what and when.
 
    Calls are counted by name between campaign_begin() and campaign_end(), in the thread that called these. The one of the
    chosen name and number fails with an errno, or takes one byte only. A close that fails has closed, as on Linux. */
@@ -21,7 +21,7 @@ struct timespec;
   X(socket) X(accept4) X(connect) X(bind) X(listen) X(recv) X(send) X(sendmsg) X(recvmsg)            \
   X(recvfrom) X(sendto) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(eventfd) X(socketpair)         \
   X(pipe2) X(read) X(write) X(close) X(getsockopt) X(setsockopt) X(getsockname) X(getpeername)       \
-  X(shutdown) X(sendfile) X(fcntl) X(ioctl) X(fork) X(waitpid) X(waitid) X(kill) X(dup) X(syscall) X(posix_spawnp)
+  X(shutdown) X(sendfile) X(fcntl) X(ioctl) X(fork) X(waitpid) X(waitid) X(kill) X(dup) X(syscall) X(posix_spawnp) X(malloc)
 
 enum {
 #define AS_ENUM(name) in_##name,
@@ -284,6 +284,38 @@ int posix_spawnp(pid_t *pid, const char *file, const void *actions, const void *
        (pid_t *, const char *, const void *, const void *, char *const *, char *const *))
   int how = fate(in_posix_spawnp);
   return how > 0 ? how : real(pid, file, actions, attributes, argv, env);
+}
+
+/* Allocations, of all three kinds. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *former, size_t size);
+
+void *malloc(size_t size) {
+  int how = fate(in_malloc);
+  if (how > 0) {
+    errno = how;
+    return NULL;
+  }
+  return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+  int how = fate(in_malloc);
+  if (how > 0) {
+    errno = how;
+    return NULL;
+  }
+  return __libc_calloc(count, size);
+}
+
+void *realloc(void *former, size_t size) {
+  int how = fate(in_malloc);
+  if (how > 0) {
+    errno = how;
+    return NULL;
+  }
+  return __libc_realloc(former, size);
 }
 
 /* pidfd_open() and the like. */

@@ -195,6 +195,11 @@ class TaskGroup:
                 # Its first step, run eagerly, stopped the group before it belonged to it.
                 task.cancel()
             return task
+        except BaseException:
+            # No memory, say: a child that the group would never hear of is not waited for.
+            self._tasks.discard(task)
+            task.cancel()
+            raise
         finally:
             # This frame is part of the traceback where the task failed eagerly.
             del task

@@ -146,6 +146,9 @@ class BaseEventLoop(
     def _run_forever_cleanup(self) -> None:
         """Give the thread back as `_run_forever_setup()` found it."""
         self._stopping = False
+        self._leave_thread()
+
+    def _leave_thread(self) -> None:
         self._thread_id = None
         running_loop._set_running_loop(None)
         self._set_coroutine_origin_tracking(False)
@@ -160,7 +163,12 @@ class BaseEventLoop(
         """
         self._check_closed()
         self._check_running()
-        self._run_forever_setup()
+        try:
+            self._run_forever_setup()
+        except BaseException:
+            # No memory, or Ctrl-C: the loop does not run, and can be run again.
+            self._leave_thread()
+            raise
         try:
             while True:
                 if self._turns_by_itself:

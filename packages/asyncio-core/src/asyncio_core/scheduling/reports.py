@@ -123,7 +123,8 @@ def _source_of(context: ExceptionContext) -> Any:
 
 def _call_in_context_of(source: Any, func: Callable[..., object], *args: Any) -> None:
     """Call a function in the context of a task, future or handle, where it has one to enter."""
-    if not hasattr(source, "get_context"):
+    if not hasattr(source, "get_context") or source.get_context() is None:
+        # The second is a task that could not be made, for want of memory.
         func(*args)
         return
     called = False
