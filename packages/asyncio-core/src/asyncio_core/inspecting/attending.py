@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import socket
 
 from asyncio_core.inspecting.hooks import OccupiedError
@@ -65,6 +66,10 @@ class Attendant(OwnThread):
         except OSError:
             pass
         self.end()
+
+    def forget(self) -> None:
+        """Let go of what a forked child has from its parent."""
+        self._connection.close()
 
     def tell(self, told: dict[str, Any], more: bytes = b"") -> None:
         """Send a line."""
@@ -134,3 +139,14 @@ def _finish_all() -> None:
     """Tell what is left to be told before the process ends."""
     for attendant in _attendants.copy():
         attendant.finish()
+
+
+def _forget_after_fork() -> None:
+    """Leave in a forked child what is its parent's: ending a conversation there would end the parent's."""
+    for attendant in _attendants.copy():
+        attendant.forget()
+    _attendants.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
