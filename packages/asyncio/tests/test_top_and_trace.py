@@ -128,6 +128,17 @@ def test_what_blocks_a_loop_takes_all_the_time(start: Start, look: Look) -> None
     assert "main > blocks, at <string>:7" in look("top", child, *SHORT)
 
 
+def test_a_program_without_a_loop_is_told(start: Start, look: Look) -> None:
+    program = """
+import asyncio, time
+asyncio.new_event_loop().close()
+print("up", flush=True)
+time.sleep(3600)
+"""
+    lines = look("top", start(program, INSPECTOR), *SHORT).splitlines()
+    assert lines[1:] == ["no loop of this asyncio is there"]
+
+
 def test_many_tasks_are_counted(start: Start, look: Look) -> None:
     child = start(MANY, INSPECTOR)
     assert ", tasks 10001\n" in look("top", child, *SHORT)

@@ -291,6 +291,8 @@ def _trace(name: str, rest: Sequence[str]) -> int:
                 print(told, file=sys.stderr)
             return status
         print(_trace.trace_process(_pid(name, words), path, seconds))
+    except KeyboardInterrupt:
+        raise CommandError(f"{what}: interrupted before there was a trace") from None
     except _inside.NotInside as error:
         raise CommandError(f"{what}: {error}") from None
     except OSError as error:

@@ -48,7 +48,7 @@ def lines_of(figures: dict[str, Any], rows: int) -> Iterator[str]:
         for each in slowest
     ]
     if not tasks and not callbacks:
-        yield "nothing ran"
+        yield "nothing ran" if figures["loops"] else "no loop of this asyncio is there"
         return
     for rows_of_it, head in ((tasks, _TASKS), (callbacks, _CALLBACKS)):
         if rows_of_it:

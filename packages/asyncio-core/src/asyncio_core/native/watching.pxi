@@ -98,7 +98,9 @@ cdef class Records:
     def take(self, Py_ssize_t most, /):
         """Return the bytes of the first ones, no more than `most`, which are in here no longer."""
         cdef Py_ssize_t taken = min(most, self.count)
-        numbers = (<char*>self.numbers)[: taken * RECORD_SIZE] if taken else b""
+        if not taken:
+            return b""
+        numbers = (<char*>self.numbers)[: taken * RECORD_SIZE]
         self.count -= taken
         memmove(self.numbers, self.numbers + 8 * taken, self.count * RECORD_SIZE)
         return numbers
