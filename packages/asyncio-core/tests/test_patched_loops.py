@@ -187,6 +187,16 @@ def test_methods_of_a_subclass_are_called():
     assert loop.told["cancelled"] >= 2
 
 
+def test_a_loop_that_is_stopped_before_it_runs_turns_once_whosever_turn_it_is():
+    seen = []
+    loop = Telling()
+    loop.call_soon(seen.append, 1)
+    loop.stop()
+    loop.run_forever()
+    loop.close()
+    assert (seen, loop.told["_run_once"]) == ([1], 1)
+
+
 @pytest.mark.parametrize("name", ["call_soon", "call_at", "_run_once", "time"])
 @pytest.mark.parametrize("where", ["class", "instance"])
 def test_what_is_replaced_while_the_loop_runs_is_called_from_then_on(name, where):

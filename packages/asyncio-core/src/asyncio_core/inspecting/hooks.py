@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from types import FunctionType
 
 from asyncio_core.scheduling.handles import Handle
 from asyncio_core.scheduling.turn import TurnPart
@@ -33,6 +34,9 @@ class Hooks:
     def put(self, kind: type, name: str, make: Callable[[Any], object]) -> None:
         """Have a class call what `make` makes of its method, which it is given."""
         function = make(getattr(kind, name))
+        if isinstance(function, FunctionType):
+            # As with all that is public here, they are for type checkers.
+            function.__annotations__ = {}
         self._put.append((kind, name, function, vars(kind).get(name, _ABSENT)))
         setattr(kind, name, function)
 

@@ -171,10 +171,8 @@ class BaseEventLoop(
             raise
         try:
             while True:
-                if self._turns_by_itself:
-                    self._take_turns()
-                    if self._stopping:
-                        break
+                if self._turns_by_itself and self._take_turns():
+                    break
                 # Looked up each time: it may be replaced while the loop runs, as in a notebook.
                 self._run_once()
                 if self._stopping:

@@ -206,17 +206,20 @@ cdef class CompiledTurn:
         turn_once(self)
 
     def _take_turns(self):
-        """Turn until the loop is to stop, or until somebody has put another turn in the place of ours."""
+        """Turn until the loop is to stop, or until somebody has put another turn in the place of ours.
+
+        Return whether it is to stop after the last turn.
+        """
         while True:
             know_class(self)
             if not self.turns_are_plain:
-                return
+                return False
             if self.debug or self.ready is None or self.timers_shown:
                 self._run_once()
             else:
                 turn_once(self)
             if self._stopping:
-                return
+                return True
 
 
 cdef double as_double(object number) noexcept:

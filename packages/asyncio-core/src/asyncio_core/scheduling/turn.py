@@ -58,8 +58,8 @@ class TurnPart(TimerPart):
 
     if TYPE_CHECKING:
 
-        def _take_turns(self) -> None:
-            """Turn, and turn again."""
+        def _take_turns(self) -> bool:
+            """Turn, and turn again; return whether the loop is to stop."""
 
     def _init_turn(self) -> None:
         self._ready = deque()
