@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import threading
+import types
 import weakref
 from array import array
 
@@ -169,9 +170,13 @@ def test_callbacks_are_named_as_they_are():
         def __call__(self):
             pass
 
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
     assert name_of_callback(functools.partial(functools.partial(count, 1))) == "count"
     assert name_of_callback([].append) == "list.append"
     assert name_of_callback(Called()).endswith("<locals>.Called")
+    assert name_of_callback(types.MethodType(Called(), 1)) == "method"
     assert name_of_callback(Handle.cancel) in ("Handle.cancel", "method_descriptor")
 
 
@@ -310,6 +315,8 @@ def test_a_task_that_cannot_say_its_name_still_runs(recorded, loop):
     class Nameless(Task):
         def get_name(self):
             raise RuntimeError("no")
+
+        get_coro = get_name
 
     loop.set_task_factory(lambda loop, coro, **options: Nameless(coro, loop=loop, **options))
     trace = recorded(count(1))

@@ -27,7 +27,7 @@ def task_of(callback: Any) -> Any:
         owner = callback.__self__
         # Of exactly this class are nearly all.
         if type(owner) is Task or isinstance(owner, (Task, _PyTask)):
-            return owner if callback.__name__ in _STEPS else None
+            return owner if _attribute(callback, "__name__") in _STEPS else None
     return None
 
 
@@ -37,11 +37,19 @@ def name_of_callback(callback: Any) -> str:
         if type(callback) is not partial:
             break
         callback = callback.func
-    if type(callback) in _FUNCTIONS:
-        return str(callback.__qualname__)
     if callback is None:
         return "(cancelled)"
+    if type(callback) in _FUNCTIONS:
+        return _attribute(callback, "__qualname__")
     return type(callback).__qualname__
+
+
+def _attribute(thing: Any, name: str) -> str:
+    """Return a name that a thing has, or else its class'. What is not the interpreter's own may fail to tell."""
+    try:
+        return str(getattr(thing, name))
+    except Exception:
+        return type(thing).__qualname__
 
 
 def name_of_task(task: Any) -> str:
@@ -55,26 +63,26 @@ def name_of_task(task: Any) -> str:
 
 def name_of_coroutine(task: Any) -> str:
     """Name the function that a task runs."""
-    coro = task.get_coro()
-    if coro is None:
-        return "(over)"
-    if type(coro) is CoroutineType:
-        return coro.__qualname__
+    coro = _coroutine_of(task)
+    return "(over)" if coro is None else _attribute(coro, "__qualname__")
+
+
+def _coroutine_of(task: Any) -> Any:
     try:
-        return str(coro.__qualname__)
+        return task.get_coro()
     except Exception:
-        return type(coro).__qualname__
+        return None
 
 
 def innermost_of(task: Any) -> str:
     """Name the coroutine in which a suspended task waits."""
-    current, found = task.get_coro(), None
+    current, found = _coroutine_of(task), None
     for _ in range(_DEEPEST):
         if type(current) is not CoroutineType:
             break
         found, current = current, current.cr_await
     if current is not None and is_compiled(type(current), "cr_await"):
-        return str(getattr(current, "__qualname__", type(current).__qualname__))
+        return _attribute(current, "__qualname__")
     return "" if found is None else found.cr_code.co_qualname
 
 

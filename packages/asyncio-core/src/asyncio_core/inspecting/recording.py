@@ -229,7 +229,7 @@ class Recorder:
                     if task is None:
                         name = self._number_of(name_of_callback(callback))
                         add((CALLBACK, *what, name, 0, 0, 0))
-                    elif task.done():
+                    elif _is_done(task):
                         add((STEP, *what, number, woken_by, 0, 1))
                     else:
                         inside = self._number_of(innermost_of(task))
@@ -328,6 +328,14 @@ class Recorder:
         for each in frames_of_callback(frame):
             name = self._number_of(each.f_code.co_qualname)
             self._records.append((CALLBACK, thread, self._begun, now, name, 1, 0, 0))
+
+
+def _is_done(task: Any) -> bool:
+    try:
+        return bool(task.done())
+    except Exception:
+        # Of a class of the program's, which shall not fail for our sake.
+        return False
 
 
 def _nothing(result: object) -> int:

@@ -429,6 +429,9 @@ cdef class SocketCall:
         self.records = records
         self.name = name
 
+    def __getattr__(self, name):
+        return getattr(self.own, name)
+
     def __get__(self, sock, kind):
         return self if sock is None else MethodType(self, sock)
 
