@@ -27,6 +27,7 @@ from asyncio_core.inspecting.recording import Recorder
 from asyncio_core.loops.parking import ParkingEventLoop
 from asyncio_core.scheduling.handles import Handle
 from asyncio_core.scheduling.turn import TurnPart
+from asyncio_test_support.programs import printed_by
 
 
 @pytest.fixture
@@ -410,3 +411,29 @@ def test_nothing_is_kept_of_what_ran(loop):
         del thing, task
         assert (gone(), ended()) == (None, None)
         watch.end()
+
+
+def test_where_a_loop_stands_is_seen_while_it_is_measured():
+    """Also where nobody has looked before: what is in the place of the loop's methods is none of the program's."""
+    program = """
+import threading
+import asyncio_core
+from asyncio_core.inspecting import snapshot
+from asyncio_core.inspecting.measuring import Measurer
+
+measurer = Measurer()
+measurer.begin()
+told = []
+
+def blocks():
+    looking = threading.Thread(target=lambda: told.append(snapshot()))
+    looking.start()
+    looking.join()
+
+async def main():
+    blocks()
+
+asyncio_core.run(main(), loop_factory=asyncio_core.ParkingEventLoop)
+print([each["function"] for each in told[0]["loops"][0]["callback"]][:2])
+"""
+    assert printed_by(program) == "['main', 'blocks']"

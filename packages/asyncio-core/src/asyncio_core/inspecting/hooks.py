@@ -10,6 +10,7 @@ import os
 import threading
 from types import FunctionType
 
+from asyncio_core.inspecting.loop_facts import code_between
 from asyncio_core.scheduling.handles import Handle
 from asyncio_core.scheduling.turn import TurnPart
 
@@ -50,6 +51,8 @@ class Hooks:
             if _on_loops is not None:
                 raise OccupiedError("it is measured or traced already, and by one at a time")
             _on_loops = self
+        # Who looks at stacks has to know what is ours from what will be in its place.
+        code_between()
         self.put(Handle, "_run", run)
         self.put(TurnPart, "_run_once", turn)
 

@@ -133,7 +133,7 @@ def frames_of_callback(innermost: FrameType) -> list[FrameType]:
     if frame is None:
         return []
     frames.reverse()
-    while frames and (frames[0].f_code in _runs() or _is_hook(frames[0])):
+    while frames and (frames[0].f_code in code_between() or _is_hook(frames[0])):
         del frames[0]
     return [] if frames and _is_poll(frames[0]) else frames
 
@@ -177,8 +177,8 @@ def _turns() -> frozenset[CodeType]:
 
 
 @cache
-def _runs() -> frozenset[CodeType]:
-    """Return the code that stands between a turn and what it runs."""
+def code_between() -> frozenset[CodeType]:
+    """Return the code that stands between a turn and what it runs; to be asked for first while all methods are ours."""
     from asyncio_core.awaiting.task import _PyTask
     from asyncio_core.scheduling import debugging, handles
     from asyncio_core.scheduling.turn import _PyTurnPart
