@@ -171,7 +171,10 @@ def test_debug_mode_makes_no_difference(run_in_real_time, told, debug):
             await sleep(0.001)
 
     run_in_real_time(main(), debug=debug)
-    assert len([m for m in told.messages if "is blocked for " in m]) == 1
+    # On a busy machine there may be more, of other callbacks.
+    blocked, freed = told.messages[:2]
+    assert "is blocked for " in blocked
+    assert freed.startswith("The callback that blocked its loop took ")
 
 
 def test_a_second_call_changes_the_time_and_stopping_ends_the_thread(told):
