@@ -97,12 +97,12 @@ def test_the_inspector_of_a_blocked_program_says_by_what(start: Start, look: Loo
 def test_a_blocked_program_without_one_is_given_up_and_left_alone(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from asyncio import _injecting, _inside
+    from asyncio._inside import injecting, reaching
 
-    monkeypatch.setattr(_injecting.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(injecting.tempfile, "tempdir", str(tmp_path))
     child = start(BLOCKED.replace("lock.acquire()", "input()"))
-    with pytest.raises(_inside.NotInside, match="it did not answer within 1 seconds: its main"):
-        _injecting.connect(child.pid, 1, {"ask": "snapshot"})
+    with pytest.raises(reaching.NotInside, match="it did not answer within 1 seconds: its main"):
+        injecting.connect(child.pid, 1, {"ask": "snapshot"})
     # Once it goes on, it takes away what was left there for it, and complains of nothing.
     assert len(list(tmp_path.glob("asyncio-ask-*"))) == 1
     assert child.communicate("\n") == ("", "")
@@ -232,10 +232,11 @@ def test_a_folder_that_is_refused_leaves_the_program_running_and_is_told(
 # In a program that a test runs, as the user of the test may not be another one.
 AS_NOBODY = """
 import os, sys
-from asyncio import _commands, _inside, _inside_shown, _looking, tools
+from asyncio import _commands, tools
+from asyncio._inside import looking, reaching, shown
 import asyncio_core.inspecting.folder, asyncio_core.inspecting.snapshots, ctypes, shutil, socket, tempfile
 if sys.version_info >= (3, 14):
-    from asyncio import _injecting
+    from asyncio._inside import injecting
     import _remote_debugging
 os.setgid(65534); os.setuid(65534)
 sys.exit(_commands.main(["ps", sys.argv[1]]))
@@ -256,7 +257,7 @@ def test_another_users_process_is_refused(
 
 # Forked, as another user may not read the files that this Python is started from.
 OF_NOBODY = """
-import asyncio, os, sys, asyncio._inside
+import asyncio, os, sys, asyncio._inside.reaching
 asyncio.new_event_loop().close()
 os.environ["ASYNCIO_INSPECT"] = sys.argv[1]
 import asyncio_core.inspecting.inspector, asyncio_core.inspecting.by_injection, asyncio_core.awaiting.graph
@@ -311,7 +312,7 @@ sys.exit(main(["ps", sys.argv[1]]))
 
 
 def test_trees_name_what_was_drawn_before_and_where_rings_close() -> None:
-    from asyncio._inside_shown import trees
+    from asyncio._inside.shown import trees
 
     def task(key: int, *awaiters: int, waits_for: int | None = None) -> dict[str, Any]:
         facts = None if waits_for is None else {"kind": "task", "id": waits_for}

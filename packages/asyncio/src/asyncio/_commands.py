@@ -241,11 +241,12 @@ def _stubs(name: str, rest: Sequence[str]) -> None:
 def _process(name: str, rest: Sequence[str]) -> None:
     words = [word for word in rest if word != "--json"]
     pid = _pid(name, words)
-    from asyncio import _inside, _looking, tools
+    from asyncio import tools
+    from asyncio._inside import looking, reaching
 
     try:
-        _looking.show(name, pid, as_json=len(words) < len(rest))
-    except (_inside.NotInside, tools.CycleFoundException) as error:
+        looking.show(name, pid, as_json=len(words) < len(rest))
+    except (reaching.NotInside, tools.CycleFoundException) as error:
         raise CommandError(f"process {pid}: {error}") from None
 
 
@@ -255,16 +256,16 @@ def _top(name: str, rest: Sequence[str]) -> None:
     interval = _seconds("--interval", options.get("--interval", "1"))
     if "--json" in options and "--once" not in options:
         raise CommandError("top takes --json together with --once")
-    from asyncio import _inside
+    from asyncio._inside import reaching
 
     try:
-        from asyncio import _top
+        from asyncio._inside import top
 
         if "--once" in options:
-            _top.show_once(pid, interval, as_json="--json" in options)
+            top.show_once(pid, interval, as_json="--json" in options)
         else:
-            _top.show(pid, interval)
-    except _inside.NotInside as error:
+            top.show(pid, interval)
+    except reaching.NotInside as error:
         raise CommandError(f"process {pid}: {error}") from None
     except KeyboardInterrupt:
         return
@@ -278,22 +279,22 @@ def _trace(name: str, rest: Sequence[str]) -> int:
         raise CommandError(f"{name} takes the file to write as -o FILE")
     given = options.get("--seconds")
     seconds = None if given is None else _seconds("--seconds", given)
-    from asyncio import _inside, _trace
+    from asyncio._inside import reaching, trace
 
     path = options["-o"]
     what = f"process {words[0]}"
     try:
         if not words[0].isdecimal():
             what = words[0]
-            status, told = _trace.trace_program(words, path, seconds)
+            status, told = trace.trace_program(words, path, seconds)
             if told:
                 # What the program prints goes where it goes without.
                 print(told, file=sys.stderr)
             return status
-        print(_trace.trace_process(_pid(name, words), path, seconds))
+        print(trace.trace_process(_pid(name, words), path, seconds))
     except KeyboardInterrupt:
         raise CommandError(f"{what}: interrupted before there was a trace") from None
-    except _inside.NotInside as error:
+    except reaching.NotInside as error:
         raise CommandError(f"{what}: {error}") from None
     except OSError as error:
         if _reader_left(error):

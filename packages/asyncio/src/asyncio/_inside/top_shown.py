@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio._inside_shown import line_of_loop
+from asyncio._inside.shown import line_of_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from asyncio import _inside, _inside_shown, tools
+from asyncio import tools
+from asyncio._inside import reaching, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,27 +14,27 @@ if TYPE_CHECKING:
 
 
 def show(name: str, pid: int, *, as_json: bool) -> None:
-    """Print the tasks of a process. Raises `_inside.NotInside` and what `tools._read()` raises."""
-    if not _inside.has_inspector(pid):
+    """Print the tasks of a process. Raises `reaching.NotInside` and what `tools._read()` raises."""
+    if not reaching.has_inspector(pid):
         # Only read, where the other way makes the process do something.
         try:
             found = tools._read(pid)
         except (OSError, RuntimeError) as error:
             if sys.platform == "win32":
                 why = tools._WHO_MAY_READ if isinstance(error, PermissionError) else str(error)
-                raise _inside.NotInside(f"{why}; see {name} --help") from None
+                raise reaching.NotInside(f"{why}; see {name} --help") from None
         else:
             if any(thread.awaited_by for thread in found):
                 _show_standard(name, found, as_json=as_json)
                 return
     try:
-        taken = _inside.look_into(pid)
-    except _inside.OtherAsyncio as error:
-        raise _inside.NotInside(f"{error}, and no task of it was found") from None
+        taken = reaching.look_into(pid)
+    except reaching.OtherAsyncio as error:
+        raise reaching.NotInside(f"{error}, and no task of it was found") from None
     if as_json:
         print(json.dumps(taken, indent=1))
         return
-    lines = _inside_shown.table(taken) if name == "ps" else _inside_shown.trees(taken)
+    lines = shown.table(taken) if name == "ps" else shown.trees(taken)
     for line in lines:
         tools._print(line)
 

@@ -59,9 +59,9 @@ def begin(pid: int, request: dict[str, Any]) -> socket.socket:
         return _asked(path, request)
     if sys.version_info < (3, 14):
         raise NoWay("it has no inspector (it is started with ASYNCIO_INSPECT=1 in its environment)")
-    from asyncio import _injecting
+    from asyncio._inside import injecting
 
-    return _injecting.connect(pid, PATIENCE, request)
+    return injecting.connect(pid, PATIENCE, request)
 
 
 def has_inspector(pid: int) -> bool:

@@ -10,9 +10,9 @@ import select
 import shutil
 import sys
 from asyncio import tools
-from asyncio._inside import PATIENCE, NotInside, check_format
-from asyncio._listening import Listening
-from asyncio._top_shown import lines_of
+from asyncio._inside.listening import Listening
+from asyncio._inside.reaching import PATIENCE, NotInside, check_format
+from asyncio._inside.top_shown import lines_of
 
 from asyncio_core.inspecting.measuring import FORMAT
 

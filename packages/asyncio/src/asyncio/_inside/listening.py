@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from asyncio._inside import PATIENCE, NotInside, begin, fact_in
+from asyncio._inside.reaching import PATIENCE, NotInside, begin, fact_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import socket
 import sys
 import tempfile
 import time
-from asyncio._inside import NotInside, NoWay, owner_of
+from asyncio._inside.reaching import NotInside, NoWay, owner_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

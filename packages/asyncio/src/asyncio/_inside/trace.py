@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from asyncio._inside import NOT_ON_WINDOWS, NotInside, check_format
-from asyncio._listening import Listening
-from asyncio._trace_events import TraceWriter
+from asyncio._inside.listening import Listening
+from asyncio._inside.reaching import NOT_ON_WINDOWS, NotInside, check_format
+from asyncio._inside.trace_events import TraceWriter
 
 from asyncio_core.inspecting.by_environment import TRACE
 from asyncio_core.inspecting.recording import FORMAT
