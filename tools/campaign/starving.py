@@ -170,7 +170,7 @@ PROGRAMS: dict[str, Callable[[Tools], Awaitable[None]]] = {
 
 
 def units(*, brief: bool) -> list[str]:
-    return ["futures", "streams"] if brief else list(PROGRAMS)
+    return ["futures", "tasks", "streams"] if brief else list(PROGRAMS)
 
 
 def perform(unit: str, tools: Tools, notes: Notes, *, brief: bool) -> None:
