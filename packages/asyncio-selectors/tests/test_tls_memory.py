@@ -18,6 +18,7 @@ from asyncio_core.tls.protocol import SSLProtocol
 from asyncio_core.twins import twins
 from asyncio_selectors import SelectorEventLoop
 from asyncio_test_support.certificates import only
+from asyncio_test_support.programs import printed_by
 from asyncio_test_support.protocols import LIMIT, Recorder
 
 if TYPE_CHECKING:
@@ -317,3 +318,21 @@ def test_nothing_is_sent_by_a_transport_below_that_closes(
             assert server.data == b"before"
 
     loop.run_until_complete(main())
+
+
+@pytest.mark.skipif(BY_METHODS, reason="the memory of MemoryBIO cannot be reached here")
+def test_openssl_is_looked_at_before_the_first_connection_and_not_with_the_loop() -> None:
+    program = """
+import ssl
+import asyncio_core
+from asyncio_core.tls import protocol
+
+async def main():
+    before = len(protocol._at_first)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    protocol.SSLProtocol(asyncio_core.get_running_loop(), asyncio_core.Protocol(), context, None, True)
+    print(before, len(protocol._at_first))
+
+asyncio_core.run(main())
+"""
+    assert printed_by(program) == "1 0"

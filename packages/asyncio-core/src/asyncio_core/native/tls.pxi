@@ -32,6 +32,9 @@ cdef tuple SSLOBJECT_NAMES = ("read", "write", "pending")
 # What C refers to.
 cdef list kept_for_tls = []
 
+# The module `ssl`, until somebody looks whether OpenSSL can be reached past its objects.
+cdef object not_looked_at = None
+
 
 def adopt_tls(layer, machine, app_transport, /, *, wrapped, again, ssl, piece):
     """Have functions of C do what SSLProtocol and its transport do for each message.
@@ -39,16 +42,9 @@ def adopt_tls(layer, machine, app_transport, /, *, wrapped, again, ssl, piece):
     `wrapped` is the state in which they do, `again` the exceptions that ask for more to be received, and `piece` how
     many bytes are encrypted at once at most. Raises TypeError or AttributeError where `ssl` is not as it is known here.
     """
-    global most_encrypted, state_wrapped, again_errors, zero_return_error
+    global most_encrypted, state_wrapped, again_errors, zero_return_error, not_looked_at
     know_ssl(ssl._ssl._SSLSocket, ssl.MemoryBIO)
-    path = getattr(ssl._ssl, "__file__", None)
-    if path is not None and ssl.OPENSSL_VERSION.startswith("OpenSSL "):
-        # What calls itself otherwise has other objects behind the same names.
-        reach_memory(ssl.MemoryBIO, path.encode())
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl._ssl._SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        connection = context._wrap_bio(incoming, outgoing, True, None)
-        reach_connection(<PyObject*>connection, <PyObject*>context, <PyObject*>incoming, <PyObject*>outgoing)
+    not_looked_at = ssl
     zero = ssl.SSLZeroReturnError
     kept_for_tls.append((wrapped, again, zero))
     state_wrapped, again_errors, zero_return_error = <PyObject*>wrapped, <PyObject*>again, <PyObject*>zero
@@ -63,9 +59,28 @@ def adopt_tls(layer, machine, app_transport, /, *, wrapped, again, ssl, piece):
         forget_error()
 
 
+def look_at_openssl():
+    """Find out, once, whether encrypted bytes can go past the methods of MemoryBIO.
+
+    It makes a context and a connection to look at, which takes as long as loading some ten modules.
+    """
+    global not_looked_at
+    ssl, not_looked_at = not_looked_at, None
+    path = None if ssl is None else getattr(ssl._ssl, "__file__", None)
+    if path is None or not ssl.OPENSSL_VERSION.startswith("OpenSSL "):
+        # What calls itself otherwise has other objects behind the same names.
+        return
+    reach_memory(ssl.MemoryBIO, path.encode())
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl._ssl._SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    connection = context._wrap_bio(incoming, outgoing, True, None)
+    reach_connection(<PyObject*>connection, <PyObject*>context, <PyObject*>incoming, <PyObject*>outgoing)
+
+
 def use_memory_of_tls(yes, /):
     """Have encrypted bytes go past the methods of MemoryBIO, where that is possible, or not; give how it was.
 
     It is for tests: where `ssl` is linked with something else than OpenSSL's shared library, it is not possible.
     """
+    look_at_openssl()
     return bool(use_memory(1 if yes else 0))

@@ -74,6 +74,21 @@ def _positive(name: str, seconds: float | None, default: float) -> float:
     return seconds
 
 
+# What functions of C look at before the first connection, and not when they are loaded: most programs have none.
+_at_first: list[Callable[[], object]] = []
+
+
+def _look() -> None:
+    looks = _at_first.copy()
+    _at_first.clear()
+    for look in looks:
+        try:
+            look()
+        except Exception:
+            # They go on by the methods of the ssl module.
+            continue
+
+
 class SSLProtocol(TLSFlow):
     """The protocol below TLS: joins a transport of encrypted bytes to an application protocol.
 
@@ -127,6 +142,8 @@ class SSLProtocol(TLSFlow):
             raise ValueError("check_hostname requires server_hostname")
         self._server_side = server_side
         self._sslcontext = sslcontext
+        if _at_first:
+            _look()
         machine = TLSMachine(
             sslcontext, server_side=server_side, server_hostname=self._server_hostname
         )
@@ -568,6 +585,8 @@ if not TYPE_CHECKING and twins is not None and ssl is not None:
     except (AttributeError, TypeError):
         # The ssl module is another than is known here.
         SSLProtocol = _PySSLProtocol
+    else:
+        _at_first.append(twins.look_at_openssl)
 
 
 # What get_extra_info() answers from TLS. A certificate is decoded when somebody asks for it.
