@@ -381,7 +381,8 @@ def test_wait_for_no_time_waits_until_the_task_has_taken_note(run):
 def test_wait_for_that_is_cancelled_when_the_time_is_up_waits_for_the_task_all_the_same(
     run, timeout
 ):
-    async def slow_to_end(seen):
+    async def slow_to_end(seen, begun):
+        begun.set_result(None)
         for _ in range(2):
             try:
                 await forever()
@@ -392,7 +393,9 @@ def test_wait_for_that_is_cancelled_when_the_time_is_up_waits_for_the_task_all_t
 
     async def main():
         seen = []
-        task = create_task(slow_to_end(seen))
+        begun = get_running_loop().create_future()
+        task = create_task(slow_to_end(seen, begun))
+        await begun
         waiting = create_task(wait_for(task, timeout))
         await sleep(timeout + 1)
         assert seen == [()]
