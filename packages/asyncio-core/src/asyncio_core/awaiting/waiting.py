@@ -423,36 +423,28 @@ async def _cancel_and_wait(future: Future[Any], loop: AbstractEventLoop | None =
     """Cancel a future and return when it has taken note, however long its task takes for it, and who cancels the caller meanwhile."""
     if loop is None:
         loop = get_running_loop()
+    asker = current_task(loop)
     told: CancelledError | None = None
     try:
-        while True:
+        while told is None or not future.done():
+            over = loop.create_future()
+
+            def notice(_: object, over: Future[None] = over) -> None:
+                _release_waiter(over)
+
             future.cancel(*(told.args if told is not None else ()))
+            future.add_done_callback(notice)
+            future_add_to_awaited_by(future, asker)
             try:
-                await _end_of(future, loop)
+                await over
+                break
             except CancelledError as exc:
                 # Whoever cancels the caller cancels what it waits for, once more, and that has to end all the same.
                 told = exc
-                if not future.done():
-                    continue
-            if told is not None:
-                raise told
-            return
+            finally:
+                future_discard_from_awaited_by(future, asker)
+                future.remove_done_callback(notice)
+        if told is not None:
+            raise told
     finally:
         del told
-
-
-async def _end_of(future: Future[Any], loop: AbstractEventLoop) -> None:
-    """Return when a future is done; cancelling the caller leaves it alone."""
-    over = loop.create_future()
-    asker = current_task(loop)
-
-    def notice(_: object) -> None:
-        _release_waiter(over)
-
-    future.add_done_callback(notice)
-    future_add_to_awaited_by(future, asker)
-    try:
-        await over
-    finally:
-        future_discard_from_awaited_by(future, asker)
-        future.remove_done_callback(notice)
