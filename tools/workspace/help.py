@@ -14,7 +14,7 @@ COSTS = {
     "run": "As long as the program; the first time what `demo` takes to make its environment.",
     "install": "A minute and a half for a Python that there is nothing built for yet, of which compiling is one, and 40 MB; "
     "some seconds while the work tree stays as it is. The environment itself grows by 5 MB.",
-    "test": "About 25 minutes for all, with 5 Pythons, and 1.6 GB. `--only unit` with one Python and one form takes a minute or two, "
+    "test": "About 25 minutes for all, with 5 Pythons, and 2 GB. `--only unit` with one Python and one form takes a minute or two, "
     "and 70 MB for each Python.",
     "types": "A minute, and 160 MB.",
     "lint": "Some seconds, and 80 MB.",
