@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import re
 import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -93,6 +95,13 @@ def test_the_inspector_of_a_blocked_program_says_by_what(start: Start, look: Loo
     assert re.search(r"- Task-1: running\n    main <string>:10\n    blocks <string>:7\n", told)
 
 
+def until_it_waits_in_the_kernel(pid: int) -> None:
+    """Return when a process sleeps, and does not still run to where it will; on Linux."""
+    stat = pathlib.Path(f"/proc/{pid}/stat")
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "S":
+        time.sleep(0.001)
+
+
 @from_314
 def test_a_blocked_program_without_one_is_given_up_and_left_alone(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -101,6 +110,7 @@ def test_a_blocked_program_without_one_is_given_up_and_left_alone(
 
     monkeypatch.setattr(injecting.tempfile, "tempdir", str(tmp_path))
     child = start(BLOCKED.replace("lock.acquire()", "input()"))
+    until_it_waits_in_the_kernel(child.pid)
     with pytest.raises(reaching.NotInside, match="it did not answer within 1 seconds: its main"):
         injecting.connect(child.pid, 1, {"ask": "snapshot"})
     # Once it goes on, it takes away what was left there for it, and complains of nothing.
