@@ -163,11 +163,11 @@ def _part(name: str, python: WindowsPython, here: Wine, wanted: Wanted) -> Part:
 
 
 def _own(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
-    own_tests.run(part, python, here, wanted.packages, wanted.patterns, wanted.jobs)
+    own_tests.run(part, python, here, wanted.packages, wanted.patterns, jobs=wanted.jobs)
 
 
 def _kit(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
-    own_tests.run_kit(part, python, here, wanted.patterns, wanted.jobs)
+    own_tests.run_kit(part, python, here, wanted.patterns, jobs=wanted.jobs)
 
 
 def _suite(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:

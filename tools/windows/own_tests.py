@@ -59,6 +59,10 @@ class Tests:
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(outcome for outcome, _ in self.outcomes.values())
+
     def run(self) -> None:
         started = time.monotonic()
         self._run_processes()
@@ -126,7 +130,8 @@ def run(
     wine: Wine,
     packages: Sequence[str] = (),
     patterns: Sequence[str] = (),
-    jobs: int = 2,
+    *,
+    jobs: int,
 ) -> None:
     """Run the tests of every package, or of some, and add the counts to a part of the test run.
 
@@ -156,7 +161,8 @@ def run_kit(
     python: WindowsPython,
     wine: Wine,
     patterns: Sequence[str] = (),
-    jobs: int = 2,
+    *,
+    jobs: int,
 ) -> None:
     """Run the loop kit on the loops of Windows, and add the counts to a part of the test run."""
     options = ["-p", "loop_kit.plugin", "--pyargs", "loop_kit", "--as-of", NEWEST]
@@ -174,15 +180,14 @@ def run_kit(
 def _run_all(part: Part, every: Sequence[Tests], jobs: int) -> None:
     def run_one(tests: Tests) -> None:
         tests.run()
-        counts = Counter(outcome for outcome, _ in tests.outcomes.values())
-        told = ", ".join(f"{n} {word}" for word, n in sorted(counts.items())) or "none"
+        told = ", ".join(f"{n} {word}" for word, n in sorted(tests.counts.items())) or "none"
         say(f"      {tests.name}: {told} ({took(tests.seconds)})")
 
     with step(f"{len(every)} runs of tests, {jobs} at once"), ThreadPoolExecutor(jobs) as executor:
         list(executor.map(run_one, every))
     reasons: Counter[str] = Counter()
     for tests in every:
-        counts = Counter(outcome for outcome, _ in tests.outcomes.values())
+        counts = tests.counts
         for name, (outcome, detail) in tests.outcomes.items():
             if outcome == "failed":
                 say(f"\n{'=' * 100}\nFAILED {name}\n{detail}")

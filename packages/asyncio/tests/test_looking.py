@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import pathlib
 import re
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,7 +27,6 @@ from asyncio_test_support.looked_into import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
     Start = Callable[..., subprocess.Popen[str]]
@@ -97,7 +96,7 @@ def test_the_inspector_of_a_blocked_program_says_by_what(start: Start, look: Loo
 
 def until_it_waits_in_the_kernel(pid: int) -> None:
     """Return when a process sleeps, and does not still run to where it will; on Linux."""
-    stat = pathlib.Path(f"/proc/{pid}/stat")
+    stat = Path(f"/proc/{pid}/stat")
     while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "S":
         time.sleep(0.001)
 
