@@ -102,6 +102,47 @@ def test_output_is_read_to_the_end_of_the_process_and_not_of_its_children() -> N
     os.killpg(process.pid, 9)
 
 
+@pytest.mark.parametrize("refused", [1, 2])
+def test_what_wine_could_not_start_is_started_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    # A stand-in for Wine: it can't reach its server the first times, and a command runs as it stands.
+    count = tmp_path / "count"
+    stand_in = tmp_path / "wine"
+    stand_in.write_text(f"""#!/bin/sh
+echo >> {count}
+if [ $(wc -l < {count}) -le {refused} ]; then
+  echo 'wine client error:0: recvmsg: Connection reset by peer' >&2
+  exit 1
+fi
+exec "$@"
+""")
+    stand_in.chmod(0o755)
+    server = tmp_path / "server"
+    server.write_text(f"#!/bin/sh\necho $1 >> {tmp_path / 'served'}\n")
+    server.chmod(0o755)
+    monkeypatch.setattr(wine, "WINE", stand_in)
+    monkeypatch.setattr(wine, "SERVER", server)
+    status, output = wine.Wine(tmp_path).run(["echo", "said"], cwd=tmp_path, limit=60)
+    assert (tmp_path / "served").read_text() == "-p\n"
+    if refused == 1:
+        assert (status, output) == (0, b"said\n")
+    else:
+        assert status == 1
+        assert output.startswith(b"wine client error")
+
+
+def test_a_program_that_fails_is_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wine, "WINE", "/usr/bin/env")
+    ran = tmp_path / "ran"
+    command = ["sh", "-c", f"echo ran >> {ran}; echo failed; exit 3"]
+    status, output = wine.Wine(tmp_path).run(command, cwd=tmp_path, limit=60)
+    assert (status, output) == (3, b"failed\n")
+    assert ran.read_text() == "ran\n"
+
+
 def test_a_windows_python_that_cannot_be_had_is_said() -> None:
     with pytest.raises(Failure, match=r"no Windows Python 3\.9 can be had") as caught:
         command.test(command.Wanted(["3.9"]))

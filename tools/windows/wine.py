@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from workspace.console import Failure, run_quietly, say
 from workspace.paths import CACHE
@@ -29,6 +29,8 @@ NEEDED = (
     (COMPILER, "gcc-mingw-w64-x86-64"),
     ("gendef", "mingw-w64-tools"),
 )
+#: How the output begins of a process that could not reach the server, and ran nothing.
+_NOT_STARTED = b"wine client error:"
 #: What of the caller's environment would bend the Python that runs here.
 _DROPPED = ("PYTHON", "ASYNCIO_", "WINE", "VIRTUAL_ENV", "PYTEST_", "COVERAGE_", "HATCH_")
 
@@ -78,9 +80,8 @@ class Wine:
         except BlockingIOError:
             say("    waiting: this work tree's Windows is in use by another command")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._serve()
         env = self.environment()
-        # It stays until it is ended, and keeps the services running between two processes.
-        _quietly(env, SERVER, "-p")
         if (self._prefix / "system.reg").exists():
             _quietly(env, WINE, "cmd", "/c", "exit")
         else:
@@ -91,6 +92,10 @@ class Wine:
         """End every process of the prefix, whatever it is doing."""
         _quietly(self.environment(), SERVER, "-k")
         self._lock.close()
+
+    def _serve(self) -> None:
+        """Start the server. It stays until it is ended, and keeps the services running between two processes."""
+        _quietly(self.environment(), SERVER, "-p")
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         env = {name: v for name, v in os.environ.items() if not name.startswith(_DROPPED)}
@@ -130,25 +135,30 @@ class Wine:
         *,
         cwd: Path,
         limit: float,
-        out: BinaryIO | None = None,
         env: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes]:
         """Run a Windows program for at most `limit` seconds; return its exit status and output.
 
-        The status of one that was ended for its time is 124. With `out`, the output goes there as it comes.
+        The status of one that was ended for its time is 124. One that Wine could not start, as its server had just
+        ended, is started once more.
         """
+        status, output = self._run_once(command, cwd=cwd, limit=limit, env=env)
+        if status and output.startswith(_NOT_STARTED):
+            say(f"    Wine: {output.decode('utf-8', 'replace').strip()}; once more")
+            self._serve()
+            return self._run_once(command, cwd=cwd, limit=limit, env=env)
+        return status, output
+
+    def _run_once(
+        self, command: Sequence[object], *, cwd: Path, limit: float, env: Mapping[str, str] | None
+    ) -> tuple[int, bytes]:
         process = self.start(command, cwd=cwd, env=env)
-        kept = bytearray()
-        for data in until_end(process, limit):
-            kept += data
-            if out is not None:
-                out.write(data)
-                out.flush()
+        output = b"".join(until_end(process, limit))
         timed_out = process.poll() is None
         if timed_out:
             process.kill()
         status = process.wait()
-        return (124 if timed_out else status), bytes(kept)
+        return (124 if timed_out else status), output
 
 
 def _quietly(env: Mapping[str, str], *command: str | Path) -> None:
