@@ -407,6 +407,37 @@ def test_wait_for_that_is_cancelled_when_the_time_is_up_waits_for_the_task_all_t
     assert run(main()) == [(), ("enough",), "cleaned up"]
 
 
+def test_wait_for_no_time_ends_where_a_task_waits_for_itself(run):
+    async def main():
+        async def wait():
+            await wait_for(current_task(), 0)
+
+        task = create_task(wait())
+        await gather(task, return_exceptions=True)
+        return task.cancelled()
+
+    assert run(main())
+
+
+@pytest.mark.parametrize("through", [lambda task: task, gather])
+def test_wait_for_no_time_ends_where_tasks_wait_for_each_other(run, through):
+    async def main():
+        tasks = []
+
+        async def give_no_time():
+            await sleep(0)
+            await wait_for(tasks[1], 0)
+
+        async def wait():
+            await through(tasks[0])
+
+        tasks += create_task(give_no_time()), create_task(wait())
+        await gather(*tasks, return_exceptions=True)
+        return [task.cancelled() for task in tasks]
+
+    assert run(main()) == [True, True]
+
+
 def test_wait_for_passes_on_the_exception_of_the_clean_up(run):
     async def bad_ending():
         try:

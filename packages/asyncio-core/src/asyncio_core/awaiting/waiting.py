@@ -419,6 +419,19 @@ def _is_cancelled(future: Any) -> bool:
     return future.cancelled() or isinstance(future.exception(), CancelledError)
 
 
+def _waits_for(future: Future[Any], asked: Any) -> bool:
+    """Tell whether `future` waits for `asked`, be it through others, or is it."""
+    known = {asked}
+    found = [asked]
+    while found:
+        if (waiting := found.pop()) is future:
+            return True
+        more = (getattr(waiting, "_asyncio_awaited_by", None) or frozenset()) - known
+        known |= more
+        found += more
+    return False
+
+
 async def _cancel_and_wait(future: Future[Any], loop: AbstractEventLoop | None = None) -> None:
     """Cancel a future and return when it has taken note, however long its task takes for it, and who cancels the caller meanwhile."""
     if loop is None:
@@ -439,7 +452,10 @@ async def _cancel_and_wait(future: Future[Any], loop: AbstractEventLoop | None =
                 await over
                 break
             except CancelledError as exc:
-                # Whoever cancels the caller cancels what it waits for, once more, and that has to end all the same.
+                # Whoever cancels the caller cancels what it waits for, once more, and that has to end all the same; but
+                # not what waits for the caller in its turn: both would cancel each other for ever.
+                if _waits_for(future, asker):
+                    raise
                 told = exc
             finally:
                 future_discard_from_awaited_by(future, asker)
