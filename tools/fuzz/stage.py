@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: How often a run that something ended is taken up again.
 _RUNS = 6
+#: Who waits for a task, in its repr, where that ends.
+_WAITED_FOR = re.compile(r" cb=\[[^\]]*\](?=>$)")
 #: What is logged when something is gone.
 _END = re.compile("was never retrieved|was destroyed but|was never awaited|GeneratorExit")
 #: … and in what state what belonged to it was then.
@@ -276,6 +278,9 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self._stage.showing.text(record.getMessage())
+        if "was destroyed but" in text:
+            # Who still waits for what is destroyed may be destroyed first: that order is up to memory, too.
+            text = _WAITED_FOR.sub("", text)
         failed = record.exc_info[1] if record.exc_info else None
         # Without its context: whether a handler is called while its error is being handled shows nowhere else.
         self._stage.log("logged", text, type(failed).__name__, getattr(failed, "args", None))
