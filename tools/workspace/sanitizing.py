@@ -230,7 +230,7 @@ def _concerns_twins(error: ElementTree.Element) -> bool:
 
 
 def _error_text(error: ElementTree.Element) -> str:
-    lines = [error.findtext("what") or error.findtext("xwhat/text") or error.findtext("kind", "")]
+    lines = [error.findtext("what", "") or error.findtext("kind", "")]
     for stack in error.iter("stack"):
         lines += [
             f"    {frame.findtext('fn', '?')} ({frame.findtext('file') or frame.findtext('obj')}:{frame.findtext('line', '?')})"
