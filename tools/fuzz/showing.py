@@ -25,7 +25,9 @@ _BIRTH = re.compile(
 )
 # Nor is a compiled function in any file; a method of C is named by its object's class, and not by the one that has it.
 _FUNCTION = re.compile(r"(\(.*?\)) at [\w/.-]+\.py(?::\d+)?")
-_METHOD = re.compile(r"\b(?:Sub|Loud|_Gathering)?(?:Future|Task)(\.\w+\()")
+_METHOD = re.compile(
+    r"\b(?:(?:Sub|Loud|_Gathering)?(?:Future|Task)(?=\.\w+\()|\w+(?=\._read_from_self\())"
+)
 # A handle of a task's step, which is a class of its own in one form; and a type's full name.
 _CLASS = re.compile(r"(?<=<)_StepHandle|\basyncio\.\w+\.(?=Future|Task)")
 _TASK = re.compile(r"\bTask-(\d+)")
@@ -41,7 +43,7 @@ class Showing:
     def text(self, text: str) -> str:
         """Return a text without addresses, places outside of the program, and absolute numbers of tasks."""
         text = _TIME.sub("…", _ADDRESS.sub("0x…", text))
-        text = _METHOD.sub(r"*\1", _FUNCTION.sub(r"\1", _BIRTH.sub("", text)))
+        text = _METHOD.sub("*", _FUNCTION.sub(r"\1", _BIRTH.sub("", text)))
         text = _CLASS.sub(lambda found: "Handle" if "H" in found[0] else "", text)
         text = _PLACE.sub(r"\1.py", text)
         return _TASK.sub(lambda found: f"Task-+{int(found[1]) - self._first_task}", text)
