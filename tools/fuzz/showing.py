@@ -30,6 +30,8 @@ _METHOD = re.compile(
 )
 # A handle of a task's step, which is a class of its own in one form; and a type's full name.
 _CLASS = re.compile(r"(?<=<)_StepHandle|\basyncio\.\w+\.(?=Future|Task)")
+# What wakes a task has a form of its own in each.
+_WAKE_UP = re.compile(r"(?<=<)bound method \S+\._wakeup(?= of )")
 _TASK = re.compile(r"\bTask-(\d+)")
 
 
@@ -45,6 +47,7 @@ class Showing:
         text = _TIME.sub("…", _ADDRESS.sub("0x…", text))
         text = _METHOD.sub("*", _FUNCTION.sub(r"\1", _BIRTH.sub("", text)))
         text = _CLASS.sub(lambda found: "Handle" if "H" in found[0] else "", text)
+        text = _WAKE_UP.sub("wake-up", text)
         text = _PLACE.sub(r"\1.py", text)
         return _TASK.sub(lambda found: f"Task-+{int(found[1]) - self._first_task}", text)
 
