@@ -212,7 +212,21 @@ class Trace:
         ]
 
     def of(self, kind):
-        return [record for record in self.records if record[0] == kind]
+        mask = (1 << recording.BITS_OF_KIND) - 1
+        return [record for record in self.records if record[0] & mask == kind]
+
+    def waker_of(self, step):
+        """Return the only callback or step that has woken one."""
+        (found,) = (
+            each
+            for each in self.of(recording.STEP) + self.of(recording.CALLBACK)
+            if each[7] <= step[5] < each[7] + (each[0] >> recording.BITS_BELOW_WOKEN)
+        )
+        return found
+
+
+def state_of(record):
+    return record[0] >> recording.BITS_OF_KIND & 0xFF
 
 
 @pytest.fixture
@@ -250,12 +264,11 @@ def test_steps_tell_their_task_where_it_waits_and_who_woke_it(recorded):
     first, second = (step for step in trace.of(recording.STEP) if step[4] == number)
     assert trace.tasks[number][1].endswith("<locals>.waits")
     assert trace.names[first[6]].endswith("<locals>.waits")
-    assert (first[7], second[6], second[7]) == (0, 0, 1)
-    wakes = {wake[4]: wake for wake in trace.of(recording.WAKE)}
+    assert (state_of(first), state_of(second)) == (recording.WAITS, recording.ENDED)
+    assert second[6] == 0
     for step in (first, second):
         # It was a step of main() that queued it.
-        waker = wakes[step[5]]
-        (by,) = (each for each in trace.of(recording.STEP) if each[1:4] == waker[1:4])
+        by = trace.waker_of(step)
         assert trace.tasks[by[4]][1].endswith("<locals>.main")
         assert by[3] <= step[2]
 
@@ -266,7 +279,7 @@ def test_turns_hold_what_ran_in_them(recorded):
     inside = trace.of(recording.STEP) + trace.of(recording.CALLBACK)
     # One for each step, and one for what ends the run.
     assert len(turns) == len(inside) == 7
-    for _, thread, begun, ended, waited, ready, _, _ in turns:
+    for _, thread, begun, ended, waited, ready, *_ in turns:
         assert thread == threading.get_ident()
         assert ready == 1
         (one,) = (each for each in inside if begun <= each[2] <= ended)
@@ -297,6 +310,22 @@ def test_reads_and_writes_in_a_loops_thread_are_recorded(recorded):
         ]
 
 
+def test_reads_and_writes_of_files_are_recorded(recorded):
+    reading, writing = os.pipe()
+
+    async def main():
+        os.write(writing, b"abc")
+        os.read(reading, 10)
+
+    try:
+        trace = recorded(main())
+        calls = [(trace.names[io[4]], io[5], io[6]) for io in trace.of(recording.IO)]
+        assert calls == [("write", writing, 3), ("read", reading, 3)]
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
 def test_what_runs_when_it_ends_is_recorded_so_far(loop):
     recorder = Recorder()
 
@@ -307,7 +336,7 @@ def test_what_runs_when_it_ends_is_recorded_so_far(loop):
 
     loop.run_until_complete(main())
     (step,) = Trace(recorder).of(recording.STEP)
-    assert step[7] == 2
+    assert state_of(step) == recording.UNFINISHED
 
 
 def test_a_task_that_cannot_say_its_name_still_runs(recorded, loop):
@@ -341,9 +370,54 @@ def test_who_wakes_by_way_of_another_threads_callback_is_told(recorded):
     trace = recorded(main())
     (number,) = (number for number, task in trace.tasks.items() if task[0] == "woken")
     _, second = (step for step in trace.of(recording.STEP) if step[4] == number)
-    (waker,) = (wake for wake in trace.of(recording.WAKE) if wake[4] == second[5])
-    (by,) = (each for each in trace.of(recording.CALLBACK) if each[1:4] == waker[1:4])
-    assert trace.names[by[4]] == "Future.set_result"
+    assert trace.names[trace.waker_of(second)[4]] == "Future.set_result"
+
+
+def test_records_are_taken_in_their_order_and_in_pieces(loop):
+    recorder = Recorder()
+    recorder.begin()
+    loop.run_until_complete(count(6000))
+    recorder.end()
+    taken = []
+    while recorder.waiting:
+        facts, numbers = recorder.take(5000)
+        assert 0 < facts["bytes"] == len(numbers) <= 5000 * 8 * recording.LENGTH
+        taken.append(array("q", numbers))
+    begins = [begin for numbers in taken for begin in numbers[2 :: recording.LENGTH]]
+    # A turn is told after what was in it.
+    assert len(begins) == 2 * 6002
+    assert sorted(begins[::2]) == begins[::2]
+    assert recorder.take(1)[1] == b""
+
+
+def test_what_there_is_no_room_for_is_counted(loop, monkeypatch):
+    monkeypatch.setattr(recording, "_MOST", 4096)
+    recorder = Recorder()
+    recorder.begin()
+    loop.run_until_complete(count(3000))
+    recorder.end()
+    assert recorder.waiting == 4096
+    assert recorder.lost == 2 * 3002 - 4096
+    assert len(Trace(recorder).records) == 4096
+
+
+def test_many_tasks_keep_their_numbers(recorded):
+    async def main():
+        return [
+            await task
+            for task in [create_task(sleep(0, number), name=f"{number}") for number in range(300)]
+        ]
+
+    trace = recorded(main())
+    steps = {trace.tasks[step[4]][0] for step in trace.of(recording.STEP)}
+    assert steps >= {str(number) for number in range(300)}
+    assert len(trace.tasks) == 301
+
+
+def test_what_calls_the_system_is_what_it_was_when_nothing_is_recorded(recorded):
+    before = os.read, os.write
+    recorded(sleep(0))
+    assert (os.read, os.write) == before
 
 
 class _Own(Handle):

@@ -15,6 +15,9 @@ read in this order:
     task          Task and its step
     turn          the base of event loops: the clock, and the turn
     watching      the turn while somebody measures or records
+    counting      what is counted then
+    records       the memory of a trace
+    recording     what is recorded then
     calls         call_soon(), call_later(), call_at() and create_task()
     timeouts      Timeout and timeout()
     interface     what other distributions' compiled modules call
@@ -30,6 +33,9 @@ include "native/registry.pxi"
 include "native/task.pxi"
 include "native/turn.pxi"
 include "native/watching.pxi"
+include "native/counting.pxi"
+include "native/records.pxi"
+include "native/recording.pxi"
 include "native/calls.pxi"
 include "native/timeouts.pxi"
 include "native/set_up.pxi"

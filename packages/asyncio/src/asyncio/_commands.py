@@ -72,7 +72,7 @@ where it is not given.
 {_MEASURING}"""
 _TRACE = f"""\
 Writes what a process does to a file that https://ui.perfetto.dev and chrome://tracing open: turns, callbacks and steps
-of tasks, waits, reads and writes of sockets, and who wakes whom. It ends after so many seconds, at Ctrl-C, or with the
+of tasks, waits, reads and writes of sockets and pipes, and who wakes whom. It ends after so many seconds, at Ctrl-C, or with the
 process; a program goes on after it.
 
 A program is what python would be given, such as program.py or -m package, with its arguments. It is recorded from its

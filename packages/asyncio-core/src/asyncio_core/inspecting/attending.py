@@ -15,8 +15,14 @@ from asyncio_core.inspecting.own_threads import OwnThread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sys
     from collections.abc import Callable
     from typing import Any
+
+    if sys.platform == "win32":
+        from asyncio_core.inspecting.windows_pipes import Connection
+    else:
+        from socket import socket as Connection
 
 # Seconds for who has asked to take what is sent.
 _PATIENCE = 30.0
@@ -32,7 +38,7 @@ _SHORTEST = 0.01
 class Attendant(OwnThread):
     """Answers one who goes on listening; the connection is its own from now on."""
 
-    def __init__(self, connection: socket.socket, request: dict[str, Any]) -> None:
+    def __init__(self, connection: Connection, request: dict[str, Any]) -> None:
         self._connection = connection
         self._request = request
         _attendants.add(self)
@@ -122,7 +128,7 @@ def _tell_trace(attendant: Attendant, request: dict[str, Any]) -> None:
         recorder.end()
     while recorder.waiting:
         attendant.tell(*recorder.take(_AT_ONCE))
-    attendant.tell({"ended": True})
+    attendant.tell({"ended": True, "lost": recorder.lost})
 
 
 #: What can be asked for.

@@ -88,4 +88,4 @@ def innermost_of(task: Any) -> str:
 
 if twins is not None:
     # Its `Watch` asks for what is rare.
-    twins.know(task_of=task_of, name_of_callback=name_of_callback, innermost_of=innermost_of)
+    twins.know(task_of=task_of, name_of_callback=name_of_callback, is_compiled=is_compiled)

@@ -12,7 +12,7 @@ from types import FunctionType
 
 from asyncio_core.inspecting.loop_facts import code_between
 from asyncio_core.scheduling.handles import Handle
-from asyncio_core.scheduling.turn import TurnPart
+from asyncio_core.scheduling.turn import _PyTurnPart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ class Hooks:
     """What was put in the place of methods, to be taken back."""
 
     def __init__(self) -> None:
-        self._put: list[tuple[type, str, object, object]] = []
+        self._put: list[tuple[object, str, object, object]] = []
+        # A twins.Calls, where calls of compiled transports are noted.
+        self.calls: Any = None
 
-    def put(self, kind: type, name: str, make: Callable[[Any], object]) -> None:
-        """Have a class call what `make` makes of its method, which it is given."""
+    def put(self, kind: object, name: str, make: Callable[[Any], object]) -> None:
+        """Have a class, or a module, call what `make` makes of its method, which it is given."""
         function = make(getattr(kind, name))
         if isinstance(function, FunctionType):
             # As with all that is public here, they are for type checkers.
@@ -42,8 +44,9 @@ class Hooks:
         setattr(kind, name, function)
 
     def put_on_loops(self, run: Callable[[Any], object], turn: Callable[[Any], object]) -> None:
-        """Watch each callback that any loop runs, and each turn.
+        """Watch each callback that any loop runs, and each turn of the pure form.
 
+        A compiled turn tells what it finds in the place of `Handle._run()`, as twins.Watch has it.
         Raises OccupiedError where that is watched already.
         """
         global _on_loops
@@ -54,11 +57,13 @@ class Hooks:
         # Who looks at stacks has to know what is ours from what will be in its place.
         code_between()
         self.put(Handle, "_run", run)
-        self.put(TurnPart, "_run_once", turn)
+        self.put(_PyTurnPart, "_run_once", turn)
 
     def take_back(self) -> None:
         """Leave all methods as they were; those that somebody else has replaced since, as they are."""
         global _on_loops
+        if self.calls is not None:
+            self.calls.end()
         while self._put:
             kind, name, function, before = self._put.pop()
             if vars(kind).get(name) is not function:

@@ -119,7 +119,7 @@ class Measurer:
 
         if twins is None or not twins.keeps_clock:
             return run
-        watch: Callable[[Any], object] = twins.Counting(run, self._begin_batch)
+        watch: Callable[[Any], object] = twins.Counting(run, self._begin_batch, self._end_batch)
         return watch
 
     def _begin_batch(self, loop: Any, ready: int) -> _Measured:
@@ -131,7 +131,7 @@ class Measurer:
         return measured
 
     def _turn_of(self, own: Callable[[Any], object]) -> Callable[[Any], None]:
-        all_measured, clock = self._measured, _clock
+        all_measured = self._measured
 
         def turn(loop: Any) -> None:
             measured = all_measured.get(id(loop)) or self._begin_loop(loop)
@@ -139,14 +139,18 @@ class Measurer:
             try:
                 own(loop)
             finally:
-                begun = measured.batch_begun
-                if begun:
-                    now = clock()
-                    measured.batch_begun = 0.0
-                    measured.interval.lag.add(now - begun)
-                    measured.interval.busy += now - max(begun, self._since)
+                self._end_batch(measured)
 
         return turn
+
+    def _end_batch(self, measured: _Measured) -> None:
+        """Note that what was ready has run, if there was something."""
+        begun = measured.batch_begun
+        if begun:
+            now = _clock()
+            measured.batch_begun = 0.0
+            measured.interval.lag.add(now - begun)
+            measured.interval.busy += now - max(begun, self._since)
 
     def take(self) -> dict[str, Any]:
         """Return the figures since they were taken last, or since the beginning, and begin anew.

@@ -1,7 +1,8 @@
 """A trace: each turn, callback, step and wait of a task, each read and write, as records of eight integers.
 
-While a `Recorder` records, its methods stand in the place of those that run a callback and a turn, and of those of sockets
-(`hooks`). They note numbers and nothing else; names are told once. Who has asked makes a file of it.
+While a `Recorder` records, its methods stand in the place of those that run a callback and a turn, of those of sockets,
+and of `os.read()` and `os.write()` (`hooks`). They note numbers and nothing else; names are told once. Who has asked makes a
+file of it.
 
 What a callback has put into the queue by its end, it has woken. So the one who wakes is found without watching futures.
 """
@@ -40,26 +41,42 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Changes when records would be misunderstood by who knows an earlier form.
-FORMAT = 1
+FORMAT = 2
 
 # Frames of what is in here are no part of what a loop runs.
 _stands_in_for_methods = True
 
 #: The kinds of records, and what their numbers are; moments are in nanoseconds of `time.perf_counter_ns()`, names are
-#: numbers of what was told, 0 for none. Each begins with its kind, the thread's id, and two moments, begin and end.
-TURN, CALLBACK, STEP, IO, WAKE = range(5)
-#: TURN: when the wait was over, how many were ready, the loop's id.
-#: CALLBACK: its name.
-#: STEP: the task, the number of what woke it, the name of what it waits in, or 0 where it has ended, whether it was over.
+#: numbers of what was told, 0 for none. Each begins with its kind, the thread's id, and two moments, begin and end. In the
+#: kind's number are, besides, how the callback or the step has ended, and how many others it has woken.
+TURN, CALLBACK, STEP, IO = range(4)
+#: TURN: when the wait was over, how many were ready.
+#: CALLBACK: its name, its own number, 0, the number of the first that it has woken; the others' follow one another.
+#: STEP: the task, its own number, the name of what it waits in, the number of the first that it has woken.
 #: IO: the name of the call, the descriptor, bytes.
-#: WAKE: the number by which the woken one's record names it.
 LENGTH = 8
+BITS_OF_KIND = 8
+BITS_BELOW_WOKEN = 16
+#: How it has ended: a step waits, a callback is over; a step is the task's last; it goes on where the trace ends.
+WAITS, ENDED, UNFINISHED = range(3)
 
-_SENDING = ("send", "sendmsg", "sendto")
-_RECEIVING = ("recv", "recv_into", "recvfrom", "recvmsg")
+#: Numbers of what runs are those of a loop, times this power of two, and on from there.
+BITS_OF_PLACE = 40
 
-# Numbers below this power of two are those of what is woken where loops run handles.
-_BITS_OF_PLACE = 40
+# The most that wait to be taken: 128 MB of them.
+_MOST = 2_000_000
+
+_METHODS = (
+    *("send", "sendmsg", "sendto"),
+    *("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg"),
+    "accept",
+)
+_FUNCTIONS = ("read", "write")
+# By the numbers that native/interface.h has for them.
+_COMPILED = (
+    *("accept", "read", "recv", "recvfrom", "recvmmsg"),
+    *("send", "sendmsg", "sendto", "write"),
+)
 
 _clock = time.perf_counter_ns
 
@@ -69,13 +86,13 @@ class _Traced(WatchedLoop):
 
     def __init__(self, loop: Any, number: int) -> None:
         self.thread = getattr(loop, "_thread_id", None) or get_ident()
-        # Compiled loops number what they run; by these numbers they name who woke it.
-        self.place = number << _BITS_OF_PLACE
+        # What runs is numbered; by these numbers it is told who woke it. In the pure form it is what is woken.
+        self.place = number << BITS_OF_PLACE
         self.batch_begun = 0
         self.running = None
         self.length = 0
-        # Loops of another kind may have none.
-        self.ready: Any = getattr(loop, "_ready", ())
+        # The queue, while a turn of the pure form runs what is in it.
+        self.ready: Any = ()
         # Steps that were queued in this turn, and in the one before, by their handles' ids, with who woke them. Those are
         # in the queue for no longer, unless they were cancelled.
         self.woken: dict[int, tuple[Any, int]] = {}
@@ -85,9 +102,17 @@ class _Traced(WatchedLoop):
 class _ListedRecords:
     """Records of eight integers each."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self._records: list[tuple[int, ...]] = []
-        self.append = self._records.append
+        self._most = most
+        self.lost = 0
+
+    def append(self, record: tuple[int, ...]) -> None:
+        """Add one, where there is room for it."""
+        if len(self._records) < self._most:
+            self._records.append(record)
+        else:
+            self.lost += 1
 
     def __len__(self) -> int:
         return len(self._records)
@@ -104,7 +129,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._hooks = Hooks()
-        self._records: Any = _ListedRecords() if twins is None else twins.Records()
+        self._records: Any = (_ListedRecords if twins is None else twins.Records)(_MOST)
         self._traced: dict[int, _Traced] = {}
         # Those that run loops.
         self._threads: set[int] = set()
@@ -117,7 +142,6 @@ class Recorder:
         self._task_names: list[tuple[int, str, int]] = []
         # How many of both were told.
         self._told = (0, 0)
-        self._wake_count = 0
         self._marks: dict[int, object] = {}
         self._begun = 0
 
@@ -129,9 +153,15 @@ class Recorder:
         self._marks = marks_of_callbacks()
         self._begun = _clock()
         self._hooks.put_on_loops(self._run_of, self._turn_of)
-        for name in (*_SENDING, *_RECEIVING, "accept"):
+        if twins is not None and twins.keeps_clock:
+            names = {place: self._number_of(name) for place, name in enumerate(_COMPILED)}
+            self._hooks.calls = twins.Calls(self._records, self._threads, names)
+            self._hooks.calls.begin()
+        for name in _METHODS:
             if hasattr(socket.socket, name):
                 self._hooks.put(socket.socket, name, self._call_of)
+        for name in _FUNCTIONS:
+            self._hooks.put(os, name, self._call_of)
         return {
             "format": FORMAT,
             "pid": os.getpid(),
@@ -173,6 +203,11 @@ class Recorder:
         """How many records wait to be taken."""
         return len(self._records)
 
+    @property
+    def lost(self) -> int:
+        """How many there were no room for, as they were taken too slowly."""
+        return int(self._records.lost)
+
     def _begin_loop(self, loop: Any) -> _Traced:
         traced = self._traced.setdefault(id(loop), _Traced(loop, len(self._traced) + 1))
         self._threads.add(traced.thread)
@@ -186,7 +221,8 @@ class Recorder:
                 number = self._numbers[name] = len(self._names)
         return number
 
-    def _task_number(self, task: Any) -> int:
+    def _task_number(self, task: Any) -> tuple[ref[Any], int]:
+        """Return a task's number, and a reference to the task: as long as that is to it, it is the number's."""
         known = self._tasks.get(id(task))
         if known is None or known[0]() is not task:
             name, function = name_of_task(task), self._number_of(name_of_coroutine(task))
@@ -194,7 +230,7 @@ class Recorder:
                 number = len(self._task_names) + 1
                 self._task_names.append((number, name, function))
                 known = self._tasks[id(task)] = ref(task), number
-        return known[1]
+        return known
 
     # What stands in the place of methods.
 
@@ -206,7 +242,7 @@ class Recorder:
             callback, loop = handle._callback, handle._loop
             traced = all_traced.get(id(loop)) or self._begin_loop(loop)
             task = task_of(callback)
-            number = 0 if task is None else self._task_number(task)
+            number = 0 if task is None else self._task_number(task)[1]
             known = traced.woken_before.pop(id(handle), None)
             woken_by = 0 if known is None or known[0] is not handle else known[1]
             ready = traced.ready
@@ -223,47 +259,37 @@ class Recorder:
                 over, traced.running = traced.running is None, outer
                 # Otherwise it was recorded as far as it had come.
                 if not over:
-                    if len(ready) > before:
-                        self._note_woken(traced, ready, before, begun, ended)
-                    what = (traced.thread, begun, ended)
+                    first, inside, state = traced.place, 0, WAITS
+                    woken = self._note_woken(traced, ready, before) if len(ready) > before else 0
                     if task is None:
-                        name = self._number_of(name_of_callback(callback))
-                        add((CALLBACK, *what, name, 0, 0, 0))
+                        kind, number = CALLBACK, self._number_of(name_of_callback(callback))
                     elif _is_done(task):
-                        add((STEP, *what, number, woken_by, 0, 1))
+                        kind, state = STEP, ENDED
                     else:
-                        inside = self._number_of(innermost_of(task))
-                        add((STEP, *what, number, woken_by, inside, 0))
+                        kind, inside = STEP, self._number_of(innermost_of(task))
+                    kind |= state << BITS_OF_KIND | woken << BITS_BELOW_WOKEN
+                    add((kind, traced.thread, begun, ended, number, woken_by, inside, first))
 
         if twins is None or not twins.keeps_clock:
             return run
-        numbering = self._tasks, self._task_number, self._number_of
         watch: Callable[[Any], object] = twins.Recording(
-            run, self._begin_batch, self._records, *numbering
+            *(run, self._records, self._threads),
+            *(self._begin_loop, self._task_number, self._number_of),
         )
         return watch
 
-    def _begin_batch(self, loop: Any, ready: int) -> _Traced:
-        """Note that a turn of a compiled loop begins to run so many callbacks."""
-        traced = self._traced.get(id(loop)) or self._begin_loop(loop)
-        if not traced.batch_begun:
-            traced.batch_begun, traced.length = _clock(), ready
-        return traced
-
-    def _note_woken(self, traced: _Traced, ready: Any, before: int, begun: int, ended: int) -> None:
-        """Note which steps of tasks a callback has put into the queue."""
+    def _note_woken(self, traced: _Traced, ready: Any, before: int) -> int:
+        """Note which steps of tasks a callback has put into the queue, and return their number."""
+        first = traced.place
         try:
             for place in range(before, len(ready)):
                 handle = ready[place]
                 if task_of(handle._callback) is not None:
-                    self._wake_count += 1
-                    traced.woken[id(handle)] = handle, self._wake_count
-                    self._records.append(
-                        (WAKE, traced.thread, begun, ended, self._wake_count, 0, 0, 0)
-                    )
+                    traced.woken[id(handle)] = handle, traced.place
+                    traced.place += 1
         except (IndexError, TypeError, AttributeError):
-            # A queue of another kind, or another thread was there, too.
-            return
+            pass  # A queue of another kind, or another thread was there, too.
+        return traced.place - first
 
     def _turn_of(self, own: Callable[[Any], object]) -> Callable[[Any], None]:
         all_traced, clock, add = self._traced, _clock, self._records.append
@@ -279,10 +305,11 @@ class Recorder:
             try:
                 own(loop)
             finally:
+                traced.ready = ()
                 waited = traced.batch_begun
                 if waited:
                     traced.batch_begun = 0
-                    add((TURN, traced.thread, begun, clock(), waited, traced.length, id(loop), 0))
+                    add((TURN, traced.thread, begun, clock(), waited, traced.length, 0, 0))
 
         return turn
 
@@ -291,9 +318,7 @@ class Recorder:
         name = self._number_of(own.__name__)
         count = _COUNTS.get(own.__name__, int)
         if twins is not None and twins.keeps_clock:
-            made: Callable[..., Any] = twins.SocketCall(
-                own, count, self._threads, self._records, name
-            )
+            made: Callable[..., Any] = twins.SystemCall(own, count, self._hooks.calls, name)
             return made
 
         def call(sock: Any, *arguments: Any, **options: Any) -> Any:
@@ -302,7 +327,8 @@ class Recorder:
             ended = clock()
             thread = get_ident()
             if thread in self._threads:
-                add((IO, thread, begun, ended, name, sock.fileno(), count(result), 0))
+                descriptor = sock if type(sock) is int else sock.fileno()
+                add((IO, thread, begun, ended, name, descriptor, count(result), 0))
             return result
 
         return call
@@ -313,10 +339,11 @@ class Recorder:
         begun, callback, task = running.moment, running.callback, running.task
         if task is None:
             name = self._number_of(name_of_callback(callback))
-            self._records.append((CALLBACK, traced.thread, begun, now, name, 1, 0, 0))
+            kind, number = CALLBACK, name
         else:
-            number = self._task_number(task)
-            self._records.append((STEP, traced.thread, begun, now, number, 0, 0, 2))
+            kind, number = STEP, self._task_number(task)[1]
+        kind |= UNFINISHED << BITS_OF_KIND
+        self._records.append((kind, traced.thread, begun, now, number, 0, 0, 0))
 
     def _note_blocked(self, loop: Any, now: int) -> None:
         """Note what a loop's thread has been in from beginning to end."""
@@ -327,7 +354,8 @@ class Recorder:
             return
         for each in frames_of_callback(frame):
             name = self._number_of(each.f_code.co_qualname)
-            self._records.append((CALLBACK, thread, self._begun, now, name, 1, 0, 0))
+            kind = CALLBACK | UNFINISHED << BITS_OF_KIND
+            self._records.append((kind, thread, self._begun, now, name, 0, 0, 0))
 
 
 def _is_done(task: Any) -> bool:
@@ -342,13 +370,19 @@ def _nothing(result: object) -> int:
     return 0
 
 
+def _first(result: Any) -> int:
+    return int(result[0])
+
+
 def _first_length(result: Any) -> int:
     return len(result[0])
 
 
 _COUNTS: dict[str, Callable[[Any], int]] = {
+    "read": len,
     "recv": len,
     "recvfrom": _first_length,
+    "recvfrom_into": _first,
     "recvmsg": _first_length,
     "accept": _nothing,
 }

@@ -276,5 +276,6 @@ offered.finish = <int (*)(PyObject*, PyObject*) noexcept>interface_finish
 offered.know_receiver = know_receiver
 offered.receiver_of = receiver_of
 offered.know_sender = know_sender
+offered.know_caller = know_caller
 
 interface = capsule_of(&offered)

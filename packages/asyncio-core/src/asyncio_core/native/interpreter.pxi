@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject, visitproc, Py_EQ, Py_NE, Py_LT, Py_GT, Py_LE, Py_GE
-from cpython.mem cimport PyMem_Malloc, PyMem_Realloc, PyMem_Free
+from cpython.mem cimport PyMem_Calloc, PyMem_Malloc, PyMem_Realloc, PyMem_Free
 from cpython.ref cimport Py_INCREF, Py_DECREF, Py_XDECREF, Py_XINCREF, Py_CLEAR
 from libc.stdint cimport uint64_t
 
@@ -20,6 +20,10 @@ cdef extern from "native/interface.h":
         pass
     ctypedef int (*AsyncioWake)(PyObject*) noexcept
     ctypedef int (*AsyncioAtEnd)(PyObject*) noexcept
+    ctypedef struct AsyncioCallNoter:
+        long long (*moment)() noexcept
+        void (*note)(int, int, Py_ssize_t, long long) noexcept
+        int (*stands_for)(PyObject*, PyObject*) noexcept
     ctypedef struct AsyncioCore:
         int major
         int minor
@@ -42,6 +46,7 @@ cdef extern from "native/interface.h":
         int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
         int (*know_waker)(PyObject*, AsyncioWake) noexcept
         int (*put_off)(PyObject*, AsyncioAtEnd) noexcept
+        int (*know_caller)(void (*)(const AsyncioCallNoter*) noexcept) noexcept
 
 cdef extern from *:
     """

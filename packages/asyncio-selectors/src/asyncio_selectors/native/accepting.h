@@ -36,7 +36,7 @@ static int has_known_addresses(long family) { return family == AF_INET || family
 static int accept_quickly(int listener) {
     accepted_length = sizeof accepted_from;
 #if ACCEPTS_QUICKLY
-    return accept4(listener, &accepted_from.internet.any, &accepted_length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return calls.accept4(listener, &accepted_from.internet.any, &accepted_length, SOCK_CLOEXEC | SOCK_NONBLOCK);
 #else
     errno = ENOSYS;
     return -1;

@@ -62,7 +62,7 @@ static int receive_several(int fd, int most, size_t size) {
         parts[n].iov_len = size;
         header->msg_namelen = sizeof(Address);
     }
-    got = recvmmsg(fd, messages, (unsigned int)most, MSG_DONTWAIT, NULL);
+    got = calls.recvmmsg(fd, messages, (unsigned int)most, MSG_DONTWAIT, NULL);
     for (n = 0; n < got; n++) {
         lengths[n] = (Py_ssize_t)messages[n].msg_len;
         sender_lengths[n] = messages[n].msg_hdr.msg_namelen;
@@ -87,7 +87,7 @@ static int receive_datagrams(int fd, int most, Py_ssize_t size) {
     if (most > 1) return receive_several(fd, most < MOST_DATAGRAMS ? most : MOST_DATAGRAMS, (size_t)size);
 #endif
     sender_lengths[0] = sizeof(Address);
-    count = recvfrom(fd, datagrams_room, (size_t)size, MSG_DONTWAIT, &senders[0].any, &sender_lengths[0]);
+    count = calls.recvfrom(fd, datagrams_room, (size_t)size, MSG_DONTWAIT, &senders[0].any, &sender_lengths[0]);
     lengths[0] = count;
     return count < 0 ? -1 : 1;
 }
@@ -137,7 +137,7 @@ static int is_known(PyObject *tuple, int family) { return known_address(tuple, f
 
 static Py_ssize_t send_to_known(int fd, const void *data, Py_ssize_t length, PyObject *tuple, int family) {
     const KnownAddress *known = known_address(tuple, family);
-    return sendto(fd, data, (size_t)length, MSG_DONTWAIT, &known->address.any, known->length);
+    return calls.sendto(fd, data, (size_t)length, MSG_DONTWAIT, &known->address.any, known->length);
 }
 #endif
 

@@ -30,7 +30,7 @@ static ssize_t send_all_held(int fd, const Held *pieces, int count) {
     struct iovec parts[MOST_HELD];
     int n;
     if (count == 1)
-        return send(fd, PyBytes_AS_STRING(pieces[0].data), (size_t)PyBytes_GET_SIZE(pieces[0].data), MSG_DONTWAIT);
+        return calls.send(fd, PyBytes_AS_STRING(pieces[0].data), (size_t)PyBytes_GET_SIZE(pieces[0].data), MSG_DONTWAIT);
     for (n = 0; n < count; n++) {
         parts[n].iov_base = PyBytes_AS_STRING(pieces[n].data);
         parts[n].iov_len = (size_t)PyBytes_GET_SIZE(pieces[n].data);

@@ -16,7 +16,7 @@ static ssize_t send_parts(int fd, struct iovec *parts, size_t count) {
     memset(&message, 0, sizeof message);
     message.msg_iov = parts;
     message.msg_iovlen = count;
-    return sendmsg(fd, &message, MSG_DONTWAIT);
+    return calls.sendmsg(fd, &message, MSG_DONTWAIT);
 }
 #endif
 

@@ -4,15 +4,14 @@
 #ifndef ASYNCIO_SELECTORS_PIPES_H
 #define ASYNCIO_SELECTORS_PIPES_H
 
-#include <Python.h>
-#include <errno.h>
+#include "system.h"
 #ifdef _WIN32
 #include <io.h>
 #else
 #include <unistd.h>
 #endif
 
-static Py_ssize_t read_into(int fd, void *room, size_t size) { return (Py_ssize_t)read(fd, room, size); }
+static Py_ssize_t read_into(int fd, void *room, size_t size) { return (Py_ssize_t)calls.read(fd, room, size); }
 
 /* Read up to so many bytes. NULL with `*failed` set to errno, or without it and with an exception. */
 static PyObject *read_bytes(int fd, Py_ssize_t size, int alone, int *failed) {
@@ -40,11 +39,11 @@ static PyObject *read_bytes(int fd, Py_ssize_t size, int alone, int *failed) {
 static Py_ssize_t write_bytes(int fd, const void *bytes, size_t size, int alone) {
     Py_ssize_t count;
     if (alone) {
-        count = (Py_ssize_t)write(fd, bytes, size);
+        count = (Py_ssize_t)calls.write(fd, bytes, size);
     } else {
         int failed;
         PyThreadState *state = PyEval_SaveThread();
-        count = (Py_ssize_t)write(fd, bytes, size);
+        count = (Py_ssize_t)calls.write(fd, bytes, size);
         failed = errno;
         PyEval_RestoreThread(state);
         errno = failed;

@@ -45,7 +45,8 @@ def adopt_pipes(readers, writers, /):
 
 
 cdef inline bint is_own(object name, object own) except -1:
-    return PyDict_GetItemWithError(<PyObject*>os_names, name) is <PyObject*>own
+    cdef PyObject* found = PyDict_GetItemWithError(<PyObject*>os_names, name)
+    return found is <PyObject*>own or (found is not NULL and is_noted(found, <PyObject*>own))
 
 
 cdef inline bint is_number(PyObject* fd) noexcept:

@@ -21,6 +21,8 @@ cdef extern from "native/interface.h":
         const char* is_closing
         int (*is_free)(PyObject*) noexcept
         int (*send)(PyObject*, const char*, Py_ssize_t) noexcept
+    ctypedef struct AsyncioCallNoter:
+        pass
     ctypedef struct AsyncioCore:
         PyTypeObject* loop_type
         int (*set_poll)(PyObject*, AsyncioPoll, PyObject*) except -1
@@ -31,6 +33,7 @@ cdef extern from "native/interface.h":
         int (*know_waker)(PyObject*, AsyncioWake) except -1
         bint (*put_off)(PyObject*, AsyncioAtEnd) noexcept
         int (*know_sender)(PyTypeObject*, const AsyncioSender*) noexcept
+        bint (*know_caller)(void (*)(const AsyncioCallNoter*) noexcept) noexcept
     const AsyncioCore* asyncio_core_interface() except? NULL
 
 cdef extern from "native/system.h":
@@ -57,9 +60,15 @@ cdef extern from "native/system.h":
     bint is_not_now(int) noexcept
     PyObject* error_of(int) noexcept
     int wait_for_events(int, epoll_event*, Py_ssize_t, double, bint) except -1
-    ssize_t send(int, const void*, size_t, int) noexcept
-    ssize_t recv(int, void*, size_t, int) noexcept
     int errno
+
+cdef extern from "native/noting.h":
+    ctypedef struct SystemCalls:
+        ssize_t (*send)(int, const void*, size_t, int) noexcept
+        ssize_t (*recv)(int, void*, size_t, int) noexcept
+    SystemCalls calls
+    void note_calls_for(const AsyncioCallNoter*) noexcept
+    bint is_noted(PyObject*, PyObject*) noexcept
 
 cdef extern from "Python.h":
     ctypedef struct PyMethodDef:
@@ -124,6 +133,9 @@ if not NOW_OR_NEVER:
 cdef const AsyncioCore* core = asyncio_core_interface()
 if core is NULL:
     raise ImportError("asyncio_core is of another version, or runs in pure Python")
+
+# Where there are too many, a suite that loads the modules anew, sockets whose calls are noted are none of the system's.
+core.know_caller(note_calls_for)
 
 
 # Where what fails is not passed on.

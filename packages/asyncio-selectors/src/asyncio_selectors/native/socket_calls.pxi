@@ -43,7 +43,7 @@ def receive_into_now(sock, buf, /):
     if (<viewing>PyObject_GetBuffer)(<PyObject*>buf, &view, PyBUF_WRITABLE) < 0:
         take_error()
         return pure_receive_into(sock, buf)
-    count = recv(DESCRIPTOR_OF(<PyObject*>sock), view.buf, view.len, MSG_DONTWAIT)
+    count = calls.recv(DESCRIPTOR_OF(<PyObject*>sock), view.buf, view.len, MSG_DONTWAIT)
     failed = errno
     PyBuffer_Release(&view)
     if count < 0:
@@ -63,7 +63,7 @@ def send_now(sock, data, /):
         # Whatever it is, the pure form knows what to raise.
         take_error()
         return pure_send(sock, data)
-    count = send(DESCRIPTOR_OF(<PyObject*>sock), view.buf, view.len, MSG_DONTWAIT)
+    count = calls.send(DESCRIPTOR_OF(<PyObject*>sock), view.buf, view.len, MSG_DONTWAIT)
     failed = errno
     PyBuffer_Release(&view)
     if count < 0:

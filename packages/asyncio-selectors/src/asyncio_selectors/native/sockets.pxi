@@ -7,7 +7,7 @@ if tells_descriptor(socket.socket()):
     socket_type = <PyObject*>socket.socket
 
 
-# The version of the class of sockets for which its methods are those of the system's module.
+# The version of the class of sockets for which its methods are those of the system's module, or do the same and note it.
 cdef unsigned int socket_version = 0
 # As the system's module has them: somebody may have put others there before this was loaded.
 cdef dict OWN_METHODS = {
@@ -19,7 +19,8 @@ cdef dict OWN_METHODS = {
 cdef bint look_at_sockets() except -1:
     global socket_version
     for name, own in OWN_METHODS.items():
-        if getattr(<object>socket_type, name) is not own:
+        found = getattr(<object>socket_type, name)
+        if found is not own and not is_noted(<PyObject*>found, <PyObject*>own):
             return False
     # The only one that is of the module in Python.
     if getattr((<object>socket_type).accept, "__globals__", None) is not vars(socket):

@@ -122,7 +122,7 @@ cdef int receive_there(
     PyObject* self, const AsyncioReceiver* receiver, PyObject* protocol, int fd, char* room, Py_ssize_t size
 ) except -1:
     """Receive into the memory of a protocol of another distribution's."""
-    cdef Py_ssize_t count = recv(fd, room, size, MSG_DONTWAIT)
+    cdef Py_ssize_t count = calls.recv(fd, room, size, MSG_DONTWAIT)
     cdef int failed = errno
     cdef PyObject* method = receiving_method(self)
     if (<receiving>receiver.received)(protocol, count if count > 0 else 0) < 0:
@@ -160,7 +160,7 @@ cdef int receive_into_buffer(PyObject* self, PyObject* protocol, int fd) except 
         Py_DECREF(<object>room)
         (<object>self)._protocol_failed(RuntimeError("get_buffer() returned an empty buffer"), "get_buffer")
         return 0
-    count = recv(fd, view.buf, view.len, MSG_DONTWAIT)
+    count = calls.recv(fd, view.buf, view.len, MSG_DONTWAIT)
     failed = errno
     # The protocol may release or resize its buffer now: no export of it is kept.
     PyBuffer_Release(&view)
@@ -240,7 +240,7 @@ cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyO
             send_held_of(self)
             if not is_free(self):
                 return call_purely(<PyObject*>pure_write, self, arguments, count, names)
-        sent = send(DESCRIPTOR_OF(sock), PyBytes_AS_STRING(data), length, MSG_DONTWAIT)
+        sent = calls.send(DESCRIPTOR_OF(sock), PyBytes_AS_STRING(data), length, MSG_DONTWAIT)
         failed = errno
     elif held_count and held_loop is SLOT(self, loop_place):
         send_held_of(self)
@@ -252,7 +252,7 @@ cdef PyObject* write(PyObject* self, PyObject** arguments, Py_ssize_t count, PyO
             return call_purely(<PyObject*>pure_write, self, arguments, count, names)
         length = view.len
         # An empty one has to be told by its type alone, too.
-        sent = send(DESCRIPTOR_OF(sock), view.buf, length, MSG_DONTWAIT) if length else 0
+        sent = calls.send(DESCRIPTOR_OF(sock), view.buf, length, MSG_DONTWAIT) if length else 0
         failed = errno
         PyBuffer_Release(&view)
     else:
@@ -321,7 +321,7 @@ cdef int send_from(PyObject* self, const char* data, Py_ssize_t size) except -1:
         if not is_free(self):
             pure_write(<object>self, <object>data[:size])
             return 0
-    sent = send(DESCRIPTOR_OF(SLOT(self, sock_place)), data, size, MSG_DONTWAIT)
+    sent = calls.send(DESCRIPTOR_OF(SLOT(self, sock_place)), data, size, MSG_DONTWAIT)
     failed = errno
     if sent < size:
         rest = data[sent if sent > 0 else 0 : size]

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "exceptions.h"
+#include "noting.h"
 
 #ifdef _WIN32
 /* The module says on import that there is nothing in it for Windows. */
@@ -86,14 +87,14 @@ static PyObject *receive(int fd, Py_ssize_t size, int *failed) {
     ssize_t count;
     *failed = 0;
     if (size <= SCRATCH) {
-        count = recv(fd, scratch, (size_t)size, MSG_DONTWAIT);
+        count = calls.recv(fd, scratch, (size_t)size, MSG_DONTWAIT);
         if (count >= 0) return PyBytes_FromStringAndSize(scratch, count);
         *failed = errno;
         return NULL;
     }
     data = PyBytes_FromStringAndSize(NULL, size);
     if (data == NULL) return NULL;
-    count = recv(fd, PyBytes_AS_STRING(data), (size_t)size, MSG_DONTWAIT);
+    count = calls.recv(fd, PyBytes_AS_STRING(data), (size_t)size, MSG_DONTWAIT);
     if (count < 0) {
         *failed = errno;
         Py_DECREF(data);

@@ -52,7 +52,7 @@ cdef int wake(PyObject* self) except -1:
         return 0
     # Another thread may close the loop, and with it the socket, once this one gives way.
     SET_SLOT(self, waking_place, csock)
-    if send(DESCRIPTOR_OF(csock), &zero, 1, MSG_DONTWAIT) != 1:
+    if calls.send(DESCRIPTOR_OF(csock), &zero, 1, MSG_DONTWAIT) != 1:
         waking_failed(self, csock, errno)
     if core.may_spare_poll(self) and not waking_names["made_threads"]():
         (<object>self)._note_waker()
@@ -69,7 +69,7 @@ cdef PyObject* read_from_self(PyObject* self, PyObject* nothing) except NULL:
     cdef Py_ssize_t count
     if ssock is NULL or not is_plain(ssock):
         return call_purely(<PyObject*>pure_read_from_self, self, NULL, 0, NULL)
-    count = recv(DESCRIPTOR_OF(ssock), scratch, MOST_WAKING_BYTES, MSG_DONTWAIT)
+    count = calls.recv(DESCRIPTOR_OF(ssock), scratch, MOST_WAKING_BYTES, MSG_DONTWAIT)
     if count <= 0:
         # Ends and errors are found again.
         return call_purely(<PyObject*>pure_read_from_self, self, NULL, 0, NULL)

@@ -13,7 +13,7 @@
 
 #define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
 #define ASYNCIO_CORE_MAJOR 1
-#define ASYNCIO_CORE_MINOR 5
+#define ASYNCIO_CORE_MINOR 6
 
 /* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
 typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
@@ -45,6 +45,29 @@ typedef struct {
     /* Where is_free() says so, send as much as goes out, and keep the rest. */
     int (*send)(PyObject *transport, const char *data, Py_ssize_t size);
 } AsyncioSender;
+
+/* The calls of the system's that are noted while somebody records them. */
+enum {
+    ASYNCIO_ACCEPT,
+    ASYNCIO_READ,
+    ASYNCIO_RECV,
+    ASYNCIO_RECVFROM,
+    ASYNCIO_RECVMMSG,
+    ASYNCIO_SEND,
+    ASYNCIO_SENDMSG,
+    ASYNCIO_SENDTO,
+    ASYNCIO_WRITE
+};
+
+/* Who notes them. */
+typedef struct {
+    /* Now, in nanoseconds. */
+    long long (*moment)(void);
+    /* A call has ended that began at a moment, with a number of bytes; a negative one: it has failed. */
+    void (*note)(int call, int descriptor, Py_ssize_t bytes, long long begun);
+    /* Whether a function stands in the place of another one for being noted, and for nothing else. */
+    int (*stands_for)(PyObject *function, PyObject *own);
+} AsyncioCallNoter;
 
 enum { ASYNCIO_PENDING, ASYNCIO_CANCELLED, ASYNCIO_FINISHED, ASYNCIO_FAILED };
 
@@ -108,6 +131,12 @@ typedef struct {
     /* For one who is called by a loop of `loop_type`: have it call a function when what is ready now has run, or earlier,
        but in any case. False where nothing else is ready, or the loop does not do so: what is to be done has to be done now. */
     int (*put_off)(PyObject *loop, AsyncioAtEnd function);
+
+    /* Since minor number 6. */
+
+    /* Have a function, which is there for good, told who notes calls of the system's when that begins; NULL: nobody does
+       any more. False: there are too many who are told so. */
+    int (*know_caller)(void (*tell)(const AsyncioCallNoter *noter));
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from asyncio._inside.listening import Listening
-from asyncio._inside.reaching import NOT_ON_WINDOWS, NotInside, check_format
+from asyncio._inside.reaching import NotInside, check_format
 from asyncio._inside.trace_events import TraceWriter
 
 from asyncio_core.inspecting.by_environment import TRACE
@@ -53,7 +53,7 @@ def trace_program(command: Sequence[str], path: str, seconds: float | None) -> t
     Raises NotInside where it makes no loop of this asyncio, and OSError where the file cannot be written.
     """
     if sys.platform == "win32":
-        raise NotInside(NOT_ON_WINDOWS)
+        raise NotInside("tracing a program from its start on is not there on Windows: trace PID is")
     folder = tempfile.mkdtemp(prefix="asyncio-trace-")
     try:
         with open(path, "w", encoding="utf-8") as file, socket.socket(socket.AF_UNIX) as listener:
@@ -98,14 +98,16 @@ def _written(listening: Listening, path: str, file: TextIO, seconds: float | Non
     """Write a trace until it has ended."""
     check_format(listening.begun.get("format"), FORMAT)
     writer = TraceWriter(file, listening.begun)
-    complete = False
+    complete, lost = False, 0
     ending = None if seconds is None else threading.Timer(seconds, listening.end)
     if ending is not None:
         ending.start()
     try:
         while (told := listening.line(None)) is not None:
             complete = "ended" in told
-            if not complete:
+            if complete:
+                lost = told["lost"]
+            else:
                 writer.add(told, listening.read(told["bytes"]))
     finally:
         if ending is not None:
@@ -114,4 +116,6 @@ def _written(listening: Listening, path: str, file: TextIO, seconds: float | Non
     told_of = f"{path}: {writer.events} events in {writer.seconds:.3f} s"
     if not complete:
         told_of += ", the last of them missing as the process ended"
+    if lost:
+        told_of += f", {lost} records missing as they came faster than they could be written"
     return f"{told_of}; https://ui.perfetto.dev and chrome://tracing open it"

@@ -10,7 +10,19 @@ from __future__ import annotations
 import json
 from array import array
 
-from asyncio_core.inspecting.recording import CALLBACK, IO, LENGTH, STEP, TURN, WAKE
+from asyncio_core.inspecting.recording import (
+    BITS_BELOW_WOKEN,
+    BITS_OF_KIND,
+    BITS_OF_PLACE,
+    CALLBACK,
+    ENDED,
+    IO,
+    LENGTH,
+    STEP,
+    TURN,
+    UNFINISHED,
+    WAITS,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +30,6 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _BYTES_OF_RECORD = 8 * LENGTH
-# How a step ended, as records tell it.
-_WAITS, _ENDED, _UNFINISHED = range(3)
 _ARGS_OF_UNFINISHED = {"unfinished": True}
 
 
@@ -32,8 +42,8 @@ class TraceWriter:
         self._pid: int = begun["pid"]
         self._names = [""]
         self._tasks: dict[int, _Task] = {}
-        # What has woken a task that has not run yet: in which thread, and when.
-        self._wakes: dict[int, tuple[int, int]] = {}
+        # By loops, what has woken something that has not run yet: in which thread, and when. The first comes first.
+        self._wakes: dict[int, dict[int, tuple[int, int]]] = {}
         # By their idents: the system's numbers.
         self._threads: dict[int, int] = {}
         self._last: int = self._begun
@@ -76,7 +86,10 @@ class TraceWriter:
         self._file.write(",\n" + event if self.events else event)
         self.events += 1
 
-    def _events_of(self, kind: int, thread: int, begin: int, end: int, *more: int) -> Iterator[str]:
+    def _events_of(self, what: int, thread: int, begin: int, end: int, *more: int) -> Iterator[str]:
+        kind = what & (1 << BITS_OF_KIND) - 1
+        state = what >> BITS_OF_KIND & (1 << BITS_BELOW_WOKEN - BITS_OF_KIND) - 1
+        first = 0
         self._last = max(self._last, end)
         tid = self._threads.get(thread, thread & 0x7FFFFFFF)
         if kind == TURN:
@@ -85,31 +98,46 @@ class TraceWriter:
             if waited > begin:
                 yield self._slice("wait", "loop", tid, begin, waited)
         elif kind == CALLBACK:
-            name, unfinished, _, _ = more
-            args = _ARGS_OF_UNFINISHED if unfinished else None
+            name, place, _, first = more
+            args = _ARGS_OF_UNFINISHED if state == UNFINISHED else None
+            self._waker_of(place)
             yield self._slice(self._names[name], "callback", tid, begin, end, args)
         elif kind == IO:
             name, descriptor, count, _ = more
             facts = {"descriptor": descriptor, "bytes": count}
             yield self._slice(self._names[name], "io", tid, begin, end, facts)
-        elif kind == WAKE:
-            # In the slice of who wakes, and after what that has called.
-            self._wakes[more[0]] = tid, max(begin, end - 1)
         elif kind == STEP:
-            yield from self._events_of_step(tid, begin, end, *more)
+            number, place, inside, first = more
+            yield from self._events_of_step(tid, begin, end, number, place, inside, state)
+        woken = what >> BITS_BELOW_WOKEN
+        if woken:
+            # In the slice of who wakes, and after what that has called.
+            where = tid, max(begin, end - 1)
+            wakes = self._wakes.setdefault(first >> BITS_OF_PLACE, {})
+            wakes.update(dict.fromkeys(range(first, first + woken), where))
+
+    def _waker_of(self, place: int) -> tuple[int, int] | None:
+        """Return where that was woken which runs now, and forget what will not run any more."""
+        wakes = self._wakes.get(place >> BITS_OF_PLACE)
+        if not wakes:
+            return None
+        found = wakes.pop(place, None)
+        while wakes and (first := next(iter(wakes))) < place:
+            del wakes[first]
+        return found
 
     def _events_of_step(
-        self, tid: int, begin: int, end: int, number: int, woken_by: int, inside: int, state: int
+        self, tid: int, begin: int, end: int, number: int, place: int, inside: int, state: int
     ) -> Iterator[str]:
         task = self._tasks[number]
         args: Mapping[str, object] = task.args
-        if state == _UNFINISHED:
+        if state == UNFINISHED:
             args = {**args, **_ARGS_OF_UNFINISHED}
         yield self._slice(task.step, "step", tid, begin, end, args)
-        wake = self._wakes.pop(woken_by, None)
+        wake = self._waker_of(place)
         if wake is not None:
-            yield self._event("s", "wakes", "wake", *wake, f'"id": {woken_by}')
-            yield self._event("f", "wakes", "wake", tid, begin, f'"id": {woken_by}, "bp": "e"')
+            yield self._event("s", "wakes", "wake", *wake, f'"id": {place}')
+            yield self._event("f", "wakes", "wake", tid, begin, f'"id": {place}, "bp": "e"')
         task.tid = tid
         if not task.has_begun:
             task.has_begun = True
@@ -117,9 +145,9 @@ class TraceWriter:
         elif task.waits_in:
             yield self._of_task("e", number, task, begin, task.waits_in)
         task.waits_in = ""
-        if state == _ENDED:
+        if state == ENDED:
             yield from self._end_of(number, task, end)
-        elif state == _WAITS:
+        elif state == WAITS:
             task.waits_in = f"waits in {self._names[inside]}" if inside else "waits"
             yield self._of_task("b", number, task, end, task.waits_in)
 
