@@ -22,7 +22,8 @@ def module_name(path: pathlib.Path) -> str:
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 # These say that they need Windows.
-ELSEWHERE = set() if sys.platform == "win32" else {"asyncio_core.windows.pipes"}
+WINDOWS = {"asyncio_core.windows.pipes", "asyncio_core.inspecting.windows_pipes"}
+ELSEWHERE = set() if sys.platform == "win32" else WINDOWS
 
 
 def imported_names(tree: ast.AST):

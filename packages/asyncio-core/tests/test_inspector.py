@@ -20,7 +20,7 @@ from asyncio_core.awaiting.waiting import sleep
 if sys.platform == "win32":
     pytest.skip("it listens on Unix sockets", allow_module_level=True)
 
-from asyncio_core.inspecting import folder, inspector
+from asyncio_core.inspecting import folder, unix_listener
 
 
 @pytest.fixture(autouse=True)
@@ -94,12 +94,6 @@ def test_a_folder_of_another_user_is_refused(runtime):
         inspecting.start()
 
 
-def test_on_windows_it_says_that_it_is_not_there_yet(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(NotImplementedError, match="not there yet on Windows"):
-        inspecting.start()
-
-
 def test_where_no_folder_can_be_made_it_says_so(runtime, monkeypatch):
     monkeypatch.setattr(folder, "possible_folders", lambda *_: [str(runtime / "not" / "there")])
     with pytest.raises(inspecting.InspectorError, match="No such file or directory"):
@@ -163,7 +157,7 @@ def test_only_this_user_and_root_are_answered(monkeypatch):
         asked.append(connection)
         return os.geteuid() + 1
 
-    monkeypatch.setattr(inspector, "_uid_of_peer", uid_of_peer)
+    monkeypatch.setattr(unix_listener, "_uid_of_peer", uid_of_peer)
     with socket.socket(socket.AF_UNIX) as asking:
         asking.connect(path)
         assert asking.recv(1) == b""
@@ -173,8 +167,8 @@ def test_only_this_user_and_root_are_answered(monkeypatch):
 def test_the_peers_user_is_told_by_the_system():
     one, other = socket.socketpair()
     with one, other:
-        assert inspector._uid_of_peer(one) == os.geteuid()
-        assert inspector.may_ask(one)
+        assert unix_listener._uid_of_peer(one) == os.geteuid()
+        assert unix_listener.may_ask(one)
 
 
 def test_how_long_a_task_has_waited_at_least_is_known_from_the_second_time_on(run_in_real_time):

@@ -247,7 +247,7 @@ def test_the_tasks_of_a_process_with_the_standard_asyncio_are_shown(python: RunP
 
 
 @needs_reader
-@pytest.mark.skipif(sys.platform == "win32", reason="it cannot be looked into there yet")
+@pytest.mark.skipif(sys.platform == "win32", reason="there it needs an inspector")
 def test_the_tasks_of_a_process_with_this_asyncio_are_shown_too(python: RunPython) -> None:
     result = run_against(python, "independent")
 

@@ -18,12 +18,24 @@ def begin() -> None:
     if listener:
         _trace(listener)
     if os.environ.get(INSPECT, "0") not in ("", "0"):
-        from asyncio_core.inspecting.inspector import start_quietly
-
-        start_quietly()
+        _inspect()
     seconds = os.environ.get(WATCHDOG)
     if seconds:
         _watch(seconds)
+
+
+def _inspect() -> None:
+    try:
+        from asyncio_core.inspecting.inspector import start_quietly
+    except ImportError as error:
+        # Windows without ctypes.
+        import warnings
+
+        warnings.warn(
+            f"no inspector, though one was asked for: {error}", RuntimeWarning, stacklevel=2
+        )
+        return
+    start_quietly()
 
 
 def _trace(listener: str) -> None:

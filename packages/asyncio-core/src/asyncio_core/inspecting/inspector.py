@@ -1,6 +1,7 @@
 """The inspector: a thread that sleeps until somebody asks what the tasks of this process do.
 
-It listens on a Unix socket in a folder of the user's own, and answers nobody but this user and root. A request is one
+It listens on a Unix socket in a folder of the user's own (`unix_listener`), on Windows at a named pipe (`windows_pipes`), and
+answers nobody but this user and root. A request is one
 line of JSON, ``{"ask": "snapshot"}``, and so is the answer: ``{"snapshot": …}`` or ``{"error": "…"}``. As the thread is
 not the loop's, it answers also while the loop is blocked. What takes longer, ``"figures"`` and a ``"trace"``, is told by
 threads of their own (`attending`).
@@ -13,27 +14,29 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import socket
-import struct
 import sys
 import threading
 import time
 
 from asyncio_core.inspecting import attending
-from asyncio_core.inspecting.folder import (
-    InspectorError,
-    is_answered,
-    made_folder,
-    remove_stale,
-    socket_path,
-)
+from asyncio_core.inspecting.folder import InspectorError
 from asyncio_core.inspecting.loop_facts import marks_of_callbacks
 from asyncio_core.inspecting.own_threads import OwnThread
 from asyncio_core.inspecting.snapshots import snapshot
 
+if sys.platform == "win32":
+    from asyncio_core.inspecting.windows_pipes import Listener
+else:
+    from asyncio_core.inspecting.unix_listener import Listener
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    if sys.platform == "win32":
+        from asyncio_core.inspecting.windows_pipes import Connection
+    else:
+        from socket import socket as Connection
 
 # Seconds for who has connected to ask, and to take the answer. Others wait meanwhile.
 _PATIENCE = 10.0
@@ -41,24 +44,14 @@ _PATIENCE = 10.0
 _LONGEST_REQUEST = 65536
 # Seconds after which a callback that is still in the same call is said to block its loop.
 _BLOCKS = 0.1
-# Connections that wait to be accepted.
-_BACKLOG = 16
-# Bytes of `struct xucred`, and its place among the options of a Unix socket (macOS, FreeBSD: unix(4)).
-_XUCRED = 76
-_LOCAL_PEERCRED = 1
 
 
 class Inspector(OwnThread):
-    """A listening socket, and the thread that answers there."""
+    """What listens, and the thread that answers there."""
 
     def __init__(self) -> None:
-        folder = made_folder()
-        try:
-            remove_stale(folder)
-            self.path = socket_path(folder, os.getpid())
-            self._listener = _listener(self.path)
-        except OSError as error:
-            raise InspectorError(f"no socket can be made in {folder!r}: {error.strerror}") from None
+        self._listener = Listener()
+        self.path = self._listener.path
         # When each task was first seen to wait for what it waits for still.
         self._waiting_since: dict[int, tuple[object, float]] = {}
         super().__init__("asyncio-inspector")
@@ -66,12 +59,7 @@ class Inspector(OwnThread):
     def stop(self) -> None:
         """End the thread, and remove the socket."""
         self.over.set()
-        try:
-            os.unlink(self.path)
-        except OSError:
-            pass
-        # Where that does not end accept(), a connection did not come either.
-        self._wake()
+        self._listener.remove()
         self.end()
         self._listener.close()
 
@@ -79,23 +67,19 @@ class Inspector(OwnThread):
         """Let go of what a forked child has from its parent."""
         self._listener.close()
 
-    def _wake(self) -> None:
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
     def run(self) -> None:
         """Answer, one after the other, until it is over."""
         while not self.over.is_set():
             try:
-                connection, _ = self._listener.accept()
+                connection = self._listener.accept()
             except OSError:
-                if self._listener.fileno() < 0:
+                if self._listener.is_closed():
                     return
                 # It was stopped, no descriptor is left, or the other side has gone. Not at once again, that would
                 # be for ever.
                 self.over.wait(0.1)
+                continue
+            if connection is None:
                 continue
             try:
                 if self._answer(connection):
@@ -105,11 +89,9 @@ class Inspector(OwnThread):
                 pass
             connection.close()
 
-    def _answer(self, connection: socket.socket) -> bool:
+    def _answer(self, connection: Connection) -> bool:
         """Answer a request; tell whether another thread goes on with the connection."""
         connection.settimeout(_PATIENCE)
-        if not may_ask(connection):
-            return False
         line = _line_of(connection)
         try:
             request = json.loads(line)
@@ -164,22 +146,7 @@ def _tell_what_is_blocked(loops: list[dict[str, Any]]) -> None:
             loop["blocked_for_at_least"] = _BLOCKS
 
 
-def _listener(path: str) -> socket.socket:
-    if os.path.lexists(path):
-        if is_answered(path):
-            raise InspectorError(f"another process listens at {path!r}")
-        os.unlink(path)
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(path)
-        listener.listen(_BACKLOG)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _line_of(connection: socket.socket) -> bytes:
+def _line_of(connection: Connection) -> bytes:
     received = b""
     while not received.endswith(b"\n") and len(received) < _LONGEST_REQUEST:
         more = connection.recv(4096)
@@ -189,38 +156,20 @@ def _line_of(connection: socket.socket) -> bytes:
     return received
 
 
-def may_ask(connection: socket.socket) -> bool:
-    """Tell whether the other side of a Unix socket is this user, or root."""
-    uid = _uid_of_peer(connection)
-    # Where the system does not tell, nobody else comes into the folder.
-    return uid is None or uid in (os.geteuid(), 0)
-
-
-def _uid_of_peer(connection: socket.socket) -> int | None:
-    if hasattr(socket, "SO_PEERCRED"):
-        found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        return int(struct.unpack("3i", found)[1])
-    if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
-        found = connection.getsockopt(0, _LOCAL_PEERCRED, _XUCRED)
-        return int(struct.unpack_from("II", found)[1])
-    return None
-
-
 _lock = threading.Lock()
 _inspector: Inspector | None = None
 _hooked = False
 
 
 def start() -> str:
-    """Let other processes of this user, and root, ask what the tasks of this one do; return the socket's path.
+    """Let other processes of this user, and root, ask what the tasks of this one do; return the socket's path,
+    on Windows the name of a pipe.
 
     `python -m asyncio ps PID` does. From then on a thread more runs, which sleeps; forked children get an inspector of their
-    own. Does nothing where one runs. Raises NotImplementedError on Windows, and InspectorError where there is no place
-    for the socket, such as a folder for temporary files that belongs to nobody else. Added in version 0.1.0.
+    own. Does nothing where one runs. Raises InspectorError where there is no place for the socket, such as a folder for
+    temporary files that belongs to nobody else, or where the pipe is another process'. Added in version 0.1.0.
     """
     global _inspector
-    if sys.platform == "win32":
-        raise NotImplementedError("looking into a process from outside is not there yet on Windows")
     with _lock:
         if _inspector is None:
             _inspector = Inspector()
@@ -242,7 +191,8 @@ def _hook() -> None:
     if not _hooked:
         _hooked = True
         atexit.register(stop)
-        os.register_at_fork(after_in_child=_begin_anew)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _begin_anew() -> None:
@@ -261,7 +211,7 @@ def start_quietly() -> None:
     """Start it; where it cannot be had, warn of it once and let the program go on."""
     try:
         start()
-    except (InspectorError, NotImplementedError, OSError, RuntimeError) as error:
+    except (InspectorError, OSError, RuntimeError) as error:
         import warnings
 
         warnings.warn(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from asyncio._inside.reaching import PATIENCE, NotInside, begin, fact_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self
 
+    if sys.platform == "win32":
+        from asyncio_core.inspecting.windows_pipes import Connection
+    else:
+        from socket import socket as Connection
+
 
 class Listening:
     """A conversation with a process, from which nothing is left there when it is closed."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._file = connection.makefile("rb")
         self.begun: Any = None
@@ -43,7 +49,9 @@ class Listening:
         self.close()
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable when there is more."""
+        """Return the descriptor that is readable when there is more; none on Windows."""
+        if sys.platform == "win32":
+            raise NotImplementedError("pipes cannot be waited for by select()")
         return self._connection.fileno()
 
     def end(self) -> None:

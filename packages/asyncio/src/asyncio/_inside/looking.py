@@ -22,7 +22,7 @@ def show(name: str, pid: int, *, as_json: bool) -> None:
         except (OSError, RuntimeError) as error:
             if sys.platform == "win32":
                 why = tools._WHO_MAY_READ if isinstance(error, PermissionError) else str(error)
-                raise reaching.NotInside(f"{why}; see {name} --help") from None
+                raise reaching.NotInside(f"{why}; {reaching.NO_INSPECTOR}") from None
         else:
             if any(thread.awaited_by for thread in found):
                 _show_standard(name, found, as_json=as_json)

@@ -1,7 +1,7 @@
 """How `python -m asyncio` gets into another process that runs this asyncio.
 
 Two ways. Where the process has an inspector (ASYNCIO_INSPECT=1 in its environment, or `asyncio_core.inspecting.start()`),
-it is asked over its Unix socket. Where it has none, and on Python 3.14 and newer, the interpreter there is made to run
+it is asked over its Unix socket, on Windows by way of its pipe. Where it has none, and on Python 3.14 and newer, the interpreter there is made to run
 a few lines that answer (`sys.remote_exec()`, PEP 768). See `asyncio_core.inspecting` for what the answer is.
 """
 
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    if sys.platform == "win32":
+        from asyncio_core.inspecting.windows_pipes import Connection
+    else:
+        from socket import socket as Connection
+
 #: Seconds for a process to answer.
 PATIENCE = 5.0
 
-NOT_ON_WINDOWS = "looking into a process of this asyncio is not there yet on Windows"
+_NO_ANSWER = f"its inspector did not answer within {PATIENCE:.0f} seconds"
+NO_INSPECTOR = "it has no inspector (it is started with ASYNCIO_INSPECT=1 in its environment)"
 
 
 class NotInside(Exception):
@@ -46,19 +52,19 @@ def look_into(pid: int) -> dict[str, Any]:
         return _snapshot_in(_received(connection, PATIENCE))
 
 
-def begin(pid: int, request: dict[str, Any]) -> socket.socket:
+def begin(pid: int, request: dict[str, Any]) -> Connection:
     """Ask a process for something, and return the connection on which it answers.
 
     Raises NoWay where it does not run this asyncio, as far as can be told, and NotInside where it does
     and all the same cannot be asked.
     """
     if sys.platform == "win32":
-        raise NoWay(NOT_ON_WINDOWS)
+        return _asked_on_windows(pid, request)
     path = _socket_of(pid)
     if path is not None:
         return _asked(path, request)
     if sys.version_info < (3, 14):
-        raise NoWay("it has no inspector (it is started with ASYNCIO_INSPECT=1 in its environment)")
+        raise NoWay(NO_INSPECTOR)
     from asyncio._inside import injecting
 
     return injecting.connect(pid, PATIENCE, request)
@@ -66,7 +72,11 @@ def begin(pid: int, request: dict[str, Any]) -> socket.socket:
 
 def has_inspector(pid: int) -> bool:
     """Tell whether there is a socket for asking a process."""
-    return sys.platform != "win32" and _socket_of(pid) is not None
+    if sys.platform == "win32":
+        from asyncio_core.inspecting.windows_pipes import has_pipe
+
+        return has_pipe(pid)
+    return _socket_of(pid) is not None
 
 
 def fact_in(answer: bytes, name: str) -> Any:
@@ -145,6 +155,28 @@ def owner_of(pid: int) -> int:
     return int(ids[2])
 
 
+def _asked_on_windows(pid: int, request: dict[str, Any]) -> Connection:
+    if sys.platform != "win32":
+        raise NotImplementedError
+    from asyncio_core.inspecting.windows_pipes import connect
+
+    try:
+        asking = connect(pid, PATIENCE)
+    except FileNotFoundError:
+        raise NoWay(NO_INSPECTOR) from None
+    except TimeoutError:
+        raise NotInside(_NO_ANSWER) from None
+    except OSError as error:
+        raise NotInside(f"its inspector cannot be asked: {error.strerror or error}") from None
+    asking.settimeout(PATIENCE)
+    try:
+        asking.sendall(json.dumps(request).encode() + b"\n")
+    except OSError as error:
+        asking.close()
+        raise NotInside(f"its inspector cannot be asked: {error.strerror or error}") from None
+    return asking
+
+
 def _asked(path: str, request: dict[str, Any]) -> socket.socket:
     """Ask who listens at a socket."""
     asking = socket.socket(socket.AF_UNIX)
@@ -161,16 +193,16 @@ def _asked(path: str, request: dict[str, Any]) -> socket.socket:
     return asking
 
 
-def _received(connection: socket.socket, seconds: float) -> bytes:
+def _received(connection: Connection, seconds: float) -> bytes:
     try:
         return line_from(connection, seconds)
     except TimeoutError:
-        raise NotInside(f"its inspector did not answer within {seconds:.0f} seconds") from None
+        raise NotInside(_NO_ANSWER) from None
     except OSError as error:
         raise NotInside(f"its inspector cannot be asked: {error.strerror or error}") from None
 
 
-def line_from(connection: socket.socket, seconds: float) -> bytes:
+def line_from(connection: Connection, seconds: float) -> bytes:
     """Return a line that is received, or what there is of it. Raises TimeoutError after so many seconds."""
     end = time.monotonic() + seconds
     received = bytearray()

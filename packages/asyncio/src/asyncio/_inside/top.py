@@ -1,6 +1,7 @@
 """`python -m asyncio top`: what the loops of a process do, measured for an interval, or for one after the other.
 
-The live table is drawn with ANSI escapes (ECMA-48), which every terminal of a Unix knows.
+The live table is drawn with ANSI escapes (ECMA-48), which every terminal of a Unix knows. On Windows tables come one after
+the other.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def show(pid: int, interval: float) -> None:
     """Print the figures of one interval after the other: on a terminal in one place, until Ctrl-C or q."""
     with _listening(pid, interval) as listening:
         try:
-            if sys.stdout.isatty():
+            if sys.stdout.isatty() and sys.platform != "win32":
                 with _Screen() as screen:
                     while not screen.is_left(listening):
                         screen.draw(_next(listening, pid, interval))
