@@ -32,7 +32,8 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="calls fail b
 
 
 @pytest.mark.parametrize(
-    "part", ["cancel", *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory"))]
+    "part",
+    ["cancel", "signals", *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory"))],
 )
 def test_nothing_is_left_wrong(environment: Environment, tmp_path: Path, part: str) -> None:
     state = tmp_path / "state.json"
@@ -111,9 +112,10 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import processes
 from pathlib import Path
+from parts import Extent
 processes.WORKER = Path(sys.argv[2])
 process = processes.Process("pure", limit=float(sys.argv[3]))
-print(process.run("part", "unit", brief=True))
+print(process.run("part", "unit", Extent(brief=True)))
 process.close()
 """
     worker = """
@@ -135,7 +137,7 @@ for line in sys.stdin:
     path.write_text(worker)
     done = environment.run("-c", code, CAMPAIGN, path, "2")
     assert done.stdout.startswith("Outcome(points=4, wrong={'two': ['signal SIGABRT")
-    assert "'three': ['hangs for 2 s" in done.stdout
+    assert "'three': ['hangs" in done.stdout
 
 
 def test_the_page_is_that_of_the_results(environment: Environment) -> None:

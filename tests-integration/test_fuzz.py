@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the twins are n
 
 @pytest.fixture(scope="module")
 def environment(make_environment: MakeEnvironment) -> Environment:
-    return make_environment("asyncio")
+    return make_environment("asyncio", "asyncio-test-support")
 
 
 def test_programs_go_the_same_way_each_time(environment: Environment) -> None:
@@ -80,7 +80,8 @@ def test_a_process_that_ends_is_told_of_and_replaced(
 def test_a_form_that_is_not_there_is_no_success(environment: Environment) -> None:
     # Not compiled: the process that was to be compiled says that it is pure.
     env = {"ASYNCIO_PURE_PYTHON": "1"}
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import sides; sides.FORMS['compiled'] = sides.FORMS['pure']; "
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from asyncio_test_support import workers; "
+    code += "workers.FORMS['compiled'] = workers.FORMS['pure']; "
     code += "import runpy; sys.argv[1:] = ['--count', '1']; runpy.run_path(sys.path[0], run_name='__main__')"
     done = environment.run("-c", code, FUZZ, env=env, check=False)
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import kept
 import native
-from parts import PARTS
-from processes import FORMS, Outcome, Process, WrongForm
+from parts import PARTS, Extent
+from processes import Outcome, Process
+
+from asyncio_test_support.workers import FORMS, WrongForm
 
 
 class Campaign:
@@ -69,7 +71,8 @@ class Campaign:
 
     def _run_unit(self, process: Process, part: str, unit: str, title: str) -> Outcome:
         options = self._options
-        key = (part, process.form, self._python, unit, "brief" if options.brief else "whole")
+        extent = Extent(options.brief, options.seconds, options.seed)
+        key = (part, process.form, self._python, unit, f"{extent}")
         outcome = None if options.anew else self._state.get(*key)
         if outcome is None:
             on_terminal = sys.stderr.isatty()
@@ -78,7 +81,7 @@ class Campaign:
                 if on_terminal:
                     print(f"\r{title}: {points}\x1b[K", end="", file=sys.stderr, flush=True)
 
-            outcome = process.run(part, unit, brief=options.brief, tell=tell)
+            outcome = process.run(part, unit, extent, tell=tell)
             self._state.put(outcome, *key)
             end = "\r\x1b[K" if on_terminal else ""
             print(f"{end}{title}: {outcome.points} points", file=sys.stderr, flush=True)
@@ -97,6 +100,10 @@ def _options(words: list[str]) -> argparse.Namespace:
     text = "only what has this in its name, or matches it (may be repeated)"
     parser.add_argument("--only", action="append", metavar="PATTERN", help=text)
     parser.add_argument("--brief", action="store_true", help="only what takes little time")
+    text = "what has no end of its own goes on for so many seconds, each unit in each form (120)"
+    parser.add_argument("--seconds", type=float, default=120.0, help=text)
+    text = "the first seed of what is made at random (0)"
+    parser.add_argument("--seed", type=int, default=0, help=text)
     text = "do again what was done with these sources, too"
     parser.add_argument("--anew", action="store_true", help=text)
     text = "keep the results, and write the page packages/asyncio/docs/campaign.md"

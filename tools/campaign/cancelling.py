@@ -16,6 +16,7 @@ from stage import LIMIT, Stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
 
+    from parts import Extent
     from scenarios import Entry
     from stage import Tools
     from worker import Notes
@@ -44,11 +45,11 @@ def units(*, brief: bool) -> list[str]:
     return [name for name, entry in scenarios.entries().items() if not (brief and entry.slow)]
 
 
-def perform(unit: str, tools: Tools, notes: Notes, *, brief: bool) -> None:
+def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
     """Run all points of a scenario."""
     entry = scenarios.entries()[unit]
     combined = [f"{place}, {way}" for place, way in itertools.product(PLACES, WAYS)]
-    for how in ["alone, waiting", "alone, woken"] if brief else [*combined, EXPIRES]:
+    for how in ["alone, waiting", "alone, woken"] if extent.brief else [*combined, EXPIRES]:
         for number in range(1, _MOST):
             name = f"{how}, {number}"
             if notes.begins(name):

@@ -18,6 +18,7 @@ from stage import LIMIT, Stage
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from parts import Extent
     from scenarios import Entry
     from stage import Tools
     from worker import Notes
@@ -82,7 +83,7 @@ def units(*, brief: bool) -> list[str]:
     return list(_BRIEF if brief else scenarios.entries())
 
 
-def perform(unit: str, tools: Tools, notes: Notes, *, brief: bool) -> None:
+def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
     """Run a scenario once to count its calls, and then with each of them failing."""
     entry = scenarios.entries()[unit]
     calls = native.Calls()
@@ -96,7 +97,7 @@ def perform(unit: str, tools: Tools, notes: Notes, *, brief: bool) -> None:
     counted, wrong = _point(entry, tools, calls, "", 0, 0)
     notes.ends("none", wrong)
     for name, failures in FAILURES.items():
-        for number in _some(counted.get(name, 0), _MOST_IN_BRIEF if brief else _MOST):
+        for number in _some(counted.get(name, 0), _MOST_IN_BRIEF if extent.brief else _MOST):
             for failure in failures:
                 title = f"{name} {number}, {failure}"
                 if notes.begins(title):

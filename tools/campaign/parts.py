@@ -5,6 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class Extent(NamedTuple):
+    """How much of a unit is run."""
+
+    #: What the tests run: few points, and nothing that takes long.
+    brief: bool
+    #: Units that have no end of their own go on for so long.
+    seconds: float = 0.0
+    #: The first seed of points that are made at random.
+    seed: int = 0
+
+
 class Part(NamedTuple):
     """One kind of faults."""
 
@@ -19,7 +30,7 @@ class Part(NamedTuple):
     forms: tuple[str, ...] = ("compiled", "pure", "standard")
 
 
-#: In this order. A part's module has `units(brief=…)`, names of what is run by itself, and `perform(unit, tools, notes, brief=…)`.
+#: In this order. A part's module has `units(brief=…)`, names of what is run by itself, and `perform(unit, tools, notes, extent)`.
 PARTS = {
     "cancel": Part(
         "cancelling",
@@ -41,5 +52,11 @@ PARTS = {
         environment=(("PYTHONMALLOC", "malloc"),),
         # In the pure one all memory is asked for by the interpreter, which crashes on its own now and then.
         forms=("compiled",),
+    ),
+    "signals": Part(
+        "interrupting",
+        "Signals come at random moments of a program that is busy with streams, TLS, Unix sockets, protocols, children, threads and timers: some dozens in each run, handled by "
+        "the loop or by Python, by handlers that change, or not at all, as Ctrl-C under `asyncio.run()`. Each handler runs after the last of its signals, each question gets its own answer, "
+        "a run that is interrupted raises KeyboardInterrupt, and nothing is left.",
     ),
 }

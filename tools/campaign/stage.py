@@ -65,8 +65,7 @@ class Stage:
 
         With `quiet`, nothing may have been reported or logged.
         """
-        held = Held(self.folder)
-        with _Complaints(self.wrong) as complaints:
+        with self.looking(quiet=quiet):
             self.loop = asyncio.new_event_loop()
             self.loop.set_exception_handler(lambda _, context: self.reported.append(context))
             try:
@@ -77,6 +76,15 @@ class Stage:
                 self.loop.close()
                 self.loop = None
                 self.afterwards.clear()
+
+    @contextlib.contextmanager
+    def looking(self, *, quiet: bool = True) -> Iterator[None]:
+        """Look at the end, as `watching()` does, without a loop."""
+        held = Held(self.folder)
+        with _Complaints(self.wrong) as complaints:
+            try:
+                yield
+            finally:
                 gc.collect()
             self.wrong += _in_the_end(held.left)
             end_children()

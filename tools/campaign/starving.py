@@ -20,6 +20,7 @@ from failing import where
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from parts import Extent
     from stage import Tools
     from worker import Notes
 
@@ -173,7 +174,7 @@ def units(*, brief: bool) -> list[str]:
     return ["futures", "tasks", "streams"] if brief else list(PROGRAMS)
 
 
-def perform(unit: str, tools: Tools, notes: Notes, *, brief: bool) -> None:
+def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
     """Run a program once to count its allocations, and then with each of them failing."""
     calls = native.Calls()
     for _ in range(3):
@@ -181,7 +182,7 @@ def perform(unit: str, tools: Tools, notes: Notes, *, brief: bool) -> None:
         count, wrong = _point(unit, tools, calls, 0)
     if notes.begins("none"):
         notes.ends("none", wrong)
-    for number in _spread(count, _MOST_IN_BRIEF if brief else _MOST):
+    for number in _spread(count, _MOST_IN_BRIEF if extent.brief else _MOST):
         if notes.begins(str(number)):
             notes.ends(str(number), _point(unit, tools, calls, number)[1])
 

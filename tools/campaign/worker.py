@@ -1,6 +1,6 @@
 """Runs points in a process of its own: started by `processes`, spoken to in lines of JSON.
 
-    {"part": "cancel", "unit": "networks.connect", "without": ["alone, waiting, 3"], "brief": false}
+    {"part": "cancel", "unit": "networks.connect", "without": ["alone, waiting, 3"], "extent": [false, 0, 0]}
 
 is answered, for each point, by {"begins": name} and {"ends": name, "wrong": […]}, and by {"done": true} at last. Who reads knows
 what a crash or a hang befell, and asks again for what is left without that point.
@@ -12,24 +12,23 @@ import faulthandler
 import gc
 import importlib
 import json
-import os
 import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import Any
 
-from parts import PARTS
+from parts import PARTS, Extent
 from stage import Tools
 
 from asyncio_test_support import certificates
+from asyncio_test_support.workers import Teller
 
 
 class Notes:
     """What is told of the points of one unit."""
 
-    def __init__(self, answers: Any, without: list[str]) -> None:
-        self._answers = answers
+    def __init__(self, teller: Teller, without: list[str]) -> None:
+        self.say = teller.say
         self._without = set(without)
 
     def begins(self, name: str) -> bool:
@@ -43,26 +42,9 @@ class Notes:
         """Tell what is wrong with a point."""
         self.say(ends=name, wrong=wrong)
 
-    def say(self, **what: Any) -> None:
-        self._answers.write(json.dumps(what) + "\n")
-        self._answers.flush()
-
-
-def _form() -> str:
-    """Say which asyncio this is, from what is loaded."""
-    import asyncio
-
-    if not hasattr(asyncio, "__implementation__"):
-        return "standard"
-    from asyncio_core import twins
-
-    return "pure" if twins.twins is None else "compiled"
-
 
 def main() -> None:
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    Notes(answers, []).say(form=_form())
+    teller = Teller()
     with tempfile.TemporaryDirectory(prefix="campaign-") as name:
         folder = Path(name)
         made = certificates.make(folder)
@@ -76,14 +58,13 @@ def main() -> None:
         gc.freeze()
         for line in sys.stdin:
             asked = json.loads(line)
-            notes = Notes(answers, asked["without"])
+            notes = Notes(teller, asked["without"])
             part = importlib.import_module(PARTS[asked["part"]].module)
             try:
-                part.perform(asked["unit"], tools, notes, brief=asked["brief"])
+                part.perform(asked["unit"], tools, notes, Extent(*asked["extent"]))
                 notes.say(done=True)
             except Exception:
                 notes.say(fails=traceback.format_exc())
-    answers.close()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import programs
 import shrinking
-from sides import FORMS, Crash, Side, WrongForm
+from sides import Crash, Side
+
+from asyncio_test_support.workers import FORMS, WrongForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

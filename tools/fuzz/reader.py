@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sides import FORMS
-
 if TYPE_CHECKING:
     from asyncio_test_support.reader.operations import Program
 
 from asyncio_test_support.reader import making, shrinking
+from asyncio_test_support.workers import FORMS
 
 WORKER = Path(__file__).with_name("reader_worker.py")
 _BATCH = 500

@@ -14,26 +14,21 @@ import faulthandler
 import gc
 import hashlib
 import json
-import os
 import sys
 from random import Random
-from typing import Any
 
 import programs
 import stage
 import tree
 
+from asyncio_test_support.workers import Teller
+
 
 def main() -> None:
     # Programs may print, and what they print is no answer.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    answer = Teller().say
     stress = "--stress" in sys.argv
     collections_at_once = gc.get_threshold()
-
-    def answer(**what: Any) -> None:
-        answers.write(json.dumps(what) + "\n")
-        answers.flush()
 
     def run(program: tree.Program) -> list[str]:
         if stress:
@@ -48,7 +43,6 @@ def main() -> None:
             gc.disable()
             gc.set_threshold(*collections_at_once)
 
-    answer(form=form())
     # Collections take the shorter the less there is to look at; and they come when a program says so.
     gc.collect()
     gc.freeze()
@@ -69,7 +63,6 @@ def main() -> None:
             answer(begins=seed)
             lines = run(programs.make_program(seed))
             answer(seed=seed, log=hashlib.sha1("\n".join(lines).encode()).hexdigest())
-    answers.close()
 
 
 def shaken(number: int) -> list[object]:
@@ -88,17 +81,6 @@ class _Thing:
 
     def __init__(self) -> None:
         self.a = self.b = self.c = None
-
-
-def form() -> str:
-    """Say which asyncio this is, from what is loaded."""
-    import asyncio
-
-    if not hasattr(asyncio, "__implementation__"):
-        return "standard"
-    from asyncio_core import twins
-
-    return "pure" if twins.twins is None else "compiled"
 
 
 if __name__ == "__main__":

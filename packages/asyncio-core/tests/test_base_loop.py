@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextvars
+import dis
 import gc
+import os
+import sys
 import threading
 import warnings
 from fractions import Fraction
@@ -478,6 +481,40 @@ def test_a_run_that_cannot_begin_leaves_a_loop_that_can_be_run():
     assert not loop.is_running()
     assert _get_running_loop() is None
     loop.fails = False
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+
+
+def test_ctrl_c_between_two_turns_leaves_a_loop_that_can_be_run_again():
+    """The interpreter looks for signals where it jumps back, which it may leave out of what `finally` guards."""
+    loop = ParkingEventLoop()
+    loop._turns_by_itself = False  # in C there is nothing to trace
+    folder = os.path.dirname(base_events.__file__)
+    jumps = []
+
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.startswith(folder):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if name.startswith("JUMP_BACKWARD"):
+                jumps.append(frame.f_lineno)
+                raise KeyboardInterrupt
+        return trace
+
+    loop.call_soon(loop.call_soon, int)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+    finally:
+        sys.settrace(before)
+    assert len(jumps) == 1
+    assert not loop.is_running()
+    assert _get_running_loop() is None
     loop.call_soon(loop.stop)
     loop.run_forever()
     loop.close()

@@ -395,3 +395,26 @@ def test_an_end_is_told_though_no_descriptor_can_be_closed_without_an_error(
             patched.setattr(os, "close", close_and_fail)
             assert told.run() == [None]
     watcher.close()
+
+
+class _Interrupted(_BadlyClosing):
+    def close(self):
+        self._set.close()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(not exit_pidfd.usable(), reason="the system has no pidfds")
+def test_a_second_ctrl_c_while_the_set_is_closed_leaves_a_loop_that_closes(
+    plain_loop, start, monkeypatch, descriptors
+):
+    before = descriptors()
+    watcher = plain_loop._exit_watcher = exit_pidfd._PidfdChildWatcher(plain_loop)
+    child = start("sys.exit(6)")
+    monkeypatch.setattr(exit_pidfd, "select", mock.Mock(epoll=_Interrupted, EPOLLIN=select.EPOLLIN))
+    watcher.watch(child.pid, print)
+    ended(child)
+    with pytest.raises(KeyboardInterrupt):
+        plain_loop.run_forever()
+    assert descriptors() == before
+    plain_loop.close()
+    assert plain_loop.is_closed()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import sys
 import threading
 
 import pytest
@@ -83,3 +85,47 @@ def test_of_two_loops_that_come_at_once_one_gets_the_object():
 def test_a_loop_argument_is_refused(make):
     with pytest.raises(TypeError, match=r"__init__\(\) got an unexpected keyword argument 'loop'"):
         make(loop=None)
+
+
+class InterruptedAt:
+    """A trace function that does at an instruction of a function, by its number, what Ctrl-C does there."""
+
+    def __init__(self, function, number):
+        self.code, self.left = function.__code__, number
+        self.reached = False
+
+    def __call__(self, frame, event, argument):
+        if frame.f_code is self.code:
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                self.left -= 1
+                if not self.left:
+                    self.reached = True
+                    raise KeyboardInterrupt
+        return self
+
+
+def test_ctrl_c_while_an_object_is_bound_keeps_nobody_waiting():
+    def bind_another():
+        asyncio_core.run(wait_in_vain(asyncio_sync.Event()))
+
+    async def bind(interrupted):
+        before = sys.gettrace()
+        sys.settrace(interrupted)
+        try:
+            _LoopBoundMixin()._get_loop()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+
+    for number in itertools.count(1):
+        interrupted = InterruptedAt(_LoopBoundMixin._bind, number)
+        asyncio_core.run(bind(interrupted))
+        if not interrupted.reached:
+            break
+        thread = threading.Thread(target=bind_another, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+    assert number > 3

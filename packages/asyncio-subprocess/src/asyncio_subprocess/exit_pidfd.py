@@ -110,8 +110,9 @@ class _PidfdChildWatcher:
         while self._descriptors:
             fd, _ = self._descriptors.popitem()
             close(fd)
-        close(self._set)
-        self._set = None
+        # Whatever comes in between, such as Ctrl-C for the second time: what is closed is not taken for open.
+        closing, self._set = self._set, None
+        close(closing)
 
     def __del__(self) -> None:
         # The loop was never closed, or is one that does not know of this; its poller goes with it.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
 from asyncio_core.faces import extend_face
@@ -12,8 +10,6 @@ from asyncio_core.lent_names import lend_names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio_core.interfaces.loop import AbstractEventLoop
-
-_global_lock = threading.Lock()
 
 
 class _LoopBoundMixin:
@@ -35,12 +31,10 @@ class _LoopBoundMixin:
         return running
 
     def _bind(self, running: AbstractEventLoop) -> None:
-        # Two threads, each with a loop, may come here at the same moment: one of them must lose.
-        with _global_lock:
-            if self._loop is None:
-                self._loop = running
-                return
-        raise RuntimeError(f"{self!r} is bound to a different event loop")
+        # Two threads, each with a loop, may come here at the same moment: one of them must lose. A dictionary settles that in
+        # one step. A lock would stay locked for ever where Ctrl-C comes right behind its taking, or another thread forks.
+        if vars(self).setdefault("_loop", running) is not running:
+            raise RuntimeError(f"{self!r} is bound to a different event loop")
 
 
 extend_face("asyncio_core.scheduling.events", __name__)
@@ -49,6 +43,7 @@ extend_face("asyncio_core.scheduling.events", __name__)
 lend_names(
     __name__,
     "events",
+    "threading",
 )
 
 leave_to_checkers(__name__)

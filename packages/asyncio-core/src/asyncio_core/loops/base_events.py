@@ -169,14 +169,16 @@ class BaseEventLoop(
             # No memory, or Ctrl-C: the loop does not run, and can be run again.
             self._leave_thread()
             raise
+        stopped = False
         try:
-            while True:
+            # Ctrl-C comes where the interpreter jumps back, too; behind an `if`, up to Python 3.15, that is not among what it
+            # counts as guarded by `finally`.
+            while not stopped:
                 if self._turns_by_itself and self._take_turns():
                     break
                 # Looked up each time: it may be replaced while the loop runs, as in a notebook.
                 self._run_once()
-                if self._stopping:
-                    break
+                stopped = self._stopping
         finally:
             self._run_forever_cleanup()
 
