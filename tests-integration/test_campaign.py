@@ -33,7 +33,12 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="calls fail b
 
 @pytest.mark.parametrize(
     "part",
-    ["cancel", "signals", *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory"))],
+    [
+        "cancel",
+        "signals",
+        "forks",
+        *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory")),
+    ],
 )
 def test_nothing_is_left_wrong(environment: Environment, tmp_path: Path, part: str) -> None:
     state = tmp_path / "state.json"
@@ -57,7 +62,7 @@ CARELESS = {
     "socket:[": "stage.left = socket.socket()",
     "task <coroutine": "stage.left = loop.create_task(asyncio.sleep(60))",
     "timer <": "loop.call_later(60, print)",
-    "a child process": "subprocess.Popen(['/bin/true']).returncode = 0",
+    "child process ": "subprocess.Popen(['/bin/true']).returncode = 0",
     "thread Thread-": "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     "file left": "(stage.folder / 'left').touch()",
     "reported: oh no": "loop.call_exception_handler({'message': 'oh no'})",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 from asyncio.subprocess import PIPE
 from collections import Counter
 from random import Random
@@ -140,7 +141,7 @@ class Bustle:
             )
 
     async def _unix(self) -> None:
-        limit, path = 1 << 20, self._stage.folder / f"bustle-{id(self)}"
+        limit, path = 1 << 20, self._stage.folder / f"bustle-{os.getpid()}-{id(self)}"
         try:
             server = await asyncio.start_unix_server(self._serve, str(path), limit=limit)
             async with _served(server):

@@ -18,6 +18,8 @@ class Held:
         self._descriptors = _descriptors()
         self._threads = set(threading.enumerate())
         self._files = _files(folder)
+        #: Children that stay, such as who serves forks.
+        self.children = frozenset(_children())
 
     def left(self) -> list[str]:
         """Return what the process holds more than then, each in a few words."""
@@ -35,9 +37,7 @@ class Held:
         new = set(threading.enumerate()) - self._threads
         found += [f"thread {thread.name}" for thread in new]
         found += [f"file {name}" for name in _files(self._folder) - self._files]
-        if _has_children():
-            found.append("a child process")
-        return found
+        return found + [f"child process {pid}" for pid in _children() - self.children]
 
 
 class HeldByLoop:
@@ -47,6 +47,7 @@ class HeldByLoop:
         self._loop = loop
         self._watched = _watched(loop)
         self._tasks = set(asyncio.all_tasks(loop))
+        self._children = _children()
 
     def left(self) -> list[str]:
         """Return what the loop holds more than then; called in one of its tasks, which does not count."""
@@ -58,9 +59,7 @@ class HeldByLoop:
         # The pair that wakes the loop may have been replaced by another one.
         if len(watched) > len(self._watched):
             found += [f"descriptor {number} is watched" for number in watched - self._watched]
-        if _has_children():
-            found.append("a child process")
-        return found
+        return found + [f"child process {pid}" for pid in _children() - self._children]
 
 
 def _watched(loop: Any) -> set[int]:
@@ -91,15 +90,18 @@ def _has_children() -> bool:
     return True
 
 
-def end_children() -> None:
+def end_children(but: frozenset[int]) -> None:
     """End children that are left, for the next point not to find them."""
-    for pid in _children() if _has_children() else ():
+    for pid in _children() - but:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 
-def _children() -> list[int]:
-    found = []
+def _children() -> set[int]:
+    """Return which children run, or have been reaped by nobody."""
+    found: set[int] = set()
+    if not _has_children():
+        return found
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             # Behind the name, which is in parentheses: the state, and the parent.
@@ -107,5 +109,5 @@ def _children() -> list[int]:
         except OSError:
             continue  # it has just ended
         if int(parent) == os.getpid():
-            found.append(int(path.parent.name))
+            found.add(int(path.parent.name))
     return found

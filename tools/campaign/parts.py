@@ -59,4 +59,9 @@ PARTS = {
         "the loop or by Python, by handlers that change, or not at all, as Ctrl-C under `asyncio.run()`. Each handler runs after the last of its signals, each question gets its own answer, "
         "a run that is interrupted raises KeyboardInterrupt, and nothing is left.",
     ),
+    "forks": Part(
+        "forking",
+        "The same program gets a child in its midst: by `os.fork()` in a task, a callback, a timer, a reader, a signal's handler or a thread, by `multiprocessing` and in a pool, each with fork, forkserver and spawn. "
+        "No loop runs in the child, it can run a loop of its own, which does all that loops do, and nothing that it does, nor its end, is felt by its parent.",
+    ),
 }

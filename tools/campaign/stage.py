@@ -87,7 +87,7 @@ class Stage:
             finally:
                 gc.collect()
             self.wrong += _in_the_end(held.left)
-            end_children()
+            end_children(held.children)
         if quiet:
             self.wrong += [f"reported: {_shown(context)}" for context in self.reported]
             self.wrong += [f"logged: {line}" for line in complaints.logged]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import textwrap
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if not hasattr(os, "fork"):
 import asyncio_core
 from asyncio_core.choosing import running_loop
 from asyncio_selectors import SelectorEventLoop
+from asyncio_test_support.programs import printed_by
 
 if TYPE_CHECKING:
     import socket
@@ -115,3 +118,62 @@ def test_waking_in_the_child_does_not_wake_the_parent(made: Any) -> None:
     assert in_child(wake) == 0
     with pytest.raises(BlockingIOError):
         made._ssock.recv(1)
+
+
+def test_a_child_that_leaves_a_run_leaves_the_tasks_to_the_parent() -> None:
+    """By sys.exit(), say: what they do when they are cancelled, they would do to the parent's connections."""
+    here = os.getpid()
+    reading, writing = os.pipe()
+    children = []
+
+    def fork() -> None:
+        pid = os.fork()
+        if not pid:
+            sys.exit(0)
+        children.append(pid)
+
+    async def waits() -> None:
+        try:
+            await asyncio_core.get_running_loop().create_future()
+        finally:
+            os.write(writing, b"parent" if os.getpid() == here else b"child")
+
+    async def main() -> None:
+        loop = asyncio_core.get_running_loop()
+        waiting = loop.create_task(waits())
+        loop.call_soon(fork)
+        while not children:
+            await asyncio_core.sleep(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+        waiting.cancel()
+        await asyncio_core.wait([waiting])
+
+    try:
+        asyncio_core.run(main(), loop_factory=SelectorEventLoop)
+    except SystemExit:
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as file:
+        assert file.read() == b"parent"
+
+
+def test_a_child_that_left_a_run_can_have_one_of_its_own() -> None:
+    program = textwrap.dedent("""
+        import asyncio_core, os, sys
+
+        async def works():
+            return await asyncio_core.sleep(0, 7)
+
+        async def main():
+            if not (pid := os.fork()):
+                sys.exit(5)
+            return pid
+
+        try:
+            child = asyncio_core.run(main())
+        except SystemExit as exit:
+            # … and its end is as quiet as the parent's.
+            sys.exit(exit.code + asyncio_core.run(works()))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """)
+    assert printed_by(program, "-W", "error") == "12"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import contextvars
+import os
 import sys
 import threading
 
@@ -203,6 +204,7 @@ class Runner:
         task: Task[T] = loop.create_task(coro, context=where)
         interrupts = _Interrupts(loop, task)
         interrupts.install()
+        process = os.getpid()
         try:
             return loop.run_until_complete(task)
         except CancelledError:
@@ -218,6 +220,19 @@ class Runner:
             raise
         finally:
             interrupts.remove()
+            if os.getpid() != process:
+                self._leave_to_parent()
+
+    def _leave_to_parent(self) -> None:
+        """Have done with the loop, in a child that was forked while it ran."""
+        from asyncio_core.loops import forked
+
+        loop, self._loop = self._loop, None
+        self._closed = True
+        if self._is_current:
+            set_event_loop(None)
+        if loop is not None:
+            forked.leave(loop)
 
     def close(self) -> None:
         """Cancel what still runs, shut the loop down and close it. Closing again does nothing."""
