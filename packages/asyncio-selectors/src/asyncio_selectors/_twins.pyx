@@ -13,6 +13,7 @@ here finds them where the class has them, and takes the place of single methods.
     accepting     a connection of a listening socket
     waking        what wakes a loop
     holding       what stream transports put off sending
+    connections   the beginning and the end of a stream transport
     streams       reading and writing of stream transports
     pipes         reading and writing of pipes
     datagrams     receiving and sending of datagram transports
@@ -26,6 +27,7 @@ include "native/socket_calls.pxi"
 include "native/accepting.pxi"
 include "native/waking.pxi"
 include "native/holding.pxi"
+include "native/connections.pxi"
 include "native/streams.pxi"
 include "native/pipes.pxi"
 include "native/datagrams.pxi"

@@ -468,6 +468,7 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
 
 if not TYPE_CHECKING and twins is not None:
     twins.adopt_registering(BaseSelectorEventLoop)
+    twins.adopt_accepting(BaseSelectorEventLoop, globals())
 
 # Our own hooks, to know them from what replaces them.
 _COLLECT = Poller.collect

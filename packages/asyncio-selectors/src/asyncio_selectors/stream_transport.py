@@ -19,11 +19,13 @@ from itertools import islice
 
 from asyncio_core import constants, log
 from asyncio_core.connections.failures import PROTOCOL_RAISED, tell_eof
+from asyncio_core.connections.serving import Server
 from asyncio_core.connections.socket_options import _set_nodelay
+from asyncio_core.connections.transport_table import TransportTable
 from asyncio_core.connections.trsock import facts_with, socket_addresses
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.interfaces.protocols import BufferedProtocol
-from asyncio_core.interfaces.transports import BaseTransport
+from asyncio_core.interfaces.transports import USUAL_WATER_MARKS, BaseTransport
 from asyncio_selectors.error_queue import take_errors
 from asyncio_selectors.transport_base import _SelectorTransport
 from asyncio_selectors.twins import twins
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from asyncio_core.awaiting.futures import Future
-    from asyncio_core.connections.serving import Server
     from asyncio_core.interfaces.protocols import BaseProtocol
 
 __all__ = ("_SelectorSocketTransport",)
@@ -572,3 +573,7 @@ if not TYPE_CHECKING and twins is not None:
         __slots__ = ()
 
     twins.adopt_stream_transport(_SelectorSocketTransport, _PySelectorSocketTransport, _USUAL_READ)
+    twins.adopt_connections(
+        *(_SelectorSocketTransport, BaseTransport, Server, TransportTable, BufferedProtocol),
+        *(USUAL_WATER_MARKS, _USUAL_READ),
+    )

@@ -150,8 +150,17 @@ class AcceptedPart(IOPart):
             connection.close()
             raise
         except BaseException as exc:
-            self._lost_while_accepting(exc, protocol, transport)
-            connection.close()
+            self._not_served(exc, connection, protocol, transport)
+
+    def _not_served(
+        self,
+        exc: BaseException,
+        connection: socket.socket,
+        protocol: BaseProtocol | None,
+        transport: Any = None,
+    ) -> None:
+        self._lost_while_accepting(exc, protocol, transport)
+        connection.close()
 
     def _handshake_done(self, protocol: BaseProtocol, transport: Any, waiter: Future[None]) -> None:
         exc = None if waiter.cancelled() else waiter.exception()

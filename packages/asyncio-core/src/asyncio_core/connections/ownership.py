@@ -33,6 +33,9 @@ class Owner:
             _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
             setattr(self, self._owned, None)
             owned.close()
+            lose = getattr(getattr(self, "_server", None), "_lose", None)
+            if lose is not None:
+                lose(self)
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol = protocol
@@ -51,17 +54,20 @@ class Owner:
             drop_own_frame(error)
             raise
         finally:
-            failure: BaseException | None = None
-            try:
-                self._start()
-            except BaseException as exc:
-                # No more descriptors, something that cannot be watched (epoll refuses /dev/null), or a
-                # hook of the loop that raised.
-                failure = exc
-                end_failed_beginning(self._not_started, exc)
-            finally:
-                if waiter is not None:
-                    tell_waiter(waiter, failure)
+            self._go_on_beginning(waiter)
+
+    def _go_on_beginning(self, waiter: Any) -> None:
+        failure: BaseException | None = None
+        try:
+            self._start()
+        except BaseException as exc:
+            # No more descriptors, something that cannot be watched (epoll refuses /dev/null), or a
+            # hook of the loop that raised.
+            failure = exc
+            end_failed_beginning(self._not_started, exc)
+        finally:
+            if waiter is not None:
+                tell_waiter(waiter, failure)
 
     def _start(self) -> None:
         """Begin to read, where the transport is one that reads."""

@@ -90,7 +90,7 @@ class Server(AbstractServer):
         # Weak, by identity: a transport that the application lost must not keep the server
         # from ending, and one with slots need not be hashable. The references' callbacks
         # notice such a loss.
-        self._clients: dict[int, _Client] = {}
+        self._clients: dict[int, weakref.ref[BaseTransport]] = {}
         # Connections of loops that do not say which transport they mean.
         self._nameless = 0
 
@@ -119,7 +119,14 @@ class Server(AbstractServer):
 
     def _forget(self, client: _Client) -> None:
         """Drop a transport that was garbage-collected, in whatever thread that happened."""
-        if self._clients.pop(client.key, None) is None or self._sockets is not None:
+        self._drop(client.key)
+
+    def _lose(self, transport: BaseTransport) -> None:
+        """Drop a transport that is being destroyed: the compiled form attaches it by a plain reference."""
+        self._drop(id(transport))
+
+    def _drop(self, key: int) -> None:
+        if self._clients.pop(key, None) is None or self._sockets is not None:
             return
         if self._waiters and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._end_if_idle)

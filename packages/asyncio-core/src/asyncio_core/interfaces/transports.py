@@ -31,6 +31,8 @@ __all__ = (
 # resumed producer can refill the buffer before the kernel has drained the rest of it.
 _HIGH_WATER = 64 * 1024
 _HIGH_TO_LOW = 4
+#: What every transport begins with: the higher and the lower mark, in bytes.
+USUAL_WATER_MARKS = (_HIGH_WATER, _HIGH_WATER // _HIGH_TO_LOW)
 
 
 class BaseTransport:
@@ -247,8 +249,7 @@ class _FlowControlMixin(Transport):
         self._extra = {} if extra is None else extra
         self._loop = loop
         self._protocol_paused = False
-        self._high_water = _HIGH_WATER
-        self._low_water = _HIGH_WATER // _HIGH_TO_LOW
+        self._high_water, self._low_water = USUAL_WATER_MARKS
 
     def _maybe_pause_protocol(self) -> None:
         if not self._protocol_paused and self.get_write_buffer_size() > self._high_water:

@@ -52,4 +52,17 @@ static PyObject *address_of_accepted(void) {
 }
 #endif
 
+/* A number that an object of C has at a place. */
+#define INT_AT(object, offset) (*(int *)((char *)(object) + (offset)))
+
+/* A socket object of a class over a descriptor, begun by the system's own class only. */
+static PyObject *new_socket(PyObject *type, PyObject *base, int family, int kind, int protocol, int fd) {
+    PyObject *nothing = PyTuple_New(0), *made = nothing == NULL ? NULL : ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, nothing, NULL);
+    PyObject *given = Py_BuildValue("iiii", family, kind, protocol, fd);
+    if (made != NULL && (given == NULL || ((PyTypeObject *)base)->tp_init(made, given, NULL) < 0)) Py_CLEAR(made);
+    Py_XDECREF(given);
+    Py_XDECREF(nothing);
+    return made;
+}
+
 #endif

@@ -7,23 +7,30 @@ cdef extern from "native/accepting.h":
     int accept_quickly(int) noexcept
     PyObject* address_of_accepted() noexcept
     bint has_known_addresses(long) noexcept
+    int INT_AT(PyObject*, Py_ssize_t) noexcept
+    PyObject* new_socket(PyObject*, PyObject*, int, int, int, int) noexcept
     int close(int) noexcept
 
-# What the system's own class of sockets says of one, as numbers: Python's makes an enumeration's member of them.
-cdef object family_of = socket.SocketType.family.__get__
-cdef object type_of = socket.SocketType.type.__get__
-cdef object protocol_of = socket.SocketType.proto.__get__
-cdef object begin_socket = socket.SocketType.__init__
+# Where the system's own class of sockets keeps what it says of one, as numbers: Python's makes members of enumerations of them.
+cdef Py_ssize_t family_at = offset_of(socket.SocketType, "family")
+cdef Py_ssize_t type_at = offset_of(socket.SocketType, "type")
+cdef Py_ssize_t protocol_at = offset_of(socket.SocketType, "proto")
 cdef bint has_known_parts = socket.socket.__slots__ == ["__weakref__", "_io_refs", "_closed"]
 
-cdef object socket_over(object fd, object family, object kind, object protocol):
-    """Make a socket object for a descriptor, which the object owns from then on."""
-    kind = kind | NONBLOCKING
+
+cdef object socket_over(int fd, object listener):
+    """Make a socket object for a connection of a listener, which the object owns from then on."""
+    cdef PyObject* sock
+    cdef PyObject* of = <PyObject*>listener
+    cdef int family = INT_AT(of, family_at), kind = INT_AT(of, type_at) | NONBLOCKING, protocol = INT_AT(of, protocol_at)
     if not has_known_parts:
         return socket.socket(family, kind, protocol, fd)
     # Its own __init__() turns the numbers into members of enumerations, and back.
-    made = (<object>socket_type).__new__(<object>socket_type)
-    begin_socket(made, family, kind, protocol, fd)
+    sock = new_socket(socket_type, <PyObject*>socket.SocketType, family, kind, protocol, fd)
+    if sock is NULL:
+        raise take_error()
+    made = <object>sock
+    Py_DECREF(made)
     made._io_refs = 0
     made._closed = False
     return made
@@ -31,12 +38,15 @@ cdef object socket_over(object fd, object family, object kind, object protocol):
 
 def accept(listener, /):
     """Accept a connection; return its socket, which does not block, and the peer's address, or None where there is none."""
+    return accept_now(listener)
+
+
+cdef object accept_now(object listener):
     cdef PyObject* told
     cdef int fd
     if not ACCEPTS_QUICKLY or not is_plain(<PyObject*>listener):
         return pure_accept(listener)
-    family = family_of(listener)
-    if not has_known_addresses(family) or listener.gettimeout() != 0:
+    if not has_known_addresses(INT_AT(<PyObject*>listener, family_at)) or listener.gettimeout() != 0:
         return pure_accept(listener)
     fd = accept_quickly(DESCRIPTOR_OF(<PyObject*>listener))
     if fd < 0:
@@ -44,7 +54,7 @@ def accept(listener, /):
             return None
         raise system_error(errno)
     try:
-        made = socket_over(fd, family, type_of(listener), protocol_of(listener))
+        made = socket_over(fd, listener)
     except BaseException:
         close(fd)
         raise

@@ -93,10 +93,16 @@ static int read_key(PyObject *key, Registered *found) {
 }
 
 static PyObject *new_key(const Registered *of) {
-    PyObject *key = NULL, *parts = Py_BuildValue("((OOi(OO)))", of->fileobj, of->fd, of->events, of->reader, of->writer);
+    PyObject *key = NULL, *parts = NULL, *given = NULL;
+    PyObject *events = PyLong_FromLong(of->events), *callbacks = PyTuple_Pack(2, of->reader, of->writer);
+    if (events != NULL && callbacks != NULL) parts = PyTuple_Pack(4, of->fileobj, of->fd, events, callbacks);
+    if (parts != NULL) given = PyTuple_Pack(1, parts);
     /* Of tuples' own, without the function of Python that takes the names. */
-    if (parts != NULL) key = PyTuple_Type.tp_new((PyTypeObject *)registering.key_type, parts, NULL);
+    if (given != NULL) key = PyTuple_Type.tp_new((PyTypeObject *)registering.key_type, given, NULL);
+    Py_XDECREF(given);
     Py_XDECREF(parts);
+    Py_XDECREF(callbacks);
+    Py_XDECREF(events);
     return key;
 }
 
