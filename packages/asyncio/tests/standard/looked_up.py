@@ -265,8 +265,10 @@ async def pipes():
 
 
 async def processes():
+    # One that is there as long as it is written to.
+    code = "import sys; print(sys.stdin.read())"
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-Ic", "print(1)", stdin=-1, stdout=-1, stderr=-1
+        sys.executable, "-Ic", code, stdin=-1, stdout=-1, stderr=-1
     )
     await child.communicate(b"")
     child = await asyncio.create_subprocess_shell("exit 1")
