@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import http.server
 import json
 import os
 import shutil
 import sys
-import threading
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -16,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import documents
+from browsing import browser, served
 from docs import charts, links, made, shelf, sources
 from support import ROOT, run
 from workspace import environments, packages
@@ -316,39 +315,21 @@ def test_a_link_to_nothing_fails_the_build(built_site: Path, tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def address(built_site: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(built_site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with served(built_site) as address:
+        yield address
 
 
 @pytest.fixture
 def page(address: str) -> Iterator[Page]:
     """A page of a browser that knows this machine only; what scripts on it fail with fails the test."""
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium-headless-shell", "chromium", "google-chrome")
-    browsers = [path for path in map(shutil.which, names) if path]
-    if not browsers:
-        pytest.skip("there is no Chromium (Debian: apt-get install chromium-headless-shell)")
     problems: list[str] = []
-    with sync_playwright() as playwright:
-        # Chromium refuses to run as root with its sandbox; it sees nothing but this site.
-        browser = playwright.chromium.launch(executable_path=browsers[0], args=["--no-sandbox"])
-        opened = browser.new_page(base_url=address)
+    with browser() as started:
+        opened = started.new_page(base_url=address)
         opened.on("pageerror", lambda error: problems.append(str(error)))
         opened.on(
             "requestfailed", lambda request: problems.append(f"{request.url}: {request.failure}")
         )
         yield opened
-        browser.close()
     assert problems == []
 
 

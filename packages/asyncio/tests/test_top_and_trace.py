@@ -284,10 +284,10 @@ def check_flows(events: list[dict[str, Any]]) -> None:
 
 def check_tasks(events: list[dict[str, Any]]) -> None:
     """What begins on a task's track ends there, the last first."""
-    stacks: dict[int, list[str]] = {}
+    stacks: dict[str, list[str]] = {}
     own = [event for event in events if event["ph"] in "be"]
     for event in sorted(own, key=lambda event: event["ts"]):
-        stack = stacks.setdefault(event["id"], [])
+        stack = stacks.setdefault(event["id2"]["local"], [])
         if event["ph"] == "b":
             stack.append(event["name"])
         else:

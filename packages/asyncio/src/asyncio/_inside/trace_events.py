@@ -111,8 +111,8 @@ class TraceWriter:
             yield from self._events_of_step(tid, begin, end, number, place, inside, state)
         woken = what >> BITS_BELOW_WOKEN
         if woken:
-            # In the slice of who wakes, and after what that has called.
-            where = tid, max(begin, end - 1)
+            # Where its slice begins: later Perfetto would take what that has called for the waker, although it has ended.
+            where = tid, begin
             wakes = self._wakes.setdefault(first >> BITS_OF_PLACE, {})
             wakes.update(dict.fromkeys(range(first, first + woken), where))
 
@@ -179,7 +179,10 @@ class TraceWriter:
         return self._event("X", name, category, tid, begin, more)
 
     def _of_task(self, phase: str, number: int, task: _Task, moment: int, name: str) -> str:
-        return self._event(phase, name, "task", task.tid, moment, f'"id": {number}')
+        # A number of this process', below which its tracks are shown.
+        return self._event(
+            phase, name, "task", task.tid, moment, f'"id2": {{"local": "{number:#x}"}}'
+        )
 
     def _event(self, phase: str, name: str, category: str, tid: int, moment: int, more: str) -> str:
         # Moments are told in microseconds.
