@@ -91,6 +91,19 @@ async def main():
 
 asyncio_core.run(main(), loop_factory=asyncio_core.ParkingEventLoop)
 """
+# It ends by itself, and one of its tasks does not.
+ENDING = INTERRUPTED.replace(
+    """
+    async with asyncio_core.TaskGroup() as group:
+        group.create_task(stubborn(), name="stubborn")
+""",
+    """
+    held.append(asyncio_core.create_task(stubborn(), name="stubborn"))
+    await asyncio_core.sleep(0)
+
+held = []
+""",
+)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a child cannot be sent Ctrl-C alone there")
@@ -109,5 +122,23 @@ def test_a_second_interrupt_names_what_did_not_end_at_the_first():
         _, errors = child.communicate(timeout=40)
     assert "When Ctrl-C came a second time, 2 tasks have not ended:" in errors
     assert "Task(name='stubborn'" in errors
+    assert "in async cleaning_up()" in errors
+    assert "KeyboardInterrupt" in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a child cannot be sent Ctrl-C alone there")
+def test_an_interrupt_at_the_end_names_what_did_not_end():
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDING],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as child:
+        assert child.stdout.readline() == "waits\n"
+        assert child.stdout.readline() == "was cancelled\n"
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=40)
+    assert "When Ctrl-C came, at the end of the run, 1 tasks have not ended:" in errors
     assert "in async cleaning_up()" in errors
     assert "KeyboardInterrupt" in errors

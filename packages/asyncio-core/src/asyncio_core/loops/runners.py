@@ -308,6 +308,9 @@ def _cancel_all_tasks(loop: AbstractEventLoop) -> None:
     naming = lingering.name_after_a_while(loop, leftover)
     try:
         loop.run_until_complete(gather(*leftover, return_exceptions=True))
+    except KeyboardInterrupt:
+        lingering.name(leftover, "When Ctrl-C came, at the end of the run,")
+        raise
     finally:
         naming.cancel()
     for task in leftover:
