@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docs import building
+from docs import building, pictures
 from docs.laying_out import lay_out
 from docs.shelf import MEASUREMENTS
 from workspace.console import Failure, say
@@ -33,6 +33,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     text = "where to build it, in a folder `site` (.cache/docs)"
     parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help=text)
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help="draw the pictures of programs on a terminal anew (packages/asyncio/docs/assets), and build nothing",
+    )
     text = (
         "the kept measurements that the page Performance shows (packages/asyncio/docs/performance)"
     )
@@ -45,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str]) -> int:
     """Carry out the words, and return the exit status."""
     options = _parser().parse_args(words)
+    if options.pictures:
+        for path in pictures.draw():
+            print(path)
+        return 0
     folder: Path = options.out.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     try:
