@@ -37,7 +37,7 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="calls fail b
         "cancel",
         "signals",
         "forks",
-        *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory")),
+        *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory", "time")),
     ],
 )
 def test_nothing_is_left_wrong(environment: Environment, tmp_path: Path, part: str) -> None:

@@ -64,4 +64,10 @@ PARTS = {
         "The same program gets a child in its midst: by `os.fork()` in a task, a callback, a timer, a reader, a signal's handler or a thread, by `multiprocessing` and in a pool, each with fork, forkserver and spawn. "
         "No loop runs in the child, it can run a loop of its own, which does all that loops do, and nothing that it does, nor its end, is felt by its parent.",
     ),
+    "time": Part(
+        "timing",
+        "All that takes a delay, with the ends of what numbers there are: nothing, less than nothing, the least and the largest float, more than a float holds, infinite, fractions, decimals, no number. What has passed is now, what no clock reaches never comes, and what is no number is refused. "
+        "And timers while the clock jumps on, as after a suspend, stands still, or goes back: the loop's, `time.monotonic()`, the system's, and the wall clock. They run in their order, and none before its time.",
+        with_library=True,
+    ),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import ssl
 import weakref
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -676,6 +678,18 @@ def test_handshake_timeout_aborts_and_fails_the_waiter(run, tls_contexts):
         assert connection.client.told == []
         connection.waiters[1].cancel()
         await connection.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("seconds", [Decimal(5), Decimal("1e30"), 10**400, Fraction(10**400)])
+def test_timeouts_may_be_what_a_clock_cannot_be_added_to(run, tls_contexts, seconds):
+    async def main():
+        for name in ("ssl_handshake_timeout", "ssl_shutdown_timeout"):
+            connection = Connection(tls_contexts, **{name: seconds})
+            for waiter in connection.waiters:
+                await waiter
+            await connection.close()
 
     run(main())
 

@@ -43,6 +43,7 @@ class Calls:
         self.names: list[str] = []
         while (found := name(len(self.names))) is not None:
             self.names.append(found.decode())
+        self._shifted = 0
         self._counted = (ctypes.c_long * len(self.names))()
 
     def begin(self, name: str = "", number: int = 0, error: int = 0) -> None:
@@ -58,3 +59,8 @@ class Calls:
             # It was this very call's memory.
             self._library.campaign_end(self._counted)
         return {name: n for name, n in zip(self.names, self._counted, strict=True) if n}
+
+    def shift_clock(self, seconds: float | None, *, wall: bool = False) -> None:
+        """Set the monotonic clock, or the wall clock, on by so many seconds more; None sets it right."""
+        self._shifted = 0 if seconds is None else self._shifted + int(seconds * 1e9)
+        self._library.campaign_shift_clock(wall, ctypes.c_longlong(self._shifted))

@@ -1,7 +1,9 @@
 /* Lets one system call, or one allocation, of a thread fail: loaded with LD_PRELOAD, and told by `native.Calls` what and when.
 
    Calls are counted by name between campaign_begin() and campaign_end(), in the thread that called these. The one of the
-   chosen name and number fails with an errno, or takes one byte only. A close that fails has closed, as on Linux. */
+   chosen name and number fails with an errno, or takes one byte only. A close that fails has closed, as on Linux.
+
+   It also sets the clocks on or back, as far as this process can tell. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,12 +12,12 @@
 #include <stddef.h>
 #include <asm/socket.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 struct sockaddr;
 struct msghdr;
 struct epoll_event;
-struct timespec;
 
 #define NAMES(X)                                                                                     \
   X(socket) X(accept4) X(connect) X(bind) X(listen) X(recv) X(send) X(sendmsg) X(recvmsg)            \
@@ -316,6 +318,29 @@ void *realloc(void *former, size_t size) {
     return NULL;
   }
   return __libc_realloc(former, size);
+}
+
+/* Clocks, of all threads. */
+static long long shifted_monotonic, shifted_wall;
+
+void campaign_shift_clock(int wall, long long nanoseconds) {
+  long long *shifted = wall ? &shifted_wall : &shifted_monotonic;
+  __atomic_store_n(shifted, nanoseconds, __ATOMIC_RELAXED);
+}
+
+int clock_gettime(clockid_t which, struct timespec *now) {
+  REAL(int, "clock_gettime", (clockid_t, struct timespec *))
+  int failed = real(which, now);
+  long long *shifted = which == CLOCK_REALTIME    ? &shifted_wall
+                       : which == CLOCK_MONOTONIC ? &shifted_monotonic
+                                                  : NULL;
+  long long by = shifted ? __atomic_load_n(shifted, __ATOMIC_RELAXED) : 0;
+  if (!failed && by) {
+    long long all = now->tv_sec * 1000000000LL + now->tv_nsec + by;
+    now->tv_sec = all / 1000000000;
+    now->tv_nsec = all % 1000000000;
+  }
+  return failed;
 }
 
 /* pidfd_open() and the like. */

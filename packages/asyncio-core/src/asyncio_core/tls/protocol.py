@@ -69,9 +69,11 @@ def _create_transport_context(server_side: bool, server_hostname: str | None) ->
 def _positive(name: str, seconds: float | None, default: float) -> float:
     if seconds is None:
         return default
-    if not check_moment(seconds, name) > 0:
+    moment = check_moment(seconds, name)
+    if not moment > 0:
         raise ValueError(f"{name} should be a positive number, got {seconds}")
-    return seconds
+    # A decimal, or an int that is more than a float holds, cannot be added to the clock when the timer is set.
+    return seconds if type(seconds) is int and seconds == moment else moment
 
 
 # What functions of C look at before the first connection, and not when they are loaded: most programs have none.
