@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     RunPython = Callable[..., subprocess.CompletedProcess[str]]
@@ -238,3 +239,17 @@ def test_importing_the_command_line_runs_nothing(python: RunPython) -> None:
     result = python("-c", "import asyncio.__main__", "loops")
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no file here is always full")
+@pytest.mark.parametrize("command", ["--help", "loops", "--version"])
+def test_output_that_finds_no_room_is_one_line(command: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "asyncio", command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    told = f"python -m asyncio: standard output: {os.strerror(errno.ENOSPC)}\n"
+    assert (done.returncode, done.stderr) == (2, told)

@@ -175,7 +175,10 @@ def test_a_program_without_asyncio_is_told(start: Start, refused: Callable[..., 
 def test_a_process_that_is_not_python_is_told(refused: Callable[..., str]) -> None:
     with subprocess.Popen(["sleep", "600"]) as child:
         try:
-            assert refused(child.pid)
+            told = refused(child.pid)
+            assert told.startswith("it has no inspector")
+            if sys.version_info >= (3, 14):
+                assert told == "it has no inspector, and is no Python of version 3.14 or newer"
         finally:
             child.kill()
 

@@ -120,12 +120,22 @@ def main(arguments: Sequence[str]) -> str | int | None:
         print(f"python -m asyncio: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if not _reader_left(error):
+        if not _reader_left(error) and error.errno not in _NO_ROOM:
             raise
-        # The reader of our output has seen enough. Python would complain once more at exit.
+        # Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if _reader_left(error):
+            # Who reads our output has seen enough.
+            return 0
+        print(f"python -m asyncio: standard output: {error.strerror}", file=sys.stderr)
+        return 2
     return status
+
+
+# What the system says where a file can take no more.
+_NO_ROOM = {
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO") if hasattr(errno, name)
+}
 
 
 def _wants_help(command: _Command, rest: Sequence[str]) -> bool:

@@ -125,6 +125,9 @@ def _inject(pid: int, script: str) -> None:
         cause = error.__cause__ or error.__context__
         if isinstance(cause, PermissionError):
             raise NotInside(str(cause)) from None
+        if "PyRuntime" in str(error):
+            # What the interpreter looks for in it first.
+            raise NoWay("it has no inspector, and is no Python of version 3.14 or newer") from None
         raise NoWay(_in_one_line(error)) from None
 
 
