@@ -307,6 +307,45 @@ def test_root_reads_the_processes_of_others(
             child.kill()
 
 
+# As in a container: another root folder, in which there is nothing but what it makes, and no /tmp. Loaded is what it needs.
+IN_ANOTHER_ROOT = """
+import asyncio, os, sys
+import asyncio_core.inspecting.inspector, asyncio_core.inspecting.measuring, asyncio_core.awaiting.graph
+asyncio.new_event_loop().close()
+os.chroot(os.environ["NEW_ROOT"])
+os.chdir("/")
+
+async def main():
+    if os.environ["XDG_RUNTIME_DIR"]:
+        asyncio_core.inspecting.start()
+    asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
+    await asyncio.create_task(asyncio.sleep(3600), name="patience")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the root folder")
+def test_a_process_in_another_root_folder_without_tmp_is_seen(
+    start: Start, look: Look, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    child = start(IN_ANOTHER_ROOT, {"NEW_ROOT": str(tmp_path), "XDG_RUNTIME_DIR": "/run"})
+    assert os.listdir(tmp_path) == ["run"]
+    assert "patience: waiting for timer" in look("pstree", child)
+    assert "tasks 2" in look("top", child, "--once", "--interval", "0.01")
+
+
+@from_314
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the root folder")
+def test_one_without_an_inspector_is_told_at_once(
+    start: Start, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    child = start(IN_ANOTHER_ROOT, {"NEW_ROOT": str(tmp_path), "XDG_RUNTIME_DIR": ""})
+    told = "it has other files than this process; only an inspector can answer there"
+    assert refused(child.pid) == told
+
+
 @from_314
 def test_where_nothing_can_be_written_it_says_so(start: Start, python: RunPython) -> None:
     child = start(IDLE)

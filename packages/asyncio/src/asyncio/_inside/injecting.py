@@ -137,6 +137,8 @@ def _in_one_line(error: BaseException) -> str:
 
 def _is_in_container(pid: int) -> bool:
     try:
+        if not os.path.samefile(f"/proc/{pid}/root", "/"):
+            return True
         return os.readlink(f"/proc/{pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt")
     except OSError:
         return False
