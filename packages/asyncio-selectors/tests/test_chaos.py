@@ -161,6 +161,24 @@ def test_there_is_no_memory_for_what_is_to_be_sent():
     assert "made up by the loop `chaos`" in str(sent)
 
 
+@pytest.mark.skipif(not hasattr(socket.socket, "sendmsg"), reason="pieces are joined there")
+@pytest.mark.parametrize(
+    ("kind", "number"), [("econnreset", errno.ECONNRESET), ("enobufs", errno.ENOBUFS)]
+)
+def test_several_pieces_that_are_sent_at_once_fail_like_one(pair, kind, number):
+    """A transport that has a queue sends it so."""
+    ours, _ = pair
+
+    async def main():
+        loop = asyncio_core.get_running_loop()
+        transport, protocol = await loop.create_connection(Receiving, sock=ours)
+        transport.writelines([b"two", b"pieces"])
+        return await protocol.lost
+
+    lost = run(main, **{kind: 1.0})
+    assert lost.errno == number
+
+
 def test_a_server_without_descriptors_rests_and_goes_on():
     reports = []
 

@@ -12,6 +12,7 @@ from asyncio_core.testing.splitting import SplittingSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from asyncio_core.testing.decisions import Decisions
@@ -67,11 +68,20 @@ class BreakingSocket(SplittingSocket):
         self._before_any_call()
         return 0 if self._has_ended() else super().recv_into(buffer, nbytes, flags)
 
-    def send(self, data: Any, flags: int = 0, /) -> int:
+    def _before_sending(self) -> None:
         self._before_any_call()
         if self.decisions.happens(self.faults.enobufs):
             raise failure(errno.ENOBUFS)
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        self._before_sending()
         return super().send(data, flags)
+
+    if hasattr(socket.socket, "sendmsg"):
+
+        def sendmsg(self, buffers: Iterable[Any], *others: Any) -> int:
+            self._before_sending()
+            return super().sendmsg(buffers, *others)
 
     def accept(self) -> tuple[socket.socket, Any]:
         if self.decisions.happens(self.faults.eintr):

@@ -62,8 +62,8 @@ class SplittingSocket(socket.socket):
             pieces = list(buffers)
             if others or not pieces or self.decisions.choose(3, _SHARE) == 0:
                 return super().sendmsg(pieces, *others)
-            # The first of them, or of that a piece.
-            return self.send(pieces[0])
+            # The first of them, or of that a piece; what fails besides was decided for the whole.
+            return SplittingSocket.send(self, pieces[0])
 
 
 def split_socket(sock: Any, kind: type[socket.socket]) -> None:
