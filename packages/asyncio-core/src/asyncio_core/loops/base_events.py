@@ -169,16 +169,17 @@ class BaseEventLoop(
             # No memory, or Ctrl-C: the loop does not run, and can be run again.
             self._leave_thread()
             raise
-        stopped = False
         try:
-            # Ctrl-C comes where the interpreter jumps back, too; behind an `if`, up to Python 3.15, that is not among what it
-            # counts as guarded by `finally`.
-            while not stopped:
+            while True:
                 if self._turns_by_itself and self._take_turns():
                     break
                 # Looked up each time: it may be replaced while the loop runs, as in a notebook.
                 self._run_once()
-                stopped = self._stopping
+                if self._stopping:
+                    break
+                # Ctrl-C comes where the interpreter jumps back, too. Up to Python 3.15 it counts that as guarded by `finally`
+                # only where it is a statement of its own; not behind an `if`, nor, on 3.12 and 3.13, by the loop's condition.
+                continue
         finally:
             self._run_forever_cleanup()
 

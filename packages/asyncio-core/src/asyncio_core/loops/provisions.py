@@ -27,6 +27,7 @@ _wanted: list[str | Callable[[], object]] = [
     "asyncio_core.scheduling.events",
     "asyncio_core.format_helpers",
     "asyncio_core.choosing.loop_registry",
+    "asyncio_core.loops.forked",
     "asyncio_core.choosing.policies",
     "asyncio_core.choosing.subprocess_support",
     "asyncio_core.seen_as.asyncio.base_events",
