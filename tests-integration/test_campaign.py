@@ -37,6 +37,7 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="calls fail b
         "cancel",
         "signals",
         "forks",
+        "peers",
         *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory", "time")),
     ],
 )

@@ -70,4 +70,9 @@ PARTS = {
         "And timers while the clock jumps on, as after a suspend, stands still, or goes back: the loop's, `time.monotonic()`, the system's, and the wall clock. They run in their order, and none before its time.",
         with_library=True,
     ),
+    "peers": Part(
+        "peering",
+        "The other end does what it should not: its TLS records come cut, out of order, twice, changed, too large or behind close_notify, or are none; it changes its keys again and again; it resets or closes the connection after each byte of a request; "
+        "it passes descriptors that nobody asked for; it is a terminal that goes. The connection ends as documented, no memory is kept, and the next one is served.",
+    ),
 }

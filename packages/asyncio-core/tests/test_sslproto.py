@@ -655,6 +655,30 @@ def test_error_below_is_told_to_the_application_and_not_reported(on_connection):
     on_connection(test)
 
 
+def test_the_error_behind_data_that_is_answered_is_that_of_the_record(on_connection):
+    class Answering(Recorder):
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.write(data)
+
+    async def test(connection):
+        wire = connection.wires[0]
+        deliver, kept = wire.write, []
+        wire.write = kept.append
+        connection.transports[0].write(b"in order")
+        connection.transports[0].write(b"repeated")
+        wire.write = deliver
+        wire.write(b"".join([kept[0], kept[0]]))
+        await connection.server.until(Recorder.is_lost)
+        assert connection.server.data == b"in order"
+        # … and not that nothing can be encrypted any more.
+        error = connection.server.told[-1][1]
+        assert isinstance(error, ssl.SSLError)
+        assert not isinstance(error, ssl.SSLEOFError)
+
+    on_connection(test, server=Answering)
+
+
 def test_broken_record_ends_the_connection_with_an_ssl_error(on_connection):
     async def test(connection):
         connection.wires[0].write(b"this is not a TLS record, not even by accident")

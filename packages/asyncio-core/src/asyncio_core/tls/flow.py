@@ -309,6 +309,10 @@ class TLSFlow(BufferedProtocol):
             self._keep_rest(machine, data, sent)
 
     def _encrypting_failed(self, exc: Exception) -> None:
+        machine = self._machine
+        if machine is not None and machine._failure is not None:
+            # What the peer sent was in order up to here. Behind it, nothing can be encrypted any more, and this is why.
+            exc = machine._failure
         self._fatal_error(exc, "Fatal error: encrypting data failed")
 
     def _keep_rest(
