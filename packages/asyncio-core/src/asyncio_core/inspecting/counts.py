@@ -19,37 +19,24 @@ if TYPE_CHECKING:
 
 # Tasks that are told apart in one interval; those of more are told by their functions only.
 _MOST_TASKS = 10_000
-# So many steps lie between half a time and the next.
+# So many steps has each power of two, of which the upper half is used.
 _STEPS = 32
 
 
-class Times:
-    """How long something took, for many times: within six hundredths, and the longest exactly."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[int, int], int] = {}
-        self.longest = 0.0
-
-    def add(self, seconds: float) -> None:
-        """Count one more."""
-        fraction, exponent = frexp(seconds)
-        key = (exponent, int(fraction * _STEPS))
-        self._counts[key] = self._counts.get(key, 0) + 1
-        if seconds > self.longest:
-            self.longest = seconds
-
-    def at(self, share: float) -> float:
-        """Return the time that such a share of them (0 to 1) did not exceed; 0 where there are none."""
-        counts = sorted(self._counts.copy().items())
-        left = share * sum(count for _, count in counts)
-        for (exponent, step), count in counts:
-            left -= count
-            if left <= 0:
-                return min(self.longest, (step + 1) / _STEPS * 2.0**exponent)
-        return self.longest
-
-
 if TYPE_CHECKING or twins is None:
+
+    class _Times:
+        def __init__(self) -> None:
+            self._counts: dict[int, int] = {}
+            self.longest = 0.0
+
+        def add(self, seconds: float) -> None:
+            """Count one more."""
+            fraction, exponent = frexp(seconds)
+            key = exponent * _STEPS + int(fraction * _STEPS)
+            self._counts[key] = self._counts.get(key, 0) + 1
+            if seconds > self.longest:
+                self.longest = seconds
 
     class _Taken:
         __slots__ = ("count", "longest", "name", "seconds", "task")
@@ -63,9 +50,13 @@ if TYPE_CHECKING or twins is None:
             self.seconds = self.longest = 0.0
 
     class _Counts:
-        def __init__(self) -> None:
+        def __init__(self, begun: float, lag: Times) -> None:
+            self.begun = begun
+            self.lag = lag
             self.tasks: dict[int, TakenByTask] = {}
             self.functions: dict[str, Taken] = {}
+            self.turns = self.ready_sum = self.ready_most = 0
+            self.busy = 0.0
 
     class WatchedLoop:
         """A loop that is watched: the compiled form writes to it."""
@@ -92,8 +83,25 @@ if TYPE_CHECKING or twins is None:
             self.task = task
 
 else:
-    _Taken, _Counts = twins.Taken, twins.Counts
+    _Times, _Taken, _Counts = twins.Times, twins.Taken, twins.Counts
     WatchedLoop, Running = twins.WatchedLoop, twins.Running
+
+
+class Times(_Times):
+    """How long something took, for many times: within six hundredths, and the longest exactly."""
+
+    __slots__ = ()
+
+    def at(self, share: float) -> float:
+        """Return the time that such a share of them (0 to 1) did not exceed; 0 where there are none."""
+        counts = sorted(self._counts.copy().items())
+        left = share * sum(count for _, count in counts)
+        for key, count in counts:
+            left -= count
+            if left <= 0:
+                exponent, step = divmod(key, _STEPS)
+                return min(self.longest, (step + 1) / _STEPS * 2.0**exponent)
+        return self.longest
 
 
 class Taken(_Taken):
@@ -140,12 +148,7 @@ class Interval(_Counts):
     """What one loop did since figures were taken last."""
 
     def __init__(self, begun: float) -> None:
-        super().__init__()
-        self.begun = begun
-        self.turns = 0
-        self.ready_sum = self.ready_most = 0
-        self.busy = 0.0
-        self.lag = Times()
+        super().__init__(begun, Times())
 
     def add_turn(self, ready: int) -> None:
         """Count a turn that has so many callbacks to run."""

@@ -119,16 +119,8 @@ class Measurer:
 
         if twins is None or not twins.keeps_clock:
             return run
-        watch: Callable[[Any], object] = twins.Counting(run, self._begin_batch, self._end_batch)
+        watch: Callable[[Any], object] = twins.Counting(run, self._begin_loop)
         return watch
-
-    def _begin_batch(self, loop: Any, ready: int) -> _Measured:
-        """Note that a turn of a compiled loop begins to run so many callbacks."""
-        measured = self._measured.get(id(loop)) or self._begin_loop(loop)
-        if not measured.batch_begun:
-            measured.batch_begun = _clock()
-            measured.interval.add_turn(ready)
-        return measured
 
     def _turn_of(self, own: Callable[[Any], object]) -> Callable[[Any], None]:
         all_measured = self._measured
@@ -150,7 +142,7 @@ class Measurer:
             now = _clock()
             measured.batch_begun = 0.0
             measured.interval.lag.add(now - begun)
-            measured.interval.busy += now - max(begun, self._since)
+            measured.interval.busy += now - max(begun, measured.interval.begun)
 
     def take(self) -> dict[str, Any]:
         """Return the figures since they were taken last, or since the beginning, and begin anew.
@@ -163,6 +155,8 @@ class Measurer:
         for key, measured in self._measured.copy().items():
             intervals[key], measured.interval = measured.interval, Interval(_clock())
         self._begin_interval()
+        for measured in self._measured.copy().values():
+            measured.interval.begun = self._since
         seconds = self._since - since
         told = []
         frames = sys._current_frames()

@@ -11,23 +11,40 @@ cdef extern from *:
 cdef class Counting(Watch):
     """Counts for `asyncio_core.inspecting.measuring`."""
 
-    # What is told that a turn begins to run what is ready, and that it has ended.
-    cdef object told_of_begin
-    cdef object told_of_end
+    # Returns what is known of a loop; the one that was asked for last.
+    cdef object begin_loop
+    cdef PyObject* last_turn
+    cdef WatchedLoop last_loop
     # By what a function does: (what keeps that alive, the function's name).
     cdef dict names
 
-    def __init__(self, run, told_of_begin, told_of_end):
+    def __init__(self, run, begin_loop):
         Watch.__init__(self, run)
-        self.told_of_begin = told_of_begin
-        self.told_of_end = told_of_end
+        self.begin_loop = begin_loop
         self.names = {}
 
     cdef WatchedLoop begin_batch(self, CompiledTurn turn, Batch* batch):
-        return self.told_of_begin(turn, turn.ready.length)
+        cdef Counts counts
+        if self.last_turn is not <PyObject*>turn:
+            self.last_loop = self.begin_loop(turn)
+            self.last_turn = <PyObject*>turn
+        # Otherwise a callback runs the loop itself: all of that is one turn.
+        if not self.last_loop.batch_begun:
+            self.last_loop.batch_begun = monotonic_seconds()
+            counts = self.last_loop.interval
+            counts.turns += 1
+            counts.ready_sum += turn.ready.length
+            counts.ready_most = max(counts.ready_most, turn.ready.length)
+        return self.last_loop
 
     cdef int end_batch(self, WatchedLoop loop, Batch* batch, bint goes_on) except -1:
-        self.told_of_end(loop)
+        cdef double now, begun
+        cdef Counts counts = loop.interval
+        if loop.batch_begun:
+            now, begun = monotonic_seconds(), loop.batch_begun
+            loop.batch_begun = 0.0
+            add_to_times(counts.lag, now - begun)
+            counts.busy += now - max(begun, counts.begun)
         return 0
 
     cdef int run_noted(self, CompiledTurn turn, WatchedLoop loop, Entry* entry, long long place) except -1:

@@ -7,6 +7,13 @@
 from types import CoroutineType, FunctionType
 
 
+cdef extern from "math.h":
+    double frexp(double, int*) noexcept
+
+cdef enum:
+    STEPS = 32
+
+
 # Whether the clock here is the one that `time.perf_counter()` tells: without it no loop uses any of this.
 keeps_clock = OWN_CLOCK != 0
 
@@ -25,13 +32,47 @@ cdef class Taken:
         self.name = name
 
 
-cdef class Counts:
-    """Of what ran in an interval: by the ids of tasks, and by names of functions."""
+cdef class Times:
+    """How long something took, for many times: by powers of two, each in so many steps."""
 
-    cdef public dict tasks
-    cdef public dict functions
+    cdef public dict _counts
+    cdef public double longest
 
     def __init__(self):
+        self._counts = {}
+
+    def add(self, double seconds, /):
+        """Count one more."""
+        add_to_times(self, seconds)
+
+
+cdef int add_to_times(Times times, double seconds) except -1:
+    cdef int exponent
+    cdef double fraction = frexp(seconds, &exponent)
+    # As in asyncio_core.inspecting.counts.
+    key = exponent * STEPS + <int>(fraction * STEPS)
+    found = times._counts.get(key)
+    times._counts[key] = 1 if found is None else found + 1
+    if seconds > times.longest:
+        times.longest = seconds
+    return 0
+
+
+cdef class Counts:
+    """Of what ran in an interval: by the ids of tasks, and by names of functions; and the turns in which it did."""
+
+    cdef public double begun
+    cdef public dict tasks
+    cdef public dict functions
+    cdef public long long turns
+    cdef public long long ready_sum
+    cdef public long long ready_most
+    cdef public double busy
+    cdef public Times lag
+
+    def __init__(self, begun, lag):
+        self.begun = begun
+        self.lag = lag
         self.tasks = {}
         self.functions = {}
 
