@@ -87,60 +87,61 @@ cdef class Recording(Watch):
         return 0
 
     cdef int run_noted(self, CompiledTurn turn, WatchedLoop loop, Entry* entry, long long place) except -1:
-        cdef Frame frame
+        cdef Recorded this
+        cdef Recorded outer = loop.recorded
         cdef PyObject* error
         cdef int status
-        if (<recording_begin>begin_recording)(loop, turn.ready, entry, &frame) < 0:
+        if (<recording_begin>begin_recording)(loop, turn.ready, entry, place, &this) < 0:
             forget_error()
             return run_entry_watched(turn, entry)
-        frame.place = place
         status = (<running>run_entry_watched)(turn, entry)
         error = caught()
-        if (<recording_end>end_recording)(self, loop, turn.ready, &frame) < 0:
-            forget_error()
-        Py_DECREF(<object>frame.subject)
+        loop.moment = monotonic_nanoseconds()
+        # Otherwise it was recorded as far as it had come.
+        if loop.recorded.subject is this.subject and loop.recorded.place == place:
+            loop.recorded = outer
+            if (<recording_end>end_recording)(self, loop, turn.ready, &this) < 0:
+                forget_error()
+        Py_DECREF(<object>this.subject)
         if error is not NULL:
             put_back(error)
         return status
 
 
-ctypedef int (*recording_begin)(WatchedLoop, ReadyQueue, Entry*, Frame*) noexcept
-ctypedef int (*recording_end)(Recording, WatchedLoop, ReadyQueue, Frame*) noexcept
+ctypedef int (*recording_begin)(WatchedLoop, ReadyQueue, Entry*, long long, Recorded*) noexcept
+ctypedef int (*recording_end)(Recording, WatchedLoop, ReadyQueue, Recorded*) noexcept
 
 
-cdef int begin_recording(WatchedLoop loop, ReadyQueue ready, Entry* entry, Frame* frame) except -1:
-    subject = subject_of(entry, &frame.is_step)
-    frame.before = ready.length
-    frame.outer = loop.recorded
+cdef int begin_recording(
+    WatchedLoop loop, ReadyQueue ready, Entry* entry, long long place, Recorded* this
+) except -1:
+    subject = subject_of(entry, &this.is_step)
+    this.before = ready.length
+    this.place = place
     # Nothing but what is in here was done since the one before had ended.
-    frame.begun = loop.moment
+    this.begun = loop.moment
     Py_INCREF(subject)
-    frame.subject = <PyObject*>subject
-    loop.recorded = frame
+    this.subject = <PyObject*>subject
+    loop.recorded = this[0]
     return 0
 
 
-cdef int end_recording(Recording watch, WatchedLoop loop, ReadyQueue ready, Frame* frame) except -1:
+cdef int end_recording(Recording watch, WatchedLoop loop, ReadyQueue ready, Recorded* this) except -1:
     cdef long long* place
     cdef long long kind, number, inside = 0
-    cdef Py_ssize_t woken = ready.length - frame.before if ready is not None else 0
-    loop.moment = monotonic_nanoseconds()
-    if loop.recorded is not frame:
-        # It was recorded as far as it had come.
-        return 0
-    loop.recorded = frame.outer
-    if not frame.is_step:
-        kind, number = RECORD_OF_CALLBACK, number_for(watch, <object>frame.subject)
+    cdef Py_ssize_t woken = ready.length - this.before if ready is not None else 0
+    if not this.is_step:
+        kind, number = RECORD_OF_CALLBACK, number_for(watch, <object>this.subject)
     else:
-        kind, number = RECORD_OF_STEP | ENDED, number_of_task(watch, frame.subject)
-        if (<Task>frame.subject).state == PENDING:
+        kind, number = RECORD_OF_STEP | ENDED, number_of_task(watch, this.subject)
+        if (<Task>this.subject).state == PENDING:
             kind = RECORD_OF_STEP | WAITS
-            inside = innermost_for(watch, <Task>frame.subject)
+            inside = innermost_for(watch, <Task>this.subject)
     place = one_more(watch.records)
     place[0] = kind | <long long>(woken if woken > 0 else 0) << BITS_BELOW_WOKEN
-    place[1], place[2], place[3] = loop.thread, frame.begun, loop.moment
+    place[1], place[2], place[3] = loop.thread, this.begun, loop.moment
     # What it has put into the queue will run in its turn, after what was in there before.
-    place[4], place[5], place[6], place[7] = number, frame.place, inside, frame.place + 1 + frame.before
+    place[4], place[5], place[6], place[7] = number, this.place, inside, this.place + 1 + this.before
     return 0
 
 

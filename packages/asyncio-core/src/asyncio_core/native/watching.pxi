@@ -77,15 +77,14 @@ cdef class Counts:
         self.functions = {}
 
 
-cdef struct Frame:
-    # A callback while it runs and is recorded, on the stack of what runs it: the task that it is a step of, or itself.
+cdef struct Recorded:
+    # A callback while it runs and is recorded: the task that it is a step of, or itself, which who runs it holds.
     PyObject* subject
     bint is_step
     long long begun
     # How long the queue was, and its own place.
     Py_ssize_t before
     long long place
-    Frame* outer
 
 
 cdef class WatchedLoop:
@@ -97,9 +96,9 @@ cdef class WatchedLoop:
     # The thread's id, and the number of what runs next among all that this loop has run.
     cdef public long long thread
     cdef public long long place
-    # What runs now: one of the two, or neither.
+    # What runs now: one of the two, or neither. No pointer to the stack of who runs it: greenlets put others in its place.
     cdef object counted
-    cdef Frame* recorded
+    cdef Recorded recorded
     # When what is recorded last had ended, and when its turn had; 0 where the loop has not run on since.
     cdef long long moment
     cdef long long turn_ended
@@ -107,17 +106,16 @@ cdef class WatchedLoop:
     @property
     def running(self):
         """What runs now, or None."""
-        cdef Frame* frame = self.recorded
-        if frame is NULL:
+        if self.recorded.subject is NULL:
             return self.counted
-        subject = <object>frame.subject
-        if frame.is_step:
-            return Running(0.0, frame.begun, None, subject)
-        return Running(0.0, frame.begun, subject, None)
+        subject = <object>self.recorded.subject
+        if self.recorded.is_step:
+            return Running(0.0, self.recorded.begun, None, subject)
+        return Running(0.0, self.recorded.begun, subject, None)
 
     @running.setter
     def running(self, value):
-        self.recorded = NULL
+        self.recorded.subject = NULL
         self.counted = value
 
 
