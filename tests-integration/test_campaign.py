@@ -38,6 +38,7 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="calls fail b
         "signals",
         "forks",
         "peers",
+        "load",
         *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory", "time")),
     ],
 )

@@ -71,7 +71,7 @@ class Campaign:
 
     def _run_unit(self, process: Process, part: str, unit: str, title: str) -> Outcome:
         options = self._options
-        extent = Extent(options.brief, options.seconds, options.seed)
+        extent = Extent(options.brief, options.seconds, options.seed, options.size)
         key = (part, process.form, self._python, unit, f"{extent}")
         outcome = None if options.anew else self._state.get(*key)
         if outcome is None:
@@ -104,6 +104,8 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=120.0, help=text)
     text = "the first seed of what is made at random (0)"
     parser.add_argument("--seed", type=int, default=0, help=text)
+    text = "so many clients where there are many, and five times as many children and names (400)"
+    parser.add_argument("--size", type=int, default=400, help=text)
     text = "do again what was done with these sources, too"
     parser.add_argument("--anew", action="store_true", help=text)
     text = "keep the results, and write the page packages/asyncio/docs/campaign.md"

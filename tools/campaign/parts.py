@@ -14,6 +14,8 @@ class Extent(NamedTuple):
     seconds: float = 0.0
     #: The first seed of points that are made at random.
     seed: int = 0
+    #: How many there are of what there is much of.
+    size: int = 0
 
 
 class Part(NamedTuple):
@@ -74,5 +76,10 @@ PARTS = {
         "peering",
         "The other end does what it should not: its TLS records come cut, out of order, twice, changed, too large or behind close_notify, or are none; it changes its keys again and again; it resets or closes the connection after each byte of a request; "
         "it passes descriptors that nobody asked for; it is a terminal that goes. The connection ends as documented, no memory is kept, and the next one is served.",
+    ),
+    "load": Part(
+        "loading",
+        "Much at once: clients that never read, and are written to as long as they take anything, also over TLS; clients that never shake hands, or byte by byte; more clients than there are descriptors; children by the thousand; names that do not resolve. "
+        "What waits for a connection is bounded, who wastes time is sent away, and others are served meanwhile.",
     ),
 }
