@@ -121,7 +121,10 @@ static void note_calls_for(const AsyncioCallNoter *who) {
 /* Whether a function is another one than that of the system's module, and no more than what notes its calls. */
 static int is_noted(PyObject *function, PyObject *own) { return noter != NULL && noter->stands_for(function, own); }
 #else
+/* Nothing in here is called there. */
 static struct {
+    Py_ssize_t (*read)(int, void *, size_t);
+    Py_ssize_t (*write)(int, const void *, size_t);
     Py_ssize_t (*recv)(int, void *, size_t, int);
     Py_ssize_t (*send)(int, const void *, size_t, int);
 } calls;
