@@ -56,10 +56,10 @@ static PyObject *address_of_accepted(void) {
 #define INT_AT(object, offset) (*(int *)((char *)(object) + (offset)))
 
 /* A socket object of a class over a descriptor, begun by the system's own class only. */
-static PyObject *new_socket(PyObject *type, PyObject *base, int family, int kind, int protocol, int fd) {
-    PyObject *nothing = PyTuple_New(0), *made = nothing == NULL ? NULL : ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, nothing, NULL);
-    PyObject *given = Py_BuildValue("iiii", family, kind, protocol, fd);
-    if (made != NULL && (given == NULL || ((PyTypeObject *)base)->tp_init(made, given, NULL) < 0)) Py_CLEAR(made);
+static PyObject *new_socket(PyTypeObject *type, PyTypeObject *base, int family, int kind, int protocol, int fd) {
+    PyObject *nothing = PyTuple_New(0), *given = Py_BuildValue("iiii", family, kind, protocol, fd);
+    PyObject *made = nothing == NULL || given == NULL ? NULL : type->tp_new(type, nothing, NULL);
+    if (made != NULL && base->tp_init(made, given, NULL) < 0) Py_CLEAR(made);
     Py_XDECREF(given);
     Py_XDECREF(nothing);
     return made;

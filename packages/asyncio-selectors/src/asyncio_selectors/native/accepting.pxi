@@ -8,7 +8,7 @@ cdef extern from "native/accepting.h":
     PyObject* address_of_accepted() noexcept
     bint has_known_addresses(long) noexcept
     int INT_AT(PyObject*, Py_ssize_t) noexcept
-    PyObject* new_socket(PyObject*, PyObject*, int, int, int, int) noexcept
+    PyObject* new_socket(PyTypeObject*, PyTypeObject*, int, int, int, int) noexcept
     int close(int) noexcept
 
 # Where the system's own class of sockets keeps what it says of one, as numbers: Python's makes members of enumerations of them.
@@ -26,7 +26,7 @@ cdef object socket_over(int fd, object listener):
     if not has_known_parts:
         return socket.socket(family, kind, protocol, fd)
     # Its own __init__() turns the numbers into members of enumerations, and back.
-    sock = new_socket(socket_type, <PyObject*>socket.SocketType, family, kind, protocol, fd)
+    sock = new_socket(<PyTypeObject*>socket_type, <PyTypeObject*>socket.SocketType, family, kind, protocol, fd)
     if sock is NULL:
         raise take_error()
     made = <object>sock

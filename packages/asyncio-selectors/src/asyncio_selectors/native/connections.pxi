@@ -62,16 +62,22 @@ cdef extern from "native/connections.h":
         PyObject* remove_reader
         PyObject* remove_writer
     Connections connections
+
+cdef extern from "native/beginnings.h":
     PyObject* init_connection(TwinMethod*, PyObject**, Py_ssize_t) noexcept
     PyObject* begin_connection(TwinMethod*, PyObject**, Py_ssize_t) noexcept
+
+cdef extern from "native/endings.h":
     PyObject* end_of_reading(TwinMethod*, PyObject**, Py_ssize_t) noexcept
     PyObject* close_connection(TwinMethod*, PyObject**, Py_ssize_t) noexcept
     PyObject* end_connection(TwinMethod*, PyObject**, Py_ssize_t) noexcept
     PyObject* delete_connection(TwinMethod*, PyObject**, Py_ssize_t) noexcept
+
+cdef extern from "native/served.h":
     PyObject* accept_connections(TwinMethod*, PyObject**, Py_ssize_t) noexcept
 
 
-# What `native/connections.h` does itself, or does not ask for.
+# What the methods do themselves, or do not ask for.
 cdef tuple METHODS_OF_CONNECTIONS = (
     "__init__", "_begin", "_start", "_read_eof", "_read_ready", "_add_reader", "close", "_call_connection_lost",
     "set_protocol", "is_reading", "_facts_about",

@@ -189,7 +189,8 @@ static PyObject *remove_callback(PyObject *loop, PyObject *fd, int event) {
             control_epoll(epoll, EPOLL_CTL_MOD, number, left) == 0) {
             now.events = left;
             *(event == READ_EVENT ? &now.reader : &now.writer) = Py_None;
-            if (put_key(keys, &now) == 0 && (PyDict_GET_SIZE(keys) >= registering.few || tell_loop(poller) == 0)) result = Py_True;
+            if (put_key(keys, &now) == 0 && (PyDict_GET_SIZE(keys) >= registering.few || tell_loop(poller) == 0))
+                result = Py_True;
         }
     } else if (has_own_method(poller, registering.unregister_name, registering.own_unregister)) {
         if (control_epoll(epoll, EPOLL_CTL_DEL, number, 0) == 0 && PyDict_DelItem(keys, fd) == 0 &&
