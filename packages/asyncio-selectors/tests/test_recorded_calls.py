@@ -61,7 +61,10 @@ def test_a_stream_transports_reads_and_writes(loop: SelectorEventLoop, recorded:
         transport.write(b"an ")
         transport.write(bytearray(b"answer"))
         transport.writelines([b" in", b" pieces"])
-        assert theirs.recv(100) == b"an answer in pieces"
+        received = b""
+        while len(received) < 19 and (more := theirs.recv(100)):
+            received += more
+        assert received == b"an answer in pieces"
         transport.close()
         await protocol.lost
 
@@ -98,6 +101,7 @@ def test_datagrams(loop: SelectorEventLoop, recorded: Run) -> None:
     assert total(calls, numbers[0], "send") == 4 * 6
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="select() takes no pipes there")
 def test_pipes(loop: SelectorEventLoop, recorded: Run) -> None:
     reading, writing = os.pipe()
 
@@ -156,6 +160,10 @@ def test_tls_and_accepting(
     assert total(calls, accepted, "recv") > 10
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32",
+    reason="pairs of sockets are TCP's there: the first write to nobody succeeds",
+)
 def test_what_fails_is_not_recorded_and_fails_as_ever(
     loop: SelectorEventLoop, recorded: Run
 ) -> None:

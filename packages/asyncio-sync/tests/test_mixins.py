@@ -111,6 +111,8 @@ def test_ctrl_c_while_an_object_is_bound_keeps_nobody_waiting():
 
     async def bind(interrupted):
         before = sys.gettrace()
+        # Python 3.12 tells of instructions where some frame wanted that before.
+        sys._getframe().f_trace_opcodes = True
         sys.settrace(interrupted)
         try:
             _LoopBoundMixin()._get_loop()
