@@ -311,3 +311,32 @@ def test_it_answers_while_the_loop_is_blocked_and_says_by_what(run_in_real_time)
     assert "blocking" in functions
     assert loop["blocked_for_at_least"] > 0
     assert loop["task"] == answers[0]["tasks"][0]["id"]
+
+
+def test_a_task_that_waits_again_and_again_has_not_waited_since_the_first_time(run_in_real_time):
+    path = inspecting.start()
+
+    async def main():
+        from asyncio_core.awaiting.task import create_task
+        from asyncio_core.choosing.running_loop import get_running_loop
+
+        loop = get_running_loop()
+
+        async def wait_again():
+            while True:
+                await loop.create_future()
+
+        task = create_task(wait_again(), name="again")
+        found = []
+        for _ in range(6):
+            await sleep(0.001)
+            (one,) = [each for each in ask(path)["snapshot"]["tasks"] if each["name"] == "again"]
+            found.append(one["waited_at_least"])
+            # The one after the next one often lies where this lay.
+            for _ in range(2):
+                task._fut_waiter.set_result(None)
+                await sleep(0)
+        task.cancel()
+        return found
+
+    assert run_in_real_time(main()) == [0] * 6

@@ -187,7 +187,7 @@ def test_a_second_call_changes_the_time_and_stopping_ends_the_thread(told):
     inspecting.stop_watchdog()
 
 
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 1e300])
 def test_a_time_that_is_none_is_refused(seconds):
     with pytest.raises(ValueError, match=r"seconds|time"):
         inspecting.start_watchdog(seconds)

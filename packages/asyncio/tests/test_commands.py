@@ -241,6 +241,18 @@ def test_importing_the_command_line_runs_nothing(python: RunPython) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a process there has an output, or none at all")
+@pytest.mark.parametrize("command", ["loops", "pstree 1"])
+def test_an_output_that_is_closed_is_one_line(command: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m asyncio {command} >&-', sys.executable],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    told = "python -m asyncio: standard output is closed\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no file here is always full")
 @pytest.mark.parametrize("command", ["--help", "loops", "--version"])
 def test_output_that_finds_no_room_is_one_line(command: str) -> None:

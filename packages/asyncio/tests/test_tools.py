@@ -277,6 +277,32 @@ def test_older_pythons_say_that_they_cannot_read() -> None:
         tools.get_all_awaited_by(1)
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("two\nlines", "two\\nlines"),
+        ("\ud800", "\\ud800"),
+        ("wäit", "wäit"),
+    ],
+)
+def test_what_does_not_print_is_escaped(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    shown: str,
+) -> None:
+    found = read(Task(1, name, [], []))
+    monkeypatch.setattr(tools, "get_all_awaited_by", lambda pid: found)
+
+    tools.display_awaited_by_tasks_table(5)
+    tools.display_awaited_by_tasks_tree(5)
+
+    table, tree = capsys.readouterr().out.split("(T) ")
+    assert shown in table
+    assert tree == f"{shown}\n"
+
+
 def test_output_that_has_no_lines_to_draw_with_gets_a_tree_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -110,6 +110,8 @@ def main(arguments: Sequence[str]) -> str | int | None:
         command = _COMMANDS.get(_SHORT.get(name, name))
         if command is None:
             raise CommandError(f"unknown command {name!r}; --help lists the commands")
+        if sys.stdout is None:
+            raise CommandError("standard output is closed")
         status = 0
         if _wants_help(command, rest):
             _print_help_of(name, command)

@@ -242,17 +242,31 @@ def _print_table(result: Iterable[_AwaitedInfo]) -> None:
 
 def _print_trees(result: Iterable[_AwaitedInfo]) -> None:
     for lines in _trees(list(result), leaves=True):
-        _print("\n".join(lines))
+        for line in lines:
+            _print(line)
 
 
 def _print(text: str) -> None:
-    """Print what the encoding of standard output has; a pipe on Windows has few characters."""
+    """Print a line, as `_printable()` makes it."""
+    print(_printable(text))
+
+
+def _printable(text: str) -> str:
+    """Return a line of what standard output has characters for: a pipe on Windows has few.
+
+    Names are another program's, and the terminal is not to do what they say: what does not print is escaped.
+    """
+    if not text.isprintable():
+        text = "".join(
+            each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+            for each in text
+        )
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
         text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-    print(text)
+    return text
 
 
 def _names(threads: list[_AwaitedInfo]) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """Seeing inside: the tasks and loops of this process as facts, whoever asks, and nothing changed by asking.
 
 Read `snapshots` first, which puts together what the others find out: `stacks`, where a task stands; `waits`, what it
-waits for; `loop_facts`, what a loop does. `inspector` tells other processes, over a socket in a `folder`; `watchdog` tells what
+waits for; `waiting_since`, for how long; `loop_facts`, what a loop does. `inspector` tells other processes, over a socket in a `folder`; `watchdog` tells what
 blocks a loop. `measuring` and `recording` watch callbacks and turns while somebody listens (`attending`), through `hooks`. Nothing here is imported before somebody asks.
 """
 

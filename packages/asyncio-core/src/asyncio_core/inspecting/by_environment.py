@@ -56,7 +56,7 @@ def _watch(seconds: str) -> None:
         import warnings
 
         warnings.warn(
-            f"{WATCHDOG}={seconds}: no watchdog, as this is no positive number of seconds",
+            f"{WATCHDOG}={seconds}: no watchdog, as this is no positive number of seconds that a thread can wait",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -22,7 +22,8 @@ from asyncio_core.inspecting import attending
 from asyncio_core.inspecting.folder import InspectorError
 from asyncio_core.inspecting.loop_facts import marks_of_callbacks
 from asyncio_core.inspecting.own_threads import OwnThread
-from asyncio_core.inspecting.snapshots import snapshot
+from asyncio_core.inspecting.snapshots import snapshot_for
+from asyncio_core.inspecting.waiting_since import WaitingSince
 
 if sys.platform == "win32":
     from asyncio_core.inspecting.windows_pipes import Listener
@@ -52,8 +53,7 @@ class Inspector(OwnThread):
     def __init__(self) -> None:
         self._listener = Listener()
         self.path = self._listener.path
-        # When each task was first seen to wait for what it waits for still.
-        self._waiting_since: dict[int, tuple[object, float]] = {}
+        self._since = WaitingSince()
         super().__init__("asyncio-inspector")
 
     def stop(self) -> None:
@@ -110,26 +110,11 @@ class Inspector(OwnThread):
         if wanted != "snapshot":
             return {"error": f"unknown request {wanted!r}"}
         try:
-            taken = snapshot()
+            taken = snapshot_for(sys._getframe(), self._since)
             _tell_what_is_blocked(taken["loops"])
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}
-        self._tell_how_long(taken["tasks"])
         return {"snapshot": taken}
-
-    def _tell_how_long(self, tasks: list[dict[str, Any]]) -> None:
-        """Add how long tasks have waited at least: since they were first seen to wait for the same."""
-        now = time.monotonic()
-        before, self._waiting_since = self._waiting_since, {}
-        for task in tasks:
-            waits_for = task["waits_for"]
-            if waits_for is None:
-                continue
-            what = waits_for.get("future") or waits_for.get("id") or waits_for.get("ids")
-            known = before.get(task["id"])
-            since = now if known is None or known[0] != what else known[1]
-            self._waiting_since[task["id"]] = what, since
-            task["waited_at_least"] = round(now - since, 3)
 
 
 def _tell_what_is_blocked(loops: list[dict[str, Any]]) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from asyncio_core.inspecting.waiting_since import WaitingSince
+
 #: Changes when what is told would be misunderstood by who knows an earlier form.
 FORMAT = 1
 
@@ -49,16 +51,21 @@ def snapshot() -> dict[str, Any]:
     return snapshot_for(sys._getframe(1))
 
 
-def snapshot_for(asker: FrameType | None) -> dict[str, Any]:
-    """Return a snapshot in which this thread stands at a frame of its own, from which it looks."""
+def snapshot_for(asker: FrameType | None, since: WaitingSince | None = None) -> dict[str, Any]:
+    """Return a snapshot in which this thread stands at a frame of its own, from which it looks.
+
+    With `since`, which knows the looks before, tasks that wait have the seconds that they have ``"waited_at_least"``.
+    """
     tasks = _known_tasks()
+    if since is not None:
+        since.look()
     try:
-        return _facts(tasks, asker)
+        return _facts(tasks, asker, since)
     finally:
         _give_back(tasks)
 
 
-def _facts(tasks: list[Any], asker: FrameType | None) -> dict[str, Any]:
+def _facts(tasks: list[Any], asker: FrameType | None, since: WaitingSince | None) -> dict[str, Any]:
     loops = {id(loop): loop for loop in known_loops()}
     for task in tasks:
         loop = _get_loop(task)
@@ -79,7 +86,7 @@ def _facts(tasks: list[Any], asker: FrameType | None) -> dict[str, Any]:
         view = views.get(id(_get_loop(task)))
         try:
             if view is not None and not task.done():
-                told.append(_facts_of_task(task, view))
+                told.append(_facts_of_task(task, view, since))
         except Exception:
             # It went on, or ended, while it was looked at; or it is of another kind and cannot be asked.
             continue
@@ -108,7 +115,7 @@ class _LoopView:
         self.facts["task"] = None if self.current is None else id(self.current)
 
 
-def _facts_of_task(task: Any, view: _LoopView) -> dict[str, object]:
+def _facts_of_task(task: Any, view: _LoopView, since: WaitingSince | None) -> dict[str, object]:
     told: dict[str, object] = {
         "id": id(task),
         "name": task.get_name(),
@@ -136,6 +143,8 @@ def _facts_of_task(task: Any, view: _LoopView) -> dict[str, object]:
         told["state"] = "ready"
     else:
         told["waits_for"] = facts_of_wait(future, chain, view.timers)
+        if since is not None:
+            told["waited_at_least"] = round(since.seconds(task, future), 3)
     return told
 
 

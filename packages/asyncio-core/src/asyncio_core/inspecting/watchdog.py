@@ -102,13 +102,16 @@ def start_watchdog(seconds: float) -> None:
 
     Each such callback, or step of a task, is told once, as a warning of the logger "asyncio", with the stack of the loop's
     thread and the task's name. All loops of the process are looked after, by one thread. A second call
-    changes the time. Raises ValueError for a time that is not positive, and TypeError for what is no time.
+    changes the time. Raises ValueError for a time that is not positive, or longer than a thread can wait
+    (`threading.TIMEOUT_MAX`), and TypeError for what is no time.
     Added in version 0.1.0.
     """
     global _watchdog
     check_moment(seconds, "seconds")
     if seconds <= 0:
         raise ValueError(f"the time has to be positive, not {seconds!r}")
+    if seconds > threading.TIMEOUT_MAX:
+        raise ValueError(f"the time is longer than a thread can wait: {seconds!r}")
     with _lock:
         if _watchdog is None:
             _watchdog = Watchdog(seconds)

@@ -21,7 +21,8 @@ _DEEPEST_INDENT = 20
 
 def table(taken: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each loop, then one for each task, their columns aligned."""
-    yield from map(line_of_loop, taken["loops"])
+    for loop in taken["loops"]:
+        yield from lines_of_loop(loop)
     if not taken["tasks"]:
         yield "no tasks"
         return
@@ -44,8 +45,8 @@ def _row(task: dict[str, Any], names: dict[int, str]) -> tuple[str, ...]:
     )
 
 
-def line_of_loop(loop: dict[str, Any]) -> str:
-    """Tell in a line what a loop does."""
+def lines_of_loop(loop: dict[str, Any]) -> Iterator[str]:
+    """Yield a line that tells what a loop does, and one of the callback that it is in."""
     words = [f"loop {loop['id']:#x}", loop["class"]]
     if loop["thread"] is None:
         words.append("does not run")
@@ -54,12 +55,11 @@ def line_of_loop(loop: dict[str, Any]) -> str:
     for name in ("ready", "timers", "descriptors"):
         if loop[name] is not None:
             words.append(f"{name} {loop[name]}")
-    line = ", ".join(words)
+    yield ", ".join(words)
     if loop["callback"]:
         blocked = "blocked by" if "blocked_for_at_least" in loop else "runs"
         path = " > ".join(_function(entry) for entry in loop["callback"][-_NAMED:])
-        line += f"\n  {blocked} {path}, at {position(loop['callback'][-1])}"
-    return line
+        yield f"  {blocked} {path}, at {position(loop['callback'][-1])}"
 
 
 def _names(taken: dict[str, Any]) -> dict[int, str]:
@@ -143,7 +143,7 @@ def trees(taken: dict[str, Any]) -> Iterator[str]:
     awaited = {each for ids in below.values() for each in ids}
     drawn: set[int] = set()
     for loop in taken["loops"]:
-        yield line_of_loop(loop)
+        yield from lines_of_loop(loop)
         own = [key for key, task in tasks.items() if task["loop"] == loop["id"]]
         # Who is awaited comes below the one that awaits it; what is left then is in rings.
         for root in (*(key for key in own if key not in awaited), *own):

@@ -103,7 +103,8 @@ class _Screen:
         """Put a table in the place of the one before."""
         columns, rows = shutil.get_terminal_size()
         lines = list(lines_of(figures, max(3, (rows - 6 - 2 * len(figures["loops"])) // 2)))
-        text = f"{_CLEAR_LINE}\n".join(line[:columns] for line in lines[: rows - 1])
+        shown = (tools._printable(line)[:columns] for line in lines[: rows - 1])
+        text = f"{_CLEAR_LINE}\n".join(shown)
         sys.stdout.write(_HOME + text + _CLEAR_LINE + _CLEAR_REST)
         sys.stdout.flush()
 

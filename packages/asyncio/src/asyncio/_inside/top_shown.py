@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio._inside.shown import line_of_loop
+from asyncio._inside.shown import lines_of_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def lines_of(figures: dict[str, Any], rows: int) -> Iterator[str]:
         f"tasks {figures['known_tasks']}"
     )
     for loop in figures["loops"]:
-        yield from line_of_loop(loop).splitlines()
+        yield from lines_of_loop(loop)
         yield "  " + _line_of_figures(loop, seconds)
     tasks = [
         (
