@@ -341,6 +341,27 @@ def test_the_trace_of_a_program_is_of_all_of_it(python: RunPython, tmp_path: Pat
     assert names["accept"] == 1
 
 
+def test_the_trace_of_a_program_that_is_killed_has_what_it_did(
+    python: RunPython, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import asyncio, os\n"
+        "async def main():\n"
+        "    for _ in range(40):\n"
+        "        await asyncio.sleep(0.02)\n"
+        "    os._exit(3)\n"
+        "asyncio.run(main())\n"
+    )
+    path = tmp_path / "trace.json"
+    result = python("-m", "asyncio", "trace", "-o", str(path), str(program))
+    assert result.returncode == 3
+    assert "the last of them missing" in result.stderr
+    names = Counter(event["name"] for event in events_of(path))
+    # All but the last fifth of a second, or some more where the machine is busy.
+    assert names["Task-1: main"] > 3
+
+
 def test_a_forked_child_leaves_the_trace_to_its_parent(python: RunPython, tmp_path: Path) -> None:
     program = """
 import asyncio, os, sys, warnings

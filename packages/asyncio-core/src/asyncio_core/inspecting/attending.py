@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 # Seconds for who has asked to take what is sent.
 _PATIENCE = 30.0
 # Records of a trace that are sent at once. While it lasts they are kept, since sending takes the program's time, up
-# to so many, looked for so often (seconds).
+# to so many, looked for so often (seconds). Of a program that does little they are sent at each look: should it be killed, its
+# trace is there.
 _AT_ONCE = 5_000
 _KEPT = 200_000
 _LOOK = 0.2
+_FEW = 1_000
 # Seconds between figures, at least.
 _SHORTEST = 0.01
 
@@ -124,6 +126,8 @@ def _tell_trace(attendant: Attendant, request: dict[str, Any]) -> None:
             if recorder.waiting > _KEPT:
                 while recorder.waiting > _AT_ONCE:
                     attendant.tell(*recorder.take(_AT_ONCE))
+            elif 0 < recorder.waiting <= _FEW:
+                attendant.tell(*recorder.take(_FEW))
     finally:
         recorder.end()
     while recorder.waiting:

@@ -81,6 +81,8 @@ class TraceWriter:
             for event in self._end_of(number, task, self._last):
                 self._write(event)
         self._file.write("\n]}\n")
+        # The program whose trace has ended may go on for long.
+        self._file.flush()
 
     def _write(self, event: str) -> None:
         self._file.write(",\n" + event if self.events else event)
