@@ -341,7 +341,27 @@ def test_names_are_looked_up_by_the_loops_own_threads(monkeypatch):
     assert seen[0].startswith("asyncio-names")
 
 
+@pytest.mark.parametrize("seconds", [2 * DAY, 1e11, 1e300])
+def test_time_jumps_as_far_as_a_timer_is_away(monkeypatch, seconds):
+    forbid_waiting(monkeypatch)
+
+    async def main():
+        loop = asyncio_core.get_running_loop()
+        begun = loop.time()
+        cancelled = loop.call_later(DAY, int)
+        cancelled.cancel()
+        await asyncio_core.sleep(seconds)
+        return loop.time() - begun
+
+    assert run(main()) == pytest.approx(seconds)
+
+
 # Deadlocks.
+
+
+def test_a_timer_that_never_comes_is_a_deadlock(loop):
+    with pytest.raises(DeadlockError):
+        loop.run_until_complete(asyncio_core.sleep(float("inf")))
 
 
 def test_a_deadlock_is_raised_at_once_and_tells_who_waits_for_what():

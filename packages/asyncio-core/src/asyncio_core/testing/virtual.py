@@ -21,6 +21,7 @@ from threading import get_ident
 
 from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_core.scheduling.timers import MAXIMUM_SELECT_TIMEOUT
 from asyncio_core.testing.deadlock import deadlock_of
 from asyncio_core.testing.making import OverlaidPolicy
 from asyncio_core.testing.outside import Outlook, Source
@@ -75,6 +76,8 @@ class VirtualPart(BaseEventLoop):
         if timeout == 0 or ready:
             self._looked_again = False
             return
+        if timeout is not None and timeout >= MAXIMUM_SELECT_TIMEOUT:
+            timeout = self._until_next_timer()
         outlook = self._outlook
         source = outlook.look()
         if ready:
@@ -94,6 +97,11 @@ class VirtualPart(BaseEventLoop):
                 super()._poll(min(timeout, _WAKING if outlook.idle_threads else _UNDER_WAY))
             if not ready:
                 self._jump(timeout)
+
+    def _until_next_timer(self) -> float | None:
+        """Return the seconds to the next timer, None where it never comes. A turn waits for a day at most."""
+        seconds: float = self._scheduled[0].when() - self._now
+        return None if seconds == math.inf else seconds
 
     def _jump(self, timeout: float) -> None:
         """Let the time pass until the next timer."""
