@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import inspect
 import socket
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import asyncio_core
 from asyncio_core.connections.serving import Server
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
 from asyncio_selectors.stream_transport import _SelectorSocketTransport
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from asyncio_selectors import SelectorEventLoop
 
 
-class Echo(asyncio.Protocol):
+class Echo(asyncio_core.Protocol):
     """Echoes, pauses once, and tells of its end."""
 
-    def __init__(self, ended: asyncio.Future[Any]) -> None:
+    def __init__(self, ended: asyncio_core.Future[Any]) -> None:
         self.ended = ended
 
     def connection_made(self, transport: Any) -> None:
@@ -38,21 +38,21 @@ class Echo(asyncio.Protocol):
         self.ended.set_result(exc)
 
 
-async def connect_once(server: Server, ended: asyncio.Future[Any]) -> bytes:
+async def connect_once(server: Server, ended: asyncio_core.Future[Any]) -> bytes:
     """Connect, send, receive the echo, and let the server see the end."""
-    loop = asyncio.get_running_loop()
+    loop = asyncio_core.get_running_loop()
     with socket.socket() as client:
         client.setblocking(False)
         await loop.sock_connect(client, server.sockets[0].getsockname())
         await loop.sock_sendall(client, b"echo")
         received = await loop.sock_recv(client, 100)
-    assert await asyncio.wait_for(ended, 20) is None
+    assert await asyncio_core.wait_for(ended, 20) is None
     return received
 
 
 async def serve_once(change: Callable[[], None] = lambda: None) -> bytes:
     """Serve one connection from its beginning to its end, after a change to whatever serves it."""
-    loop = asyncio.get_running_loop()
+    loop = asyncio_core.get_running_loop()
     ended = loop.create_future()
     server = await loop.create_server(lambda: Echo(ended), "127.0.0.1", 0)
     async with server:
@@ -143,7 +143,7 @@ def test_a_method_set_on_one_transport_is_called(loop: SelectorEventLoop) -> Non
 def test_a_transport_that_nobody_has_any_more_does_not_keep_its_server(
     loop: SelectorEventLoop,
 ) -> None:
-    class Losing(asyncio.Protocol):
+    class Losing(asyncio_core.Protocol):
         def connection_made(self, transport: Any) -> None:
             transport.pause_reading()
             connected.set_result(None)
@@ -151,12 +151,12 @@ def test_a_transport_that_nobody_has_any_more_does_not_keep_its_server(
     async def main() -> None:
         server = await loop.create_server(Losing, "127.0.0.1", 0)
         with socket.create_connection(server.sockets[0].getsockname()):
-            await asyncio.wait_for(connected, 20)
+            await asyncio_core.wait_for(connected, 20)
             server.close()
             waiting = loop.create_task(server.wait_closed())
-            await asyncio.sleep(0)
+            await asyncio_core.sleep(0)
             gc.collect()
-            await asyncio.wait_for(waiting, 20)
+            await asyncio_core.wait_for(waiting, 20)
 
     connected = loop.create_future()
     with pytest.warns(ResourceWarning, match="unclosed transport"):
@@ -187,7 +187,7 @@ def test_a_file_made_of_its_socket_outlives_the_transport(loop: SelectorEventLoo
 def test_a_factory_that_ends_the_program_leaves_no_connection(
     loop: SelectorEventLoop, error: type[BaseException]
 ) -> None:
-    def make() -> asyncio.Protocol:
+    def make() -> asyncio_core.Protocol:
         raise error
 
     server = loop.run_until_complete(loop.create_server(make, "127.0.0.1", 0))
@@ -225,11 +225,11 @@ def test_what_a_protocol_raises_is_reported_and_the_connection_ends(
             client = socket.create_connection(server.sockets[0].getsockname())
             client.shutdown(socket.SHUT_WR)
             try:
-                exc = await asyncio.wait_for(ended, 20)
+                exc = await asyncio_core.wait_for(ended, 20)
             finally:
                 client.close()
             assert isinstance(exc, LookupError) == (method == "eof_received")
-            await asyncio.sleep(0)
+            await asyncio_core.sleep(0)
             assert not server._clients
 
     loop.run_until_complete(main())

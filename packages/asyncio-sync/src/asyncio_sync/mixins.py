@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from asyncio_core.annotations import leave_to_checkers
 from asyncio_core.choosing.running_loop import _get_running_loop, get_running_loop
 from asyncio_core.faces import extend_face
@@ -10,6 +12,9 @@ from asyncio_core.lent_names import lend_names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio_core.interfaces.loop import AbstractEventLoop
+
+# A name that the standard module has, and its stubs; nobody here takes it.
+_global_lock = threading.Lock()
 
 
 class _LoopBoundMixin:
@@ -43,7 +48,6 @@ extend_face("asyncio_core.scheduling.events", __name__)
 lend_names(
     __name__,
     "events",
-    "threading",
 )
 
 leave_to_checkers(__name__)
