@@ -52,6 +52,7 @@ def total(calls: list[tuple[str, int, int]], descriptor: int, *beginnings: str) 
 
 def test_a_stream_transports_reads_and_writes(loop: SelectorEventLoop, recorded: Run) -> None:
     ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
     number = ours.fileno()
 
     async def main() -> None:
@@ -62,8 +63,8 @@ def test_a_stream_transports_reads_and_writes(loop: SelectorEventLoop, recorded:
         transport.write(bytearray(b"answer"))
         transport.writelines([b" in", b" pieces"])
         received = b""
-        while len(received) < 19 and (more := theirs.recv(100)):
-            received += more
+        while len(received) < 19:
+            received += await loop.sock_recv(theirs, 100)
         assert received == b"an answer in pieces"
         transport.close()
         await protocol.lost
