@@ -226,15 +226,16 @@ def _interrupted_again(stage: Stage, random: Random) -> None:
             busy = _busy(stage, bustle, alarms, moment)
             _is_interrupted(stage, lambda busy=busy: runner.run(busy))  # type: ignore[misc]
         bustle = Bustle(stage, random.randrange(1 << 30))
-
-        async def once_more() -> None:
-            busy = asyncio.create_task(bustle.run())
-            await asyncio.wait_for(bustle.answers_each(), _LIMIT)
-            bustle.stop()
-            await busy
-
-        runner.run(once_more())
+        runner.run(_once_more(bustle))
         stage.wrong += bustle.unanswered()
+
+
+async def _once_more(bustle: Bustle) -> None:
+    """Have all clients answered, and end."""
+    busy = asyncio.create_task(bustle.run())
+    await asyncio.wait_for(bustle.answers_each(), _LIMIT)
+    bustle.stop()
+    await busy
 
 
 def _moment(random: Random) -> float:
@@ -284,14 +285,7 @@ def _torn(tools: Tools, random: Random) -> list[str]:
 def _twice(stage: Stage, random: Random) -> None:
     """The run after one that was torn is as ever."""
     bustle = Bustle(stage, random.randrange(1 << 30))
-
-    async def once_more() -> None:
-        busy = asyncio.create_task(bustle.run())
-        await asyncio.wait_for(bustle.answers_each(), _LIMIT)
-        bustle.stop()
-        await busy
-
-    _run(stage, once_more())
+    _run(stage, _once_more(bustle))
     stage.wrong += bustle.unanswered()
 
 

@@ -19,7 +19,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from scenarios.peers import Answers, Echo
+from scenarios.peers import Echo, is_served
 from stage import LIMIT, Stage
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ async def _no_handshake(stage: Stage, size: int) -> None:
 
     begun = stage.loop.time()
     tricklers = [asyncio.create_task(trickle(sock)) for sock in clients[::2]]
-    await _is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
+    await is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
     await asyncio.gather(*map(until_sent_away, clients))
     if (took := stage.loop.time() - begun) > _HANDSHAKE + LIMIT:
         stage.wrong.append(f"it took {took:.1f} s to send all away")
@@ -199,7 +199,7 @@ async def _no_descriptors(stage: Stage, size: int) -> None:
             stage.wrong.append(f"the loop is busy for {busy:.1f} of 0.3 s with nothing")
         crowd.stdin.close()
         await crowd.wait()
-        await _is_served(stage, at)
+        await is_served(stage, at)
     if not stage.reported:
         stage.wrong.append("nobody is told that there are no descriptors")
     for context in stage.reported:
@@ -269,14 +269,6 @@ async def _names(stage: Stage, size: int) -> None:
         stage.wrong.append(f"{most - before} threads look up names")
     if longest > 1:
         stage.wrong.append(f"the loop did nothing else for {longest:.1f} s")
-
-
-async def _is_served(stage: Stage, at: Any, **more: Any) -> None:
-    transport, protocol = await stage.loop.create_connection(Answers, *at, **more)
-    transport.write(b"a word")
-    await asyncio.wait_for(protocol.come(6), LIMIT)
-    transport.close()
-    await protocol.lost
 
 
 #: What is run, and whether nothing may be reported meanwhile.

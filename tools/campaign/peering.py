@@ -20,7 +20,7 @@ import sys
 import tty
 from typing import TYPE_CHECKING, Any
 
-from scenarios.peers import Answers, Echo
+from scenarios.peers import Answers, Echo, is_served
 from stage import LIMIT, Stage
 from wire import Wire, changed, cut_in_two, oversized, reset
 
@@ -216,7 +216,7 @@ async def _tls_server(stage: Stage, version: str, fault: str, leave: str) -> Non
             _do(Wire(sock, context, server_side=False), fault, leave)
 
     await asyncio.to_thread(misbehave)
-    await _good_client(stage, at, ssl=stage.client_context, server_hostname="localhost")
+    await is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
     server.close()
     await server.wait_closed()
     while not ended.empty():
@@ -300,7 +300,7 @@ async def _key_updates(stage: Stage) -> None:
     assert process.stdin is not None
     process.stdin.close()
     await process.wait()
-    await _good_client(stage, (_HOST, port), ssl=stage.client_context, server_hostname="localhost")
+    await is_served(stage, (_HOST, port), ssl=stage.client_context, server_hostname="localhost")
     server.close()
     await server.wait_closed()
 
@@ -582,14 +582,6 @@ def _once(play: Callable[[Stage], Awaitable[None]], tools: Tools) -> list[str]:
         stage.perform((), lambda: play(stage))
     # A record that comes too late is told of, and so is one that nobody reads.
     return [line for line in stage.wrong if not line.endswith(" bytes are not sent")]
-
-
-async def _good_client(stage: Stage, at: Any, **more: Any) -> None:
-    transport, protocol = await stage.loop.create_connection(Answers, *at, **more)
-    transport.write(b"a word")
-    await asyncio.wait_for(protocol.come(6), LIMIT)
-    transport.close()
-    await protocol.lost
 
 
 def _check_end(stage: Stage, error: Exception | None) -> None:

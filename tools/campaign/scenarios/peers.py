@@ -6,6 +6,8 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any
 
+from stage import LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -155,3 +157,12 @@ async def deaf(stage: Stage) -> End:
         holder.close()
 
     return end
+
+
+async def is_served(stage: Stage, at: Any, **more: Any) -> None:
+    """Connect to a server that echoes, as a client in good order does, and have a word answered."""
+    transport, protocol = await stage.loop.create_connection(Answers, *at, **more)
+    transport.write(b"a word")
+    await asyncio.wait_for(protocol.come(6), LIMIT)
+    transport.close()
+    await protocol.lost
