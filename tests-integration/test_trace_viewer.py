@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asyncio_test_support.looked_into import talking
 from browsing import browser, served
 from support import run
 
@@ -24,35 +25,7 @@ if TYPE_CHECKING:
 #: Milliseconds for Perfetto to start and to read a small trace: it compiles 11 MB of WebAssembly.
 PATIENCE = 60_000
 
-PROGRAM = """
-import asyncio
-
-
-async def answer(reader, writer):
-    while data := await reader.read(100):
-        writer.write(data)
-        await writer.drain()
-
-
-async def ask(port):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for _ in range(20):
-        writer.write(b"question")
-        await reader.read(100)
-    writer.close()
-
-
-async def main():
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with asyncio.TaskGroup() as group:
-        for name in ("Ada", "Grace"):
-            group.create_task(ask(port), name=name)
-    server.close()
-
-
-asyncio.run(main())
-"""
+PROGRAM = talking("Ada", "Grace", rounds=20)
 
 QUERY = """
 async (sql) => {

@@ -85,3 +85,39 @@ async def main():
 
 asyncio.run(main())
 """
+
+_TALKING = """
+import asyncio
+
+async def answer(reader, writer):
+    while data := await reader.read(100):
+        writer.write(data)
+        await writer.drain()
+
+async def ask(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for number in ROUNDS:
+        writer.write(b"question")
+        assert await reader.read(100) == b"question"
+        await asyncio.sleep(0.0001)
+        if number == 3:
+            print("up", flush=True)
+    writer.close()
+    await writer.wait_closed()
+
+async def main():
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.TaskGroup() as group:
+        for name in NAMES:
+            group.create_task(ask(port), name=name)
+    server.close()
+
+asyncio.run(main())
+"""
+
+
+def talking(*names: str, rounds: int | None = None) -> str:
+    """Return a program in which tasks of these names ask a server, so often, or for ever; they say so when they are at it."""
+    numbers = "iter(lambda: 3, None)" if rounds is None else f"range({rounds})"
+    return _TALKING.replace("NAMES", repr(names)).replace("ROUNDS", numbers)
