@@ -72,11 +72,12 @@ where it is not given.
 {_MEASURING}"""
 _TRACE = f"""\
 Writes what a process does to a file that https://ui.perfetto.dev and chrome://tracing open: turns, callbacks and steps
-of tasks, waits, reads and writes of sockets and pipes, and who wakes whom. It ends after so many seconds, at Ctrl-C, or with the
-process; a program goes on after it.
+of tasks, waits, reads and writes of sockets and pipes, and who wakes whom. It ends after so many seconds, at Ctrl-C or
+another signal that ends processes, or with the process; a program goes on after it. FILE may be - for standard output. A file that was
+there is replaced when there is a trace.
 
 A program is what python would be given, such as program.py or -m package, with its arguments. It is recorded from its
-first loop on, and its exit status is that of trace. The options stand before it, or at the very end.
+first loop on; signals that trace gets are the program's, and its exit status is that of trace. The options stand before it, or at the very end.
 
 {_MEASURING}"""
 _VERSION = """\
@@ -283,6 +284,11 @@ def _top(name: str, rest: Sequence[str]) -> None:
         return
 
 
+_PROGRAM_PRINTS = (
+    "trace writes to standard output with the id of a process only: a program's output goes there"
+)
+
+
 def _trace(name: str, rest: Sequence[str]) -> int:
     words, options = _options_of(name, rest, valued=("-o", "--seconds"), first=True)
     if not words:
@@ -292,18 +298,23 @@ def _trace(name: str, rest: Sequence[str]) -> int:
     given = options.get("--seconds")
     seconds = None if given is None else _seconds("--seconds", given)
     from asyncio._inside import reaching, trace
+    from asyncio._inside.trace_file import STANDARD_OUTPUT
 
     path = options["-o"]
     what = f"process {words[0]}"
+    to_output = path == STANDARD_OUTPUT
     try:
         if not words[0].isdecimal():
+            if to_output:
+                raise CommandError(_PROGRAM_PRINTS)
             what = words[0]
             status, told = trace.trace_program(words, path, seconds)
             if told:
                 # What the program prints goes where it goes without.
                 print(told, file=sys.stderr)
             return status
-        print(trace.trace_process(_pid(name, words), path, seconds))
+        told = trace.trace_process(_pid(name, words), path, seconds)
+        print(told, file=sys.stderr if to_output else sys.stdout)
     except KeyboardInterrupt:
         raise CommandError(f"{what}: interrupted before there was a trace") from None
     except reaching.NotInside as error:

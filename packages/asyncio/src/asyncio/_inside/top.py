@@ -13,6 +13,7 @@ import sys
 from asyncio import tools
 from asyncio._inside.listening import Listening
 from asyncio._inside.reaching import PATIENCE, NotInside, check_format
+from asyncio._inside.signals import ending, interrupt
 from asyncio._inside.top_shown import lines_of
 
 from asyncio_core.inspecting.measuring import FORMAT
@@ -41,8 +42,8 @@ def show_once(pid: int, interval: float, *, as_json: bool) -> None:
 
 
 def show(pid: int, interval: float) -> None:
-    """Print the figures of one interval after the other: on a terminal in one place, until Ctrl-C or q."""
-    with _listening(pid, interval) as listening:
+    """Print the figures of one interval after the other: on a terminal in one place, until a signal or q."""
+    with ending(interrupt), _listening(pid, interval) as listening:
         try:
             if sys.stdout.isatty() and sys.platform != "win32":
                 with _Screen() as screen:

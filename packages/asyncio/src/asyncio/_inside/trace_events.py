@@ -53,6 +53,8 @@ class TraceWriter:
             f'{{"displayTimeUnit": "ms", "otherData": {json.dumps(facts)},\n"traceEvents": [\n'
         )
         self._write(self._fact("process_name", 0, str(begun["program"])))
+        # That it has begun can be seen.
+        file.flush()
 
     @property
     def seconds(self) -> float:
