@@ -69,6 +69,38 @@ def test_of_many_the_first_are_told(loop, caplog):
     assert message.endswith("… and 10 more")
 
 
+WITHOUT_DESCRIPTORS = """
+import logging, os, resource
+import asyncio_core
+from asyncio_core.loops import lingering
+
+async def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    held = []
+    try:
+        while True:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+    lingering.name([asyncio_core.current_task()], "Now,")
+
+logging.basicConfig(format="%(message)s")
+asyncio_core.run(main(), loop_factory=asyncio_core.ParkingEventLoop)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_where_nothing_can_be_loaded_tasks_are_named_as_they_show_themselves():
+    child = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DESCRIPTORS],
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=True,
+    )
+    assert child.stderr.startswith("Now, 1 tasks have not ended:\n<Task pending name='Task-1'")
+
+
 INTERRUPTED = """
 import asyncio_core
 

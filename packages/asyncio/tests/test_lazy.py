@@ -403,7 +403,7 @@ NOT_LAID_IN = {
     "asyncio_selectors.poll_epoll": "another system's, or not chosen",
     "asyncio_subprocess.windows_spawning": "Windows",
     "asyncio_subprocess.windows_utils": "Windows",
-    "asyncio_core.awaiting.graph": "heavy, and new in Python 3.14",
+    "asyncio_core.awaiting.graph": "heavy, and for those who look into a program",
     "asyncio_core.choosing.mixing": "for processes with the standard asyncio beside this one",
     "asyncio_core.inspecting.attending": "loaded when somebody asks for figures, or for a trace",
     "asyncio_core.inspecting.by_injection": "loaded when somebody asks, or the environment does",
@@ -465,10 +465,7 @@ def test_nothing_waits_any_more_where_a_loop_was_made(check: Check) -> None:
         "print(*(name for name in sys.modules if not loaded(name)))"
     )
 
-    late = set(check(program).split())
-    assert late <= (
-        {"asyncio.graph", "asyncio_core.awaiting.graph"} if sys.version_info < (3, 14) else set()
-    )
+    assert set(check(program).split()) <= {"asyncio.graph", "asyncio_core.awaiting.graph"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")

@@ -6,7 +6,7 @@ from asyncio_core import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from asyncio_core.interfaces.loop import AbstractEventLoop
@@ -31,14 +31,22 @@ def name(tasks: Iterable[Any], when: str) -> None:
     left = [task for task in tasks if not task.done()]
     if not left:
         return
-    # Large, and of no use to programs that end.
-    from asyncio_core.awaiting.graph import format_call_graph
-
     left.sort(key=lambda task: str(task.get_name()))
-    graphs = [format_call_graph(task) for task in left[:_MOST_TOLD]]
+    told = [*map(_teller(), left[:_MOST_TOLD])]
     if len(left) > _MOST_TOLD:
-        graphs.append(f"… and {len(left) - _MOST_TOLD} more")
-    log.logger.warning("%s %d tasks have not ended:\n%s", when, len(left), "\n".join(graphs))
+        told.append(f"… and {len(left) - _MOST_TOLD} more")
+    log.logger.warning("%s %d tasks have not ended:\n%s", when, len(left), "\n".join(told))
+
+
+def _teller() -> Callable[[Any], str]:
+    """Return what tells where a task stands."""
+    try:
+        # Large, and of no use to programs that end.
+        from asyncio_core.awaiting.graph import format_call_graph
+    except (ImportError, OSError):
+        # Nothing can be loaded: there is no descriptor left, or another root folder.
+        return repr
+    return format_call_graph
 
 
 def asked_to_end(tasks: Iterable[Any]) -> list[Any]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ("lay_in", "provide")
 
 # All that modules of this package import when they need it, and its public modules. Not in here: what
-# serves names that are chosen by the user (metadata), and the other loop.
+# serves names that are chosen by the user (metadata), the other loop, and the call graph, for those who look
+# into a program: it makes data classes, which takes longer than all else for the looking at tasks.
 _wanted: list[str | Callable[[], object]] = [
     "asyncio_core.scheduling.background",
     "asyncio_core.awaiting.combinators",
@@ -113,7 +114,3 @@ def _what_looks_inside() -> None:
 
 
 lay_in(_logger, _subprocesses, _what_looks_inside)
-if sys.version_info >= (3, 14):
-    # It stands on `dataclasses`, which is as large as all the rest of what is used for the looking at
-    # tasks. The standard asyncio loads both from then on.
-    lay_in("asyncio_core.awaiting.graph")
