@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from array import array
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,29 @@ def test_the_trace_of_a_blocked_program_shows_by_what(
     slices = [event for event in events_of(path) if event["ph"] == "X"]
     assert [event["name"] for event in slices] == ["main", "blocks"]
     assert all(event["args"] == {"unfinished": True} for event in slices)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_call_that_outlasts_the_trace_ends_with_the_step_it_is_in(
+    tmp_path: Path, order: int
+) -> None:
+    from asyncio._inside.trace_events import TraceWriter
+
+    from asyncio_core.inspecting.recording import BITS_OF_KIND, CALLBACK, IO, UNFINISHED
+
+    # The trace ends at 300, while the thread sends, until 400.
+    unfinished = (CALLBACK | UNFINISHED << BITS_OF_KIND, 7, 100, 300, 1, 0, 0, 0)
+    send = (IO, 7, 200, 400, 2, 5, 8, 0)
+    records = array("q", [*unfinished, *send] if order > 0 else [*send, *unfinished])
+    path = tmp_path / "trace.json"
+    facts = {"begun": 0, "pid": 1, "program": "x.py", "python": "3", "form": "pure"}
+    names = {"names": ["answer", "send"], "tasks": [], "threads": [(7, 7, "MainThread")]}
+    with path.open("w") as file:
+        writer = TraceWriter(file, facts)
+        writer.add(names, records.tobytes())
+        writer.close()
+    slices = [event["name"] for event in events_of(path) if event["ph"] == "X"]
+    assert sorted(slices) == ["answer", "send"]
 
 
 def test_a_trace_ends_at_ctrl_c(start: Start, runtime: dict[str, str], tmp_path: Path) -> None:

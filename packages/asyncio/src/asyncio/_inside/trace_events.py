@@ -46,6 +46,9 @@ class TraceWriter:
         self._wakes: dict[int, dict[int, tuple[int, int]]] = {}
         # By their idents: the system's numbers.
         self._threads: dict[int, int] = {}
+        # By threads: when the last call ended, and what goes on where the trace ends. A call that was under way then ends later.
+        self._called: dict[int, int] = {}
+        self._unfinished: dict[int, int] = {}
         self._last: int = self._begun
         self.events = 0
         facts = {name: begun[name] for name in ("program", "python", "form")}
@@ -94,6 +97,11 @@ class TraceWriter:
         kind = what & (1 << BITS_OF_KIND) - 1
         state = what >> BITS_OF_KIND & (1 << BITS_BELOW_WOKEN - BITS_OF_KIND) - 1
         first = 0
+        if state == UNFINISHED:
+            end = self._unfinished[thread] = max(end, self._called.get(thread, 0))
+        elif kind == IO:
+            within = self._unfinished.get(thread, 0)
+            end = self._called[thread] = min(end, within) if begin < within else end
         self._last = max(self._last, end)
         tid = self._threads.get(thread, thread & 0x7FFFFFFF)
         if kind == TURN:
