@@ -42,7 +42,7 @@ def test_tasks_that_do_not_end_are_named_after_some_seconds_with_where_they_stan
     message = record.getMessage()
     assert record.levelname == "WARNING"
     assert "5 seconds after they were cancelled" in message
-    assert " 1 tasks have not ended:" in message
+    assert " 1 task has not ended:" in message
     assert "name='the one that lingers'" in message
     assert "in async lingers()" in message
     assert "the other" not in message
@@ -98,7 +98,7 @@ def test_where_nothing_can_be_loaded_tasks_are_named_as_they_show_themselves():
         timeout=40,
         check=True,
     )
-    assert child.stderr.startswith("Now, 1 tasks have not ended:\n<Task pending name='Task-1'")
+    assert child.stderr.startswith("Now, 1 task has not ended:\n<Task pending name='Task-1'")
 
 
 INTERRUPTED = """
@@ -171,6 +171,6 @@ def test_an_interrupt_at_the_end_names_what_did_not_end():
         assert child.stdout.readline() == "was cancelled\n"
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=40)
-    assert "When Ctrl-C came, at the end of the run, 1 tasks have not ended:" in errors
+    assert "When Ctrl-C came, at the end of the run, 1 task has not ended:" in errors
     assert "in async cleaning_up()" in errors
     assert "KeyboardInterrupt" in errors

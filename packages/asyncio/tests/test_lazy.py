@@ -403,6 +403,7 @@ NOT_LAID_IN = {
     "asyncio_selectors.poll_epoll": "another system's, or not chosen",
     "asyncio_subprocess.windows_spawning": "Windows",
     "asyncio_subprocess.windows_utils": "Windows",
+    "asyncio_core.awaiting.asking": "for reports, which do without where nothing can be loaded",
     "asyncio_core.awaiting.graph": "heavy, and for those who look into a program",
     "asyncio_core.choosing.mixing": "for processes with the standard asyncio beside this one",
     "asyncio_core.inspecting.attending": "loaded when somebody asks for figures, or for a trace",

@@ -385,3 +385,90 @@ def test_trees_name_what_was_drawn_before_and_where_rings_close() -> None:
         "  - t6: waiting",
         "    - t5: waiting (a ring: they wait for each other)",
     ]
+
+
+SEVERAL_LOOPS = """
+import asyncio, threading
+
+up = threading.Barrier(4)
+
+async def main(name):
+    await asyncio.create_task(wait(), name=name)
+
+async def wait():
+    up.wait()
+    await asyncio.sleep(3600)
+
+names = ("worker", "worker", "other")
+for number, name in enumerate(names):
+    run = lambda number=number: asyncio.run(main(f"t{number}"))
+    threading.Thread(target=run, name=name, daemon=True).start()
+left = asyncio.new_event_loop()
+task = left.create_task(asyncio.sleep(0), name="t3")
+up.wait()
+print("up", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_several_loops_are_told_apart(start: Start, look: Look) -> None:
+    child = start(SEVERAL_LOOPS, INSPECTOR)
+    lines = look("ps", child).splitlines()
+    tasks = {line.split()[0]: line for line in lines if not line.startswith("loop ")}
+    assert tasks["TASK"].endswith("  AWAITED BY  LOOP")
+    loops = [tasks[f"t{number}"].split("  ")[-1] for number in range(4)]
+    assert len(set(loops)) == 4
+    assert all(re.match(r"_UnixSelectorEventLoop in worker \(\d+\)$", loop) for loop in loops[:2])
+    assert loops[2] == "_UnixSelectorEventLoop in other"
+    assert re.match("_UnixSelectorEventLoop 0x[0-9a-f]+$", loops[3])
+    # Again, the same.
+    again = look("ps", child).splitlines()
+    assert loops == [
+        line.split("  ")[-1]
+        for name in ("t0", "t1", "t2", "t3")
+        for line in again
+        if line.startswith(f"{name} ")
+    ]
+    tree = look("pstree", child)
+    assert len(re.findall("(?m)^loop 0x", tree)) == 4
+
+
+def test_a_single_loop_is_not_named_for_each_task(start: Start, look: Look) -> None:
+    assert "LOOP" not in look("ps", start(IDLE, INSPECTOR))
+
+
+SHIELDED = """
+import asyncio
+
+async def child():
+    await asyncio.sleep(3600)
+
+async def wait(future):
+    await future
+
+async def main():
+    loop = asyncio.get_running_loop()
+    inner = [asyncio.create_task(child(), name=f"inner {number}") for number in range(3)]
+    tasks = [
+        asyncio.create_task(wait(asyncio.shield(inner[0])), name="shields"),
+        asyncio.create_task(wait(asyncio.gather(*inner[1:])), name="gathers"),
+    ]
+    loop.call_later(0.01, lambda: print("up", flush=True))
+    await loop.create_future()
+
+asyncio.run(main())
+"""
+
+
+def test_what_is_awaited_through_shield_and_gather_stands_below_who_awaits_it(
+    start: Start, look: Look
+) -> None:
+    lines = look("pstree", start(SHIELDED, INSPECTOR)).splitlines()
+    told = [line.partition(" for timer")[0] for line in lines if line.lstrip().startswith("- ")]
+    assert told[:5] == [
+        "- gathers: waiting for 2 tasks: inner 1, inner 2",
+        "  - inner 1: waiting",
+        "  - inner 2: waiting",
+        "- shields: waiting for 1 task: inner 0",
+        "  - inner 0: waiting",
+    ]

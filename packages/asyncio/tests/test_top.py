@@ -103,6 +103,30 @@ time.sleep(3600)
     assert lines[1:] == ["no loop of this asyncio is there"]
 
 
+TWO_LOOPS = """
+import asyncio, threading
+
+async def busy():
+    while True:
+        await asyncio.sleep(0)
+
+async def main():
+    print("up", flush=True)
+    await busy()
+
+threading.Thread(target=lambda: asyncio.run(busy()), name="other", daemon=True).start()
+asyncio.run(main())
+"""
+
+
+def test_of_several_loops_each_row_names_its_own(start: Start, look: Look) -> None:
+    told = look("top", start(TWO_LOOPS, INSPECTOR), *SHORT)
+    rows = [line for line in told.splitlines() if " Task-" in line]
+    loops = {row.split("  ")[-1] for row in rows}
+    assert loops == {f"_UnixSelectorEventLoop in {name}" for name in ("MainThread", "other")}
+    assert told.count("  LOOP\n") == 2
+
+
 def test_many_tasks_are_counted(start: Start, look: Look) -> None:
     child = start(MANY, INSPECTOR)
     assert ", tasks 10001\n" in look("top", child, *SHORT)

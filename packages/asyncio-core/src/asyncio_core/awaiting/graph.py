@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import FrameType, GeneratorType
 
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_core.awaiting.asking import coroutine_of, name_of
 from asyncio_core.awaiting.base_futures import isfuture
 from asyncio_core.awaiting.futures import Future
 from asyncio_core.awaiting.task_registry import current_task
@@ -163,7 +164,8 @@ def print_call_graph(
 
 def _frames_of_running(task: Any, frame: FrameType | None, skip: int) -> list[FrameType]:
     """Return the stack from `frame` out to where the running task's coroutine begins."""
-    root = getattr(task.get_coro(), "cr_frame", None) or getattr(task.get_coro(), "gi_frame", None)
+    coroutine = coroutine_of(task)
+    root = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
     frames: list[FrameType] = []
     outermost_coroutine = 0
     while frame is not None:
@@ -182,8 +184,7 @@ def _frames_of_running(task: Any, frame: FrameType | None, skip: int) -> list[Fr
 
 def _frames_of_suspended(future: Any) -> list[FrameType]:
     """Return the stack of a task that does not run just now; none for a plain future."""
-    get_coro = getattr(future, "get_coro", None)
-    awaited = None if get_coro is None else get_coro()
+    awaited = None if getattr(future, "get_coro", None) is None else coroutine_of(future)
     frames = []
     while awaited is not None:
         frame, awaited = _look_into(awaited)
@@ -284,10 +285,9 @@ def _lines(graph: FutureCallGraph) -> Iterator[str]:
 
 
 def _title(future: Any) -> str:
-    get_name = getattr(future, "get_name", None)
-    if get_name is None:
+    if getattr(future, "get_name", None) is None:
         return f"Future(id={id(future):#x})"
-    return f"Task(name={get_name()!r}, id={id(future):#x})"
+    return f"Task(name={name_of(future)!r}, id={id(future):#x})"
 
 
 def _describe(frame: FrameType) -> str:

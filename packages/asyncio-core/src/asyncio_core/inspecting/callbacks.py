@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from types import BuiltinMethodType, CoroutineType, FunctionType, MethodType
 
+from asyncio_core.awaiting.asking import coroutine_of
 from asyncio_core.awaiting.task import Task, _PyTask
 from asyncio_core.inspecting.stacks import is_compiled
 from asyncio_core.twins import twins
@@ -52,31 +53,15 @@ def _attribute(thing: Any, name: str) -> str:
         return type(thing).__qualname__
 
 
-def name_of_task(task: Any) -> str:
-    """Return a task's own name."""
-    try:
-        return str(task.get_name())
-    except Exception:
-        # Of a class of the program's, which shall not fail for our sake.
-        return type(task).__qualname__
-
-
 def name_of_coroutine(task: Any) -> str:
     """Name the function that a task runs."""
-    coro = _coroutine_of(task)
+    coro = coroutine_of(task)
     return "(over)" if coro is None else _attribute(coro, "__qualname__")
-
-
-def _coroutine_of(task: Any) -> Any:
-    try:
-        return task.get_coro()
-    except Exception:
-        return None
 
 
 def innermost_of(task: Any) -> str:
     """Name the coroutine in which a suspended task waits."""
-    current, found = _coroutine_of(task), None
+    current, found = coroutine_of(task), None
     for _ in range(_DEEPEST):
         if type(current) is not CoroutineType:
             break

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import frexp
 from weakref import ref
 
+from asyncio_core.awaiting.asking import name_of
 from asyncio_core.inspecting.callbacks import (
     name_of_callback,
     name_of_coroutine,
-    name_of_task,
 )
 from asyncio_core.twins import twins
 
@@ -125,7 +125,7 @@ class TakenByTask(Taken):
     __slots__ = ("function", "key")
 
     def __init__(self, task: Any) -> None:
-        super().__init__(name_of_task(task))
+        super().__init__(name_of(task))
         self.function = name_of_coroutine(task)
         self.key = id(task)
         # The program decides how long it lives; another may have its id then.

@@ -80,8 +80,8 @@ def facts_of_loop(loop: Any, timers: Timers, frame: FrameType | None) -> dict[st
     told: dict[str, object] = {
         "id": id(loop),
         "class": f"{kind.__module__}.{kind.__qualname__}",
-        "running": bool(loop.is_running()),
-        "debug": bool(loop.get_debug()),
+        "running": _told(loop, "is_running", thread is not None),
+        "debug": _told(loop, "get_debug", False),
         "thread": None,
         "ready": _length(getattr(loop, "_ready", None)),
         "timers": timers.count,
@@ -94,6 +94,14 @@ def facts_of_loop(loop: Any, timers: Timers, frame: FrameType | None) -> dict[st
             inside = frames_of_callback(frame)
             told["callback"] = facts_of_frames(inside) if inside else None
     return told
+
+
+def _told(loop: Any, method: str, otherwise: bool) -> bool:
+    """Ask a loop, which may be of another kind and fail to tell."""
+    try:
+        return bool(getattr(loop, method)())
+    except Exception:
+        return otherwise
 
 
 def _length(queue: Any) -> int | None:

@@ -19,11 +19,11 @@ from itertools import chain
 from threading import get_ident
 from weakref import ref
 
+from asyncio_core.awaiting.asking import is_done, name_of
 from asyncio_core.inspecting.callbacks import (
     innermost_of,
     name_of_callback,
     name_of_coroutine,
-    name_of_task,
     task_of,
 )
 from asyncio_core.inspecting.counts import Running, WatchedLoop
@@ -225,7 +225,7 @@ class Recorder:
         """Return a task's number, and a reference to the task: as long as that is to it, it is the number's."""
         known = self._tasks.get(id(task))
         if known is None or known[0]() is not task:
-            name, function = name_of_task(task), self._number_of(name_of_coroutine(task))
+            name, function = name_of(task), self._number_of(name_of_coroutine(task))
             with self._numbering:
                 number = len(self._task_names) + 1
                 self._task_names.append((number, name, function))
@@ -263,7 +263,7 @@ class Recorder:
                     woken = self._note_woken(traced, ready, before) if len(ready) > before else 0
                     if task is None:
                         kind, number = CALLBACK, self._number_of(name_of_callback(callback))
-                    elif _is_done(task):
+                    elif is_done(task):
                         kind, state = STEP, ENDED
                     else:
                         kind, inside = STEP, self._number_of(innermost_of(task))
@@ -356,14 +356,6 @@ class Recorder:
             name = self._number_of(each.f_code.co_qualname)
             kind = CALLBACK | UNFINISHED << BITS_OF_KIND
             self._records.append((kind, thread, self._begun, now, name, 0, 0, 0))
-
-
-def _is_done(task: Any) -> bool:
-    try:
-        return bool(task.done())
-    except Exception:
-        # Of a class of the program's, which shall not fail for our sake.
-        return False
 
 
 def _nothing(result: object) -> int:

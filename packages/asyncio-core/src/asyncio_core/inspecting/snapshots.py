@@ -1,8 +1,9 @@
 """All tasks of all loops of this process, as facts that JSON can hold.
 
 The snapshot may be taken from any thread, at any moment, also while a loop is blocked. It sets no attribute, makes no
-task, runs no code of the program's, and asks no loop to do anything. What changes while it looks may be told as it was
-before or after; a task that goes away meanwhile is left out.
+task, runs no code of the program's but methods of its own classes of tasks, and asks no loop to do anything. What changes while it
+looks may be told as it was before or after; a task that goes away meanwhile is left out. One whose class fails to tell of itself is
+told with what can be read.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import sys
 import threading
 import time
 
-from asyncio_core.awaiting.futures import _get_loop
+from asyncio_core.awaiting.asking import coroutine_of, is_done, loop_of, name_of
 from asyncio_core.awaiting.graph import _frames_of_running
 from asyncio_core.awaiting.task_registry import _current_tasks, _known_tasks
+from asyncio_core.inspecting.completing import Completers
 from asyncio_core.inspecting.loop_facts import Timers, facts_of_loop
 from asyncio_core.inspecting.stacks import (
     coroutines,
@@ -68,8 +70,9 @@ def snapshot_for(asker: FrameType | None, since: WaitingSince | None = None) -> 
 def _facts(tasks: list[Any], asker: FrameType | None, since: WaitingSince | None) -> dict[str, Any]:
     loops = {id(loop): loop for loop in known_loops()}
     for task in tasks:
-        loop = _get_loop(task)
-        loops.setdefault(id(loop), loop)
+        loop = loop_of(task)
+        if loop is not None:
+            loops.setdefault(id(loop), loop)
     threads = sys._current_frames()
     # What looks is no part of the picture.
     del threads[threading.get_ident()]
@@ -81,17 +84,23 @@ def _facts(tasks: list[Any], asker: FrameType | None, since: WaitingSince | None
             views[key] = _LoopView(loop, threads)
         except Exception:
             continue  # Of another kind, and it cannot be asked.
+    waiting = [task for task in tasks if not is_done(task)]
+    completers = Completers(waiting)
     told = []
-    for task in tasks:
-        view = views.get(id(_get_loop(task)))
-        try:
-            if view is not None and not task.done():
-                told.append(_facts_of_task(task, view, since))
-        except Exception:
-            # It went on, or ended, while it was looked at; or it is of another kind and cannot be asked.
-            continue
-    _name_what_is_waited_for(told)
+    for task in waiting:
+        view = views.get(id(loop_of(task)))
+        if view is not None:
+            facts = _facts_of_task(task, view)
+            told.append(facts)
+            try:
+                _add_where_it_stands(facts, task, view, completers, since)
+            except Exception:
+                # It went on, or ended, while it was looked at; or it is of another kind and cannot be asked. What is told of
+                # it by now is true.
+                continue
     told.sort(key=_order)
+    _name_what_is_waited_for(told)
+    _name_who_awaits(told)
     return {
         "format": FORMAT,
         "pid": os.getpid(),
@@ -115,17 +124,27 @@ class _LoopView:
         self.facts["task"] = None if self.current is None else id(self.current)
 
 
-def _facts_of_task(task: Any, view: _LoopView, since: WaitingSince | None) -> dict[str, object]:
-    told: dict[str, object] = {
+def _facts_of_task(task: Any, view: _LoopView) -> dict[str, Any]:
+    return {
         "id": id(task),
-        "name": task.get_name(),
+        "name": name_of(task),
         "loop": view.facts["id"],
         "state": "waiting",
         "stack": [],
         "waits_for": None,
-        "awaited_by": awaiters_of(task),
+        "awaited_by": [],
     }
-    coroutine = task.get_coro()
+
+
+def _add_where_it_stands(
+    told: dict[str, Any],
+    task: Any,
+    view: _LoopView,
+    completers: Completers,
+    since: WaitingSince | None,
+) -> None:
+    told["awaited_by"] = awaiters_of(task)
+    coroutine = coroutine_of(task)
     if task is view.current:
         told["state"] = "running"
         if is_suspended(coroutine):
@@ -134,7 +153,7 @@ def _facts_of_task(task: Any, view: _LoopView, since: WaitingSince | None) -> di
         elif view.frame is not None:
             frames = _frames_of_running(task, view.frame, 0)
             told["stack"] = facts_of_frames(frames[::-1])
-        return told
+        return
     chain = list(coroutines(coroutine))
     told["stack"] = facts_of_coroutines(chain)
     future = getattr(task, "_fut_waiter", None)
@@ -142,14 +161,14 @@ def _facts_of_task(task: Any, view: _LoopView, since: WaitingSince | None) -> di
         # What it waited for is done, it has not begun yet, or it gave way to others.
         told["state"] = "ready"
     else:
-        told["waits_for"] = facts_of_wait(future, chain, view.timers)
+        told["waits_for"] = facts_of_wait(future, chain, view.timers, completers)
         if since is not None:
             told["waited_at_least"] = round(since.seconds(task, future), 3)
-    return told
 
 
 def _name_what_is_waited_for(tasks: list[dict[str, Any]]) -> None:
     """Tell of a task that waits for a future of its own which tasks complete that: `asyncio.wait()` does so."""
+    places = {task["id"]: place for place, task in enumerate(tasks)}
     waited: dict[int, list[int]] = {}
     for task in tasks:
         for awaiter in task["awaited_by"]:
@@ -158,6 +177,20 @@ def _name_what_is_waited_for(tasks: list[dict[str, Any]]) -> None:
         ids = waited.get(task["id"])
         if ids and task["waits_for"] is not None and task["waits_for"]["kind"] == "future":
             task["waits_for"] = {"kind": "tasks", "left": len(ids), "ids": ids[:MOST_NAMED]}
+        elif task["waits_for"] is not None and task["waits_for"]["kind"] == "tasks":
+            task["waits_for"]["ids"].sort(key=lambda key: places.get(key, -1))
+
+
+def _name_who_awaits(tasks: list[dict[str, Any]]) -> None:
+    """Tell of a task that others wait for by way of `gather()` or `shield()` who they are, which need not have called those."""
+    awaiters = {task["id"]: dict.fromkeys(task["awaited_by"]) for task in tasks}
+    for task in tasks:
+        facts = task["waits_for"]
+        for key in () if facts is None else facts.get("ids", ()):
+            if key in awaiters:
+                awaiters[key][task["id"]] = None
+    for task in tasks:
+        task["awaited_by"] = list(awaiters[task["id"]])
 
 
 def _order(task: dict[str, Any]) -> tuple[int, str, int]:
@@ -173,9 +206,9 @@ def _give_back(tasks: list[Any]) -> None:
     """Let go of the tasks; of one that was dropped meanwhile, in the thread that may end it."""
     while tasks:
         # The list, and the call.
-        if sys.getrefcount(tasks[-1]) <= 2 and not tasks[-1].done():
+        if sys.getrefcount(tasks[-1]) <= 2 and not is_done(tasks[-1]):
             try:
-                _get_loop(tasks[-1]).call_soon_threadsafe(_forget, [tasks.pop()])
+                loop_of(tasks[-1]).call_soon_threadsafe(_forget, [tasks.pop()])
             except Exception:
                 continue  # The loop is closed: nobody is there to end it.
         else:

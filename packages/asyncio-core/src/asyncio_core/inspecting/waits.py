@@ -11,12 +11,14 @@ import gc
 import socket
 
 from asyncio_core.awaiting.base_futures import isfuture
+from asyncio_core.inspecting.completing import children_of
 from asyncio_core.inspecting.stacks import code_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from asyncio_core.inspecting.completing import Completers
     from asyncio_core.inspecting.loop_facts import Timers
 
 # So far up from the innermost coroutine is looked for whose method it is: a queue's wait may stand in a line's.
@@ -27,18 +29,30 @@ _EXTRA = (("local", "sockname"), ("peer", "peername"))
 MOST_NAMED = 1000
 
 
-def facts_of_wait(future: Any, chain: list[Any], timers: Timers) -> dict[str, object]:
+def facts_of_wait(
+    future: Any, chain: list[Any], timers: Timers, completers: Completers
+) -> dict[str, object]:
     """Tell what `future` stands for, in which the coroutines of `chain` end."""
     if future is not None and hasattr(type(future), "get_coro"):
         return {"kind": "task", "id": id(future)}
-    children = getattr(type(future), "_children", None)
+    children = children_of(future)
     if children is not None:
-        waited = [id(child) for child in list(future._children) if not child.done()]
-        return {"kind": "gather", "left": len(waited), "ids": waited[:MOST_NAMED]}
+        # Of one in another, and of what shields a task, the tasks; of what waits for something else that itself.
+        waited = dict.fromkeys(
+            key for child in children for key in completers.of(child) or (id(child),)
+        )
+        return {"kind": "gather", "left": len(waited), "ids": list(waited)[:MOST_NAMED]}
     found = _by_method(chain)
     if found is None and future is not None:
         due = timers.due_of(future)
         found = {"kind": "future"} if due is None else {"kind": "timer", "due_in": due}
+        completing = completers.of(future) if due is None else []
+        if completing:
+            found = {
+                "kind": "tasks",
+                "left": len(completing),
+                "ids": completing[:MOST_NAMED],
+            }
     if found is None:
         return {"kind": "unknown"}
     if future is not None:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+from asyncio_core.awaiting.asking import name_of
 from asyncio_core.awaiting.task_registry import _current_tasks
 from asyncio_core.inspecting.loop_facts import frames_of_callback, mark_of_callback
 from asyncio_core.inspecting.own_threads import OwnThread
@@ -87,7 +88,7 @@ def _tell(loop: Any, frame: FrameType, seconds: float) -> None:
     import traceback
 
     task = _current_tasks.get(loop)
-    what = "a callback" if task is None else f"task {task.get_name()!r}"
+    what = "a callback" if task is None else f"task {name_of(task)!r}"
     frames = ((each, each.f_lineno) for each in frames_of_callback(frame))
     stack = "".join(traceback.StackSummary.extract(frames).format())
     logger.warning("%r is blocked for %.3f seconds by %s:\n%s", loop, seconds, what, stack.rstrip())

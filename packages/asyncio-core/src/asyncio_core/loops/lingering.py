@@ -31,22 +31,25 @@ def name(tasks: Iterable[Any], when: str) -> None:
     left = [task for task in tasks if not task.done()]
     if not left:
         return
-    left.sort(key=lambda task: str(task.get_name()))
-    told = [*map(_teller(), left[:_MOST_TOLD])]
+    name_of, tell = _tellers()
+    left.sort(key=name_of)
+    told = [*map(tell, left[:_MOST_TOLD])]
     if len(left) > _MOST_TOLD:
         told.append(f"… and {len(left) - _MOST_TOLD} more")
-    log.logger.warning("%s %d tasks have not ended:\n%s", when, len(left), "\n".join(told))
+    number = "1 task has" if len(left) == 1 else f"{len(left)} tasks have"
+    log.logger.warning("%s %s not ended:\n%s", when, number, "\n".join(told))
 
 
-def _teller() -> Callable[[Any], str]:
-    """Return what tells where a task stands."""
+def _tellers() -> tuple[Callable[[Any], str], Callable[[Any], str]]:
+    """Return what tells a task's name, and what tells where it stands."""
     try:
         # Large, and of no use to programs that end.
+        from asyncio_core.awaiting.asking import name_of
         from asyncio_core.awaiting.graph import format_call_graph
     except (ImportError, OSError):
         # Nothing can be loaded: there is no descriptor left, or another root folder.
-        return repr
-    return format_call_graph
+        return lambda task: str(task.get_name()), repr
+    return name_of, format_call_graph
 
 
 def asked_to_end(tasks: Iterable[Any]) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from asyncio_core.annotations import leave_to_checkers
+from asyncio_core.awaiting.asking import name_of
 from asyncio_core.awaiting.graph import capture_call_graph, format_call_graph
 from asyncio_core.awaiting.task_registry import all_tasks
 
@@ -47,7 +48,7 @@ def deadlock_of(loop: AbstractEventLoop) -> DeadlockError:
 
 def _by_name(task: Any) -> list[Any]:
     """Return what puts Task-2 before Task-10."""
-    name = task.get_name() if hasattr(task, "get_name") else repr(task)
+    name = name_of(task)
     # Words and numbers take turns, so that like is compared with like.
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from fnmatch import fnmatchcase
 
+from asyncio_core.awaiting.asking import coroutine_of, name_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -81,7 +83,7 @@ class Faults:
         """Tell whether a task is one that may be cancelled."""
         if self.only == "*":
             return True
-        names = task.get_name(), getattr(task.get_coro(), "__qualname__", "")
+        names = name_of(task), getattr(coroutine_of(task), "__qualname__", "")
         return any(fnmatchcase(name, self.only) for name in names)
 
 

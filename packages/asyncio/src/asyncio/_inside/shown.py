@@ -26,8 +26,11 @@ def table(taken: dict[str, Any]) -> Iterator[str]:
     if not taken["tasks"]:
         yield "no tasks"
         return
-    names = _names(taken)
+    names, labels = _names(taken), labels_of(taken["loops"])
     rows = [_HEAD, *(_row(task, names) for task in taken["tasks"])]
+    if len(labels) > 1:
+        of_loops = ["LOOP", *(labels[task["loop"]] for task in taken["tasks"])]
+        rows = [(*row, label) for row, label in zip(rows, of_loops, strict=True)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -43,6 +46,23 @@ def _row(task: dict[str, Any], names: dict[int, str]) -> tuple[str, ...]:
         place(task["stack"][-1]) if task["stack"] else "",
         _listed([names.get(each, "a future") for each in task["awaited_by"]]),
     )
+
+
+def labels_of(loops: list[dict[str, Any]]) -> dict[int, str]:
+    """Return by the ids of loops what tells one from the others: its class, and the thread that it runs in."""
+    threads = [loop["thread"] for loop in loops if loop["thread"] is not None]
+    names = [thread["name"] for thread in threads]
+    labels = {}
+    for loop in loops:
+        thread = loop["thread"]
+        if thread is None:
+            which = f"{loop['id']:#x}"
+        elif names.count(thread["name"]) == 1:
+            which = f"in {thread['name']}"
+        else:
+            which = f"in {thread['name']} ({thread['id']})"
+        labels[loop["id"]] = f"{loop['class'].rpartition('.')[2]} {which}"
+    return labels
 
 
 def lines_of_loop(loop: dict[str, Any]) -> Iterator[str]:
@@ -81,7 +101,10 @@ def what(task: dict[str, Any], names: dict[int, str]) -> str:
     if kind == "task":
         return f"task {names.get(facts['id'], 'that is done')}"
     if kind in ("gather", "tasks"):
-        return f"{facts['left']} tasks: {_listed([names.get(n, 'a future') for n in facts['ids']])}"
+        number = "1 task" if facts["left"] == 1 else f"{facts['left']} tasks"
+        return (
+            f"{number}: {_listed([names.get(n, 'a future') for n in facts['ids']], facts['left'])}"
+        )
     return " ".join((_named(kind, facts), *_details(kind, facts)))
 
 
@@ -111,8 +134,9 @@ def _details(kind: str, facts: dict[str, Any]) -> Iterator[str]:
         yield f"[{facts['waiters']} waiting]"
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED
+def _listed(names: list[str], number: int | None = None) -> str:
+    """Name some of so many."""
+    more = (len(names) if number is None else number) - min(len(names), _NAMED)
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio._inside.shown import lines_of_loop
+from asyncio._inside.shown import labels_of, lines_of_loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 _TASKS = ("RUN", "TIME", "STEPS", "LONGEST", "TASK", "FUNCTION")
 _CALLBACKS = ("LONGEST", "MEAN", "TIME", "CALLS", "CALLBACK OR FUNCTION OF TASKS")
+# Where there are several.
+_LOOP = "LOOP"
 # Columns that are names.
-_NAMES = ("TASK", "FUNCTION", "CALLBACK OR FUNCTION OF TASKS")
+_NAMES = ("TASK", "FUNCTION", "CALLBACK OR FUNCTION OF TASKS", _LOOP)
 
 
 def lines_of(figures: dict[str, Any], rows: int) -> Iterator[str]:
@@ -25,35 +27,48 @@ def lines_of(figures: dict[str, Any], rows: int) -> Iterator[str]:
     for loop in figures["loops"]:
         yield from lines_of_loop(loop)
         yield "  " + _line_of_figures(loop, seconds)
-    tasks = [
-        (
-            _share(task["seconds"], seconds),
-            _time(task["seconds"]),
-            str(task["count"]),
-            _time(task["longest"]),
-            task["name"],
-            task["function"],
-        )
-        for task in figures["tasks"][:rows]
-    ]
-    slowest = sorted(figures["callbacks"], key=lambda each: -each["longest"])[:rows]
-    callbacks = [
-        (
-            _time(each["longest"]),
-            _time(each["seconds"] / max(1, each["count"])),
-            _time(each["seconds"]),
-            str(each["count"]),
-            each["name"],
-        )
-        for each in slowest
-    ]
-    if not tasks and not callbacks:
+    told, slowest = figures["tasks"][:rows], _slowest(figures["callbacks"])[:rows]
+    if not told and not slowest:
         yield "nothing ran" if figures["loops"] else "no loop of this asyncio is there"
         return
-    for rows_of_it, head in ((tasks, _TASKS), (callbacks, _CALLBACKS)):
-        if rows_of_it:
+    labels = labels_of(figures["loops"])
+    tables = (
+        (told, _TASKS, [_row_of_task(task, seconds) for task in told]),
+        (slowest, _CALLBACKS, [_row_of_callback(each) for each in slowest]),
+    )
+    for facts, head, cells in tables:
+        if len(labels) > 1:
+            of_loops = [labels.get(each["loop"], "closed") for each in facts]
+            head = (*head, _LOOP)
+            cells = [(*row, label) for row, label in zip(cells, of_loops, strict=True)]
+        if cells:
             yield ""
-            yield from _table([head, *rows_of_it])
+            yield from _table([head, *cells])
+
+
+def _slowest(callbacks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(callbacks, key=lambda each: -each["longest"])
+
+
+def _row_of_task(task: dict[str, Any], seconds: float) -> tuple[str, ...]:
+    return (
+        _share(task["seconds"], seconds),
+        _time(task["seconds"]),
+        str(task["count"]),
+        _time(task["longest"]),
+        task["name"],
+        task["function"],
+    )
+
+
+def _row_of_callback(each: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        _time(each["longest"]),
+        _time(each["seconds"] / max(1, each["count"])),
+        _time(each["seconds"]),
+        str(each["count"]),
+        each["name"],
+    )
 
 
 def _line_of_figures(loop: dict[str, Any], seconds: float) -> str:
