@@ -59,6 +59,8 @@ def _point(run: Callable[[Stage, Random], object], tools: Tools, seed: int) -> l
     stage = Stage(tools)
     if run is _twice:
         stage.wrong += _torn(tools, random)
+        # What was reported of it, with all that its tracebacks held, is gone only now.
+        gc.collect()
     with stage.looking():
         run(stage, random)
     # A client that was interrupted closes its connection, and its answer may be on its way then; what a torn run has left is closed some time.
@@ -278,7 +280,6 @@ def _torn(tools: Tools, random: Random) -> list[str]:
             _is_interrupted(stage, lambda: asyncio.run(_busy(stage, bustle, alarms, *delays)))
     # A loop that was torn while it closed is somebody's until there is another one.
     asyncio.run(asyncio.sleep(0))
-    gc.collect()
     return [line for line in stage.wrong if "answered with" in line or line.startswith("it ")]
 
 

@@ -181,7 +181,12 @@ class BaseEventLoop(
                 # only where it is a statement of its own; not behind an `if`, nor, on 3.12 and 3.13, by the loop's condition.
                 continue
         finally:
-            self._run_forever_cleanup()
+            try:
+                self._run_forever_cleanup()
+            except BaseException:
+                # Ctrl-C, once more: the thread is given back all the same, for nobody else will do it.
+                self._run_forever_cleanup()
+                raise
 
     def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T:
         """Run until `future` is done, then return its result or raise its exception.

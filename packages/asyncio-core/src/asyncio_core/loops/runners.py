@@ -219,7 +219,12 @@ class Runner:
                 )
             raise
         finally:
-            interrupts.remove()
+            try:
+                interrupts.remove()
+            except BaseException:
+                # Ctrl-C, once more: a handler that stays would be taken for the program's own by the next run.
+                interrupts.remove()
+                raise
             if os.getpid() != process:
                 self._leave_to_parent()
 
