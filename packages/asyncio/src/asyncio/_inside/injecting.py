@@ -18,7 +18,7 @@ import socket
 import sys
 import tempfile
 import time
-from asyncio._inside.reaching import NotInside, NoWay, owner_of
+from asyncio._inside.reaching import NotInside, NoWay, no_answer, owner_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -160,10 +160,7 @@ def _awaited(listener: socket.socket, pid: int, seconds: float) -> socket.socket
             listener.settimeout(_BETWEEN)
             continue
         return connection
-    raise NotInside(
-        f"it did not answer within {seconds:.0f} seconds: its main thread is in a call that does not "
-        "return to Python (ASYNCIO_INSPECT=1 in its environment starts an inspector, which answers then, too)"
-    )
+    raise NotInside(no_answer("it", pid, seconds, by_main_thread=True))
 
 
 def wake(pid: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from asyncio._inside.reaching import PATIENCE, NotInside, begin, fact_in
+from asyncio._inside.reaching import PATIENCE, NotInside, begin, fact_in, no_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Listening:
     """A conversation with a process, from which nothing is left there when it is closed."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, pid: int) -> None:
         self._connection = connection
         self._file = connection.makefile("rb")
         self.begun: Any = None
@@ -29,7 +29,7 @@ class Listening:
             self.begun = fact_in(self._file.readline(), "begun")
         except TimeoutError:
             self.close()
-            raise NotInside(f"it did not answer within {PATIENCE:.0f} seconds") from None
+            raise NotInside(no_answer("it", pid, PATIENCE)) from None
         except ConnectionError:
             self.close()
             raise NotInside("it ended while it was asked") from None
@@ -40,7 +40,7 @@ class Listening:
     @classmethod
     def to(cls, pid: int, request: dict[str, Any]) -> Self:
         """Ask a process. Raises `NotInside` where it cannot be asked, or does not begin to tell."""
-        return cls(begin(pid, request))
+        return cls(begin(pid, request), pid)
 
     def __enter__(self) -> Self:
         return self

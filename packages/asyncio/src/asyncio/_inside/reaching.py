@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 #: Seconds for a process to answer.
 PATIENCE = 5.0
 
-_NO_ANSWER = f"its inspector did not answer within {PATIENCE:.0f} seconds"
 NO_INSPECTOR = "it has no inspector (it is started with ASYNCIO_INSPECT=1 in its environment)"
 
 
@@ -42,6 +41,14 @@ class OtherAsyncio(NoWay):
     """The process runs the standard asyncio."""
 
 
+def no_answer(who: str, pid: int, seconds: float, *, by_main_thread: bool = False) -> str:
+    """Say that a process did not answer, and why, as far as that can be told."""
+    from asyncio._inside.unanswered import why
+
+    reason = why(pid, by_main_thread=by_main_thread)
+    return f"{who} did not answer within {seconds:g} seconds: {reason}"
+
+
 def look_into(pid: int) -> dict[str, Any]:
     """Return the snapshot of a process' tasks and loops.
 
@@ -49,7 +56,7 @@ def look_into(pid: int) -> dict[str, Any]:
     and all the same cannot be looked into.
     """
     with begin(pid, {"ask": "snapshot"}) as connection:
-        return _snapshot_in(_received(connection, PATIENCE))
+        return _snapshot_in(_received(connection, pid, PATIENCE))
 
 
 def begin(pid: int, request: dict[str, Any]) -> Connection:
@@ -60,6 +67,11 @@ def begin(pid: int, request: dict[str, Any]) -> Connection:
     """
     if sys.platform == "win32":
         return _asked_on_windows(pid, request)
+    from asyncio._inside.unanswered import not_running
+
+    told = not_running(pid)
+    if told is not None:
+        raise NotInside(told)
     path = _socket_of(pid)
     if path is not None:
         return _asked(path, request)
@@ -165,7 +177,7 @@ def _asked_on_windows(pid: int, request: dict[str, Any]) -> Connection:
     except FileNotFoundError:
         raise NoWay(NO_INSPECTOR) from None
     except TimeoutError:
-        raise NotInside(_NO_ANSWER) from None
+        raise NotInside(no_answer("its inspector", pid, PATIENCE)) from None
     except OSError as error:
         raise NotInside(f"its inspector cannot be asked: {error.strerror or error}") from None
     asking.settimeout(PATIENCE)
@@ -193,11 +205,11 @@ def _asked(path: str, request: dict[str, Any]) -> socket.socket:
     return asking
 
 
-def _received(connection: Connection, seconds: float) -> bytes:
+def _received(connection: Connection, pid: int, seconds: float) -> bytes:
     try:
         return line_from(connection, seconds)
     except TimeoutError:
-        raise NotInside(_NO_ANSWER) from None
+        raise NotInside(no_answer("its inspector", pid, seconds)) from None
     except OSError as error:
         raise NotInside(f"its inspector cannot be asked: {error.strerror or error}") from None
 

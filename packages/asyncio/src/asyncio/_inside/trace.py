@@ -75,7 +75,7 @@ def trace_program(command: Sequence[str], path: str, seconds: float | None) -> t
                 connection = _connected(listener, program)
                 told = ""
                 if connection is not None:
-                    with Listening(connection) as listening:
+                    with Listening(connection, program.pid) as listening:
                         told = _written(listening, file, seconds)
             finally:
                 status = program.wait()
