@@ -373,12 +373,41 @@ def test_a_table_is_noted_and_played(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("ASYNCIO_SEED", "seven"), ("ASYNCIO_DECISIONS", "0.1=2,x")]
+    ("variable", "value"),
+    [
+        ("ASYNCIO_SEED", "seven"),
+        ("ASYNCIO_SEED", "-1"),
+        ("ASYNCIO_SEED", "1.5"),
+        ("ASYNCIO_DECISIONS", "0.1=2,x"),
+        ("ASYNCIO_DECISIONS", "0.1,2"),
+        ("ASYNCIO_DECISIONS", "0.1=-2"),
+        ("ASYNCIO_DECISIONS", "0.-1=2"),
+        ("ASYNCIO_DECISIONS", "-1.1=2"),
+        ("ASYNCIO_DECISIONS", "0.1=1,0.1=2"),
+        ("ASYNCIO_DECISIONS", ","),
+        ("ASYNCIO_DECISIONS", "@/no/such/file"),
+        ("ASYNCIO_DECISIONS", f"@{os.curdir}"),
+    ],
 )
 def test_a_variable_that_is_not_understood_is_named(variable, value):
     done = run_python(PROGRAM, env={**SHUFFLED, variable: value})
     assert done.returncode == 1
     assert f"ValueError: {variable}={value}: " in done.stderr
+
+
+def test_a_table_that_cannot_be_written_is_told_in_one_line(tmp_path):
+    path = str(tmp_path / "no" / "table")
+    variables = {**SHUFFLED, "ASYNCIO_SEED": "1", "ASYNCIO_DECISIONS_TO": path}
+    done = run_python(PROGRAM, env=variables)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"asyncio: ASYNCIO_DECISIONS_TO={path}: ")
+
+
+@pytest.mark.parametrize("seed", [-1, -100])
+def test_a_seed_below_zero_is_refused(seed):
+    # Random() takes it for the same without its sign.
+    with pytest.raises(ValueError, match=f"from 0 on, not {seed}$"):
+        Decisions(seed)
 
 
 def test_tables_are_read_as_they_are_written():

@@ -317,6 +317,7 @@ def test_the_environment_says_what_fails(monkeypatch):
         ("eof=2", "eof=2.0 is no share"),
         ("eof", "'eof' is not of the form kind=share"),
         ("cancel_at=soon", "invalid literal"),
+        ("cancel_at=-1", "cancel_at=-1 is no number of an await point"),
     ],
 )
 def test_what_is_not_understood_is_an_error_that_names_the_variable(monkeypatch, value, message):

@@ -82,32 +82,3 @@ def test_race_is_found_within_a_hundred_seeds_and_played_again(
     assert done.returncode == 1
     assert kind in done.stderr
     assert f"ASYNCIO_SEED={told['seed']} repeats this order of things" in done.stderr
-
-
-def test_command_finds_a_race_and_says_what_it_takes(python: RunPython) -> None:
-    program = str(FOLDER / "unfair_lock.py")
-    command = ("-m", "asyncio_core.testing", "--seeds", "0:20", "--", sys.executable, program)
-    done = python(*command)
-    assert done.returncode == 1, done.stderr
-    assert "IndexError" in done.stdout
-    last = done.stdout.splitlines()[-1]
-    assert last.startswith("ASYNCIO_LOOP=shuffled ASYNCIO_DECISIONS=0.")
-    loop, _, played = last.partition(" ")
-    variables = dict(pair.split("=", 1) for pair in (loop, played))
-    done = python(program, environment=variables)
-    assert (done.returncode, "IndexError" in done.stderr) == (1, True)
-
-
-def test_command_says_so_where_nothing_is_found(python: RunPython) -> None:
-    command = ("-m", "asyncio_core.testing", "--seeds", "0:2", "--", sys.executable, "-c", "pass")
-    done = python(*command)
-    assert (done.returncode, done.stdout) == (0, "no failure with 2 seeds\n")
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--seeds", "x", "--", "true"], [], ["--", "/no/such/program"]]
-)
-def test_command_refuses_what_it_cannot_run(python: RunPython, arguments: list[str]) -> None:
-    done = python("-m", "asyncio_core.testing", *arguments)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr

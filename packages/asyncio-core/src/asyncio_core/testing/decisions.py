@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 from random import Random, SystemRandom
 
@@ -30,6 +31,7 @@ PLAYED = "ASYNCIO_DECISIONS"
 NOTED = "ASYNCIO_DECISIONS_TO"
 
 _NONE = "none"
+_ENTRY = re.compile(r"([0-9]+)\.([0-9]+)=([0-9]+)")
 
 if TYPE_CHECKING:
     Table = Mapping[tuple[int, int], int]
@@ -40,12 +42,12 @@ else:
 class Decisions:
     """The decisions of one loop.
 
-    `number` is that of the loop in its process. With a table, `played`, nothing is drawn. `taken` is the table of what was
+    `seed` is a whole number from 0 on; ValueError otherwise. `number` is that of the loop in its process. With a table, `played`, nothing is drawn. `taken` is the table of what was
     decided otherwise than usual, `number_of_next` how many decisions there were.
     """
 
     def __init__(self, seed: int, number: int = 0, played: Table | None = None) -> None:
-        self.seed = seed
+        self.seed = checked_seed(seed)
         self.number = number
         self.taken: dict[tuple[int, int], int] = {}
         self._played = played
@@ -84,6 +86,21 @@ class Decisions:
         return f"{PLAYED}={format_table(self._played)}"
 
 
+def checked_seed(seed: int) -> int:
+    """Return a seed; raises ValueError for one below 0, which `random` would take for the same without its sign."""
+    if seed < 0:
+        raise ValueError(f"a seed is a whole number from 0 on, not {seed}")
+    return seed
+
+
+def _seed_in(text: str) -> int:
+    try:
+        seed = int(text)
+    except ValueError:
+        raise ValueError("a seed is a whole number from 0 on") from None
+    return checked_seed(seed)
+
+
 def format_table(table: Table) -> str:
     """Return a table as text; the inverse of `parse_table()`."""
     if not table:
@@ -94,19 +111,22 @@ def format_table(table: Table) -> str:
 def parse_table(text: str) -> dict[tuple[int, int], int]:
     """Read a table from a text, or from a file whose name follows an @; raises ValueError for what is none."""
     if text.startswith("@"):
-        with open(text[1:], encoding="utf-8") as file:
-            text = file.read()
+        try:
+            with open(text[1:], encoding="utf-8") as file:
+                text = file.read()
+        except OSError as error:
+            raise ValueError(f"no table can be read there: {error.strerror}") from None
     text = text.strip()
     if text == _NONE:
         return {}
-    table = {}
+    table: dict[tuple[int, int], int] = {}
     for entry in text.split(","):
-        try:
-            where, value = entry.split("=")
-            loop, place = where.split(".")
-            table[int(loop), int(place)] = int(value)
-        except ValueError:
-            raise ValueError(f"{entry!r} is none of loop.decision=value") from None
+        found = _ENTRY.fullmatch(entry.strip())
+        if found is None:
+            raise ValueError(f"{entry!r} is none of loop.decision=value")
+        loop, place, value = map(int, found.groups())
+        if table.setdefault((loop, place), value) != value:
+            raise ValueError(f"decision {loop}.{place} stands there twice, with different values")
     return table
 
 
@@ -121,7 +141,7 @@ class _Process:
         self.drawn = False
 
     def decisions(self) -> Decisions:
-        seed = _read(SEED, int)
+        seed = _read(SEED, _seed_in)
         if seed is None:
             seed = self.seed
             self.drawn = self.played is None
@@ -133,13 +153,20 @@ class _Process:
         """Say at the end how to have the same once more."""
         path = os.environ.get(NOTED)
         if path:
-            table = {place: value for one in self.made for place, value in one.taken.items()}
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(format_table(table))
+            self._note(path)
         # Not for loops that were made and not run, by a listing say.
         decided = any(one.number_of_next for one in self.made)
         if self.drawn and decided and sys.stderr is not None:
             print(f"asyncio: {SEED}={self.seed} repeats this order of things", file=sys.stderr)
+
+    def _note(self, path: str) -> None:
+        table = {place: value for one in self.made for place, value in one.taken.items()}
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(format_table(table))
+        except OSError as error:
+            if sys.stderr is not None:
+                print(f"asyncio: {NOTED}={path}: {error.strerror}", file=sys.stderr)
 
 
 _process: _Process | None = None

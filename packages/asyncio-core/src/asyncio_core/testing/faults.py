@@ -61,6 +61,8 @@ class Faults:
     def __init__(
         self, *, all: float | None = None, only: str = "*", cancel_at: int = 0, **shares: float
     ) -> None:
+        if cancel_at < 0:
+            raise ValueError(f"cancel_at={cancel_at} is no number of an await point: from 1 on")
         self.only = only
         self.cancel_at = cancel_at
         unknown = set(shares) - set(_SHARES)
