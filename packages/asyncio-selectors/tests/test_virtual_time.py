@@ -12,7 +12,6 @@ import threading
 import pytest
 
 import asyncio_core
-from asyncio_core import DeadlockError
 from asyncio_core.testing.outside import Outlook, Source
 from asyncio_core.testing.virtual import VirtualEventLoopPolicy
 from asyncio_selectors import SelectorEventLoop
@@ -156,13 +155,13 @@ def test_a_signal_may_come():
         come = loop.create_future()
         loop.add_signal_handler(signal.SIGUSR1, come.set_result, "come")
         # Once the loop has found out that nothing is ready.
-        loop._outlook.look = lambda: go.set() or Source.OWN
+        loop._outlook.look = lambda: go.set() or Source.OPEN
         assert await come == "come"
 
     async def without_thread():
         loop = asyncio_core.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, int)
-        assert loop._outlook.look() is Source.OWN
+        assert loop._outlook.look() is Source.OPEN
 
     try:
         run(without_thread())
@@ -172,12 +171,112 @@ def test_a_signal_may_come():
         thread.join(60)
 
 
-def test_a_descriptor_is_no_deadlock_and_none_is_one():
-    async def main():
-        await asyncio_core.get_running_loop().create_future()
+# Without a timer: what can come, and what cannot. Each in a process of its own, as other threads count.
 
-    with pytest.raises(DeadlockError):
-        run(main())
+ALONE = """
+import asyncio_core, os, signal, socket, subprocess, sys, threading
+from asyncio_core import DeadlockError
+from asyncio_core.testing.virtual import VirtualEventLoopPolicy
+
+class Silent(asyncio_core.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+async def serve_forever(loop):
+    server = await loop.create_server(Silent, "127.0.0.1", 0)
+    await server.serve_forever()
+
+async def server_that_does_not_answer(loop):
+    server = await loop.create_server(Silent, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    transport, _ = await loop.create_connection(Silent, *address)
+    transport.write(b"question")
+    await loop.create_future()
+
+async def socket_pair(loop):
+    for each in (ends := socket.socketpair()):
+        each.setblocking(False)
+    await loop.sock_recv(ends[0], 1)
+
+async def both_ends_of_a_pair(loop):
+    for each in (ends := socket.socketpair()):
+        each.setblocking(False)
+    await asyncio_core.gather(*(loop.sock_recv(each, 1) for each in ends))
+
+async def datagrams(loop):
+    await loop.create_datagram_endpoint(asyncio_core.DatagramProtocol, ("127.0.0.1", 0))
+    await loop.create_future()
+
+async def pipe(loop):
+    reading, writing = os.pipe()
+    await loop.connect_read_pipe(Silent, os.fdopen(reading, "rb"))
+    await loop.create_future()
+
+async def no_descriptor(loop):
+    await loop.create_future()
+
+async def main():
+    await globals()[sys.argv[1]](asyncio_core.get_running_loop())
+
+if "child" in sys.argv:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+if "thread" in sys.argv:
+    # A stranger to the loop, which need not call it to write to a socket.
+    threading.Thread(target=sys.stdin.readline, daemon=True).start()
+if "signal" in sys.argv:
+    before = main
+    async def main():
+        asyncio_core.get_running_loop().add_signal_handler(signal.SIGUSR1, int)
+        await before()
+loop = VirtualEventLoopPolicy().new_event_loop()
+if "waits" in sys.argv:
+    looks = []
+    look = loop._outlook.look
+    def count():
+        looks.append(None)
+        if len(looks) == 5:
+            print("waits", flush=True)
+            os._exit(0)
+        return look()
+    loop._outlook.look = count
+try:
+    loop.run_until_complete(main())
+except DeadlockError as error:
+    print(error)
+    os._exit(0)
+"""
+CASES = (
+    *("serve_forever", "server_that_does_not_answer", "socket_pair", "both_ends_of_a_pair"),
+    *("datagrams", "pipe", "no_descriptor"),
+)
+
+
+def told_of(*arguments):
+    # With a pipe for its input, in which nothing comes.
+    with subprocess.Popen(
+        [sys.executable, "-c", ALONE, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        return process.stdout.read()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_where_only_the_program_itself_could_write_it_is_a_deadlock(case):
+    told = told_of(case)
+    assert told.startswith("deadlock: nothing is ready, no timer is set, and no descriptor")
+    assert f"in async {case}()" in told
+    # What is watched, and waits for this program, is told of.
+    assert ("those that are watched wait for this program itself" in told) == (
+        case != "no_descriptor"
+    )
+
+
+@pytest.mark.parametrize("other", ["child", "thread", "signal"])
+@pytest.mark.parametrize("case", ["serve_forever", "socket_pair", "pipe"])
+def test_where_another_could_it_waits(case, other):
+    assert told_of(case, other, "waits") == "waits\n"
 
 
 def open_kinds():
@@ -202,6 +301,22 @@ def open_kinds():
     yield "a pair of this process", pair[:1], pair[:1], Source.OWN
     for file in pair:
         file.close()
+
+
+def test_a_pipe_is_own_as_long_as_its_other_end_is_here():
+    loop = make_loop()
+    reading, writing = os.pipe()
+    loop._add_reader(reading, int)
+    outlook = Outlook(loop)
+    assert outlook.look() is Source.OWN
+    # Twice the same end is no other end.
+    again = os.dup(reading)
+    os.close(writing)
+    assert outlook.look() is Source.OUTSIDE
+    loop._remove_reader(reading)
+    loop.close()
+    os.close(reading)
+    os.close(again)
 
 
 def test_descriptors_are_told_apart():

@@ -24,6 +24,7 @@ _HEAD = (
     "deadlock: nothing is ready, no timer is set, and no descriptor, thread or child process is left "
     "from which anything could come"
 )
+_WATCHES = "; those that are watched wait for this program itself"
 
 
 class DeadlockError(RuntimeError):
@@ -38,12 +39,13 @@ class DeadlockError(RuntimeError):
         self.tasks = tasks
 
 
-def deadlock_of(loop: AbstractEventLoop) -> DeadlockError:
-    """Return the error for a loop in which nothing goes on."""
+def deadlock_of(loop: AbstractEventLoop, *, watches: bool = False) -> DeadlockError:
+    """Return the error for a loop in which nothing goes on; `watches` where it watches descriptors all the same."""
     tasks = tuple(sorted(all_tasks(loop), key=_by_name))
+    head = _HEAD + _WATCHES * watches
     if not tasks:
-        return DeadlockError(f"{_HEAD}; no task waits either")
-    return DeadlockError("\n".join((f"{_HEAD}. What waits for what:", *_trees(tasks))), tasks)
+        return DeadlockError(f"{head}; no task waits either")
+    return DeadlockError("\n".join((f"{head}. What waits for what:", *_trees(tasks))), tasks)
 
 
 def _by_name(task: Any) -> list[Any]:

@@ -6,9 +6,11 @@ may pass for them as quickly as one likes. What others do takes the time that it
 
 outside    Threads that may call the loop, jobs and look-ups that it waits for, child processes, and descriptors whose other
            end is somebody else's.
+open       Signal handlers: somebody may send one, and need not.
 own        Descriptors whose other end belongs to this loop too: connections to a socket of the same loop, and to Unix
            sockets and pipes of the same process. Also those that may be told something and wait for nobody in particular:
-           listening sockets, datagram sockets at a loopback address, signal handlers.
+           listening sockets, datagram sockets at a loopback address. What the program itself writes, or connects, comes there; while
+           all of it waits, nothing does, unless another thread or a child process is there that has such a descriptor, too.
 nothing    None of that.
 
 Threads that may call the loop are those which were started since the loop was made, or have called it before; for a loop that
@@ -42,6 +44,10 @@ __all__ = ("Outlook", "Source")
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _UNIX = getattr(socket, "AF_UNIX", None)
+# What threads of this project are called, by which something looks into the program.
+_OF_OURS = "asyncio-"
+# Where a process finds its own descriptors; proc(5), fdescfs(4).
+_DESCRIPTORS = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
 _PEER_CREDENTIALS = getattr(socket, "SO_PEERCRED", None)
 
 
@@ -50,7 +56,8 @@ class Source(enum.IntEnum):
 
     NOTHING = 0
     OWN = 1
-    OUTSIDE = 2
+    OPEN = 2
+    OUTSIDE = 3
 
 
 class Outlook:
@@ -83,15 +90,24 @@ class Outlook:
             return Source.OUTSIDE
         found = Source.NOTHING
         if getattr(loop, "_signal_handlers", None):
-            found = Source.OWN
+            found = Source.OPEN
         get_map = getattr(selector, "get_map", None)
         watched = _numbers(get_map() if get_map is not None else {})
         watched.discard(_number(getattr(loop, "_ssock", None)))
         if watched:
             ours = _Ours({*watched, *getattr(loop, "_transports", ())})
-            found = max(map(ours.source, watched))
-            found = max(found, Source.OWN)
+            found = max(found, Source.OWN, *map(ours.source, watched))
         return found
+
+    def has_others(self) -> bool:
+        """Tell whether something may write to the loop's own descriptors beside the loop: other threads, and child processes."""
+        frames = sys._current_frames()
+        for thread in set(threading.enumerate()) - {threading.current_thread()}:
+            frame = frames.get(thread.ident or 0)
+            is_idle = frame is not None and _waits_for_a_thread(frame)
+            if not is_idle and not thread.name.startswith(_OF_OURS):
+                return True
+        return _has_children()
 
     def _has_callers(self) -> bool:
         """Tell whether there are threads that may call the loop, other than such as wait for others."""
@@ -119,6 +135,20 @@ def _waits_for_a_thread(frame: FrameType) -> bool:
     return code is _LookupThreads._serve.__code__ or (
         pools is not None and code is pools._worker.__code__
     )
+
+
+def _has_children() -> bool:
+    """Tell whether this process has child processes; True where the system does not tell."""
+    if not hasattr(os, "waitid"):
+        return True
+    try:
+        # They stay to be waited for.
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _has_children_of_multiprocessing() -> bool:
@@ -168,9 +198,9 @@ class _Ours:
             try:
                 what = os.fstat(number)
             except OSError:
-                return Source.OWN
+                return Source.OPEN
             both = self._pipes.get((what.st_dev, what.st_ino), 0) > 1
-            return Source.OWN if both else Source.OUTSIDE
+            return Source.OWN if both or _has_other_end(number, what) else Source.OUTSIDE
         try:
             return Source.OWN if self._is_own(found) else Source.OUTSIDE
         finally:
@@ -189,6 +219,25 @@ class _Ours:
         if found.family == _UNIX:
             return peer in self._names if peer else _is_of_this_process(found)
         return peer in self._names
+
+
+def _has_other_end(number: int, what: os.stat_result) -> bool:
+    """Tell whether the other end of a pipe is open in this process, too."""
+    if not stat.S_ISFIFO(what.st_mode):
+        return False
+    import fcntl
+
+    mine = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+    for name in os.listdir(_DESCRIPTORS):
+        try:
+            other = os.fstat(int(name))
+            if os.path.samestat(what, other):
+                mode = fcntl.fcntl(int(name), fcntl.F_GETFL) & os.O_ACCMODE
+                if mode not in (mine, os.O_RDWR) or mine == os.O_RDWR:
+                    return True
+        except (OSError, ValueError):
+            continue  # It is closed by now, or that of the listing.
+    return False
 
 
 def _as_socket(number: int) -> socket.socket | None:

@@ -6,11 +6,14 @@ on how fast the machine is.
 Input and output are real, and so are threads. `outside` tells three cases apart when nothing is ready:
 
 outside    Somebody else may have something for the loop: its clock goes as the real one until that comes or the next timer is due.
+open       A signal may come, and need not: time jumps.
 own        The program serves itself: what is under way between its own descriptors arrives first, for which it has a millisecond.
            Then time jumps.
 nothing    Time jumps.
 
-Without a timer the loop waits, as any other does; and where nothing may come from anywhere it raises DeadlockError.
+Without a timer the loop waits for what is outside, and for signals, as any other does. Where nothing but its own descriptors is left, or
+none, all of it waits for itself: after a moment for what is under way it raises DeadlockError. While another thread or a child process
+is there, which may write to such a descriptor, it waits.
 """
 
 from __future__ import annotations
@@ -88,12 +91,16 @@ class VirtualPart(BaseEventLoop):
             super()._poll(_LOOK if timeout is None else min(timeout, _LOOK))
             self._advance(time.monotonic() - begun)
         elif timeout is None:
-            if source is Source.NOTHING and (self._looked_again or not outlook.idle_threads):
-                raise deadlock_of(self)
+            if source is Source.OPEN or (source is Source.OWN and outlook.has_others()):
+                super()._poll(_LOOK)
+                return
+            under_way = source is Source.OWN or outlook.idle_threads
+            if self._looked_again or not under_way:
+                raise deadlock_of(self, watches=source is Source.OWN)
             self._looked_again = True
             super()._poll(_LOOK)
         else:
-            if outlook.idle_threads or source is Source.OWN:
+            if outlook.idle_threads or source in (Source.OWN, Source.OPEN):
                 super()._poll(min(timeout, _WAKING if outlook.idle_threads else _UNDER_WAY))
             if not ready:
                 self._jump(timeout)
