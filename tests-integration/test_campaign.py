@@ -132,12 +132,12 @@ def say(**what):
 say(form="pure")
 for line in sys.stdin:
     without = json.loads(line)["without"]
-    for name, end in {"one": print, "two": os.abort, "three": threading.Event().wait, "four": print}.items():
+    for name, end in {"one": print, "two": os.abort, "three": threading.Event().wait, "four": print, "five": print}.items():
         if name not in without:
             say(begins=name)
             if end is not print:
                 end()
-            say(ends=name, wrong=[])
+            say(ends=name, wrong=[], **({"left_out": True} if name == "five" else {}))
     say(done=True)
 """
     path = environment.folder / "worker.py"
@@ -145,6 +145,48 @@ for line in sys.stdin:
     done = environment.run("-c", code, CAMPAIGN, path, "2")
     assert done.stdout.startswith("Outcome(points=4, wrong={'two': ['signal SIGABRT")
     assert "'three': ['hangs" in done.stdout
+
+
+LEFT_OUT = """
+import errno, sys
+sys.path.insert(0, sys.argv[1])
+import native
+from native import functions
+
+class Thing:
+    @property
+    def text(self):
+        return "a" * id(self).bit_length()
+
+thing, calls, within = Thing(), native.Calls(), "_PyObject_GenericGetAttrWithDict"
+
+def ask(number):
+    calls.begin("malloc", number, errno.ENOMEM)
+    try:
+        getattr(thing, "text")
+    except MemoryError:
+        return "fails"
+    finally:
+        calls.end()
+    return "is left out" if calls.has_spared() else "goes well"
+
+assert not list(functions.find(within[:-1], "python"))
+for spared in [], list(functions.find(within, "python")), []:
+    calls.spare(spared)
+    print(*sorted({ask(number) for number in range(1, 40)}), sep=", ")
+"""
+
+
+@needs_gcc
+@pytest.mark.skipif(shutil.which("nm") is None, reason="functions are found by nm")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="nothing is left out from Python 3.14 on")
+def test_what_no_interpreter_survives_is_left_out(environment: Environment, tmp_path: Path) -> None:
+    build = "import sys; sys.path.insert(0, sys.argv[1]); import native, pathlib; "
+    build += "print(native.build(pathlib.Path(sys.argv[2])))"
+    library = environment.run("-c", build, CAMPAIGN, tmp_path).stdout.strip()
+    more = {"LD_PRELOAD": library, "PYTHONMALLOC": "malloc"}
+    told = environment.run("-c", LEFT_OUT, CAMPAIGN, env=more).stdout
+    assert told.splitlines() == ["fails, goes well", "goes well, is left out", "fails, goes well"]
 
 
 def test_the_page_is_that_of_the_results(environment: Environment) -> None:

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".cache" / "campaign" / "state.json"
 RESULTS = Path(__file__).with_name("results.json")
 FOUND = Path(__file__).with_name("found.toml")
+LEFT_OUT = Path(__file__).with_name("left_out.toml")
 PAGE = ROOT / "packages" / "asyncio" / "docs" / "campaign.md"
 
 _HEAD = """\
@@ -61,7 +62,7 @@ def _fingerprint() -> str:
     digest = hashlib.sha1()
     for folder in (ROOT / "packages", Path(__file__).parent):
         for path in sorted(folder.rglob("*")):
-            if path.suffix in _SOURCES and "tests" not in path.parts:
+            if path == LEFT_OUT or (path.suffix in _SOURCES and "tests" not in path.parts):
                 digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -82,8 +83,26 @@ def page(kept: Mapping[str, Mapping[str, Any]]) -> str:
     for part, described in PARTS.items():
         if part in kept:
             lines += [f"## {part}", "", described.what, "", *_table(kept[part]), ""]
+            lines += _left_out(left_out(part))
             lines += _faults([fault for fault in found if fault["part"] == part])
     return "\n".join(lines)
+
+
+def left_out(part: str) -> list[dict[str, Any]]:
+    """Return what has no faults in a part, as told in left_out.toml."""
+    told = tomllib.loads(LEFT_OUT.read_text("utf-8"))["left_out"]
+    return [one for one in told if one["part"] == part]
+
+
+def _left_out(told: list[dict[str, Any]]) -> list[str]:
+    if not told:
+        return []
+    rows = [
+        f"| {one['what']} (`{one['function']}`) | {', '.join(one['pythons'])} | {one['why']} |"
+        for one in told
+    ]
+    title = "| left out, as no program survives it there | Python | why |"
+    return [title, "|---|---|---|", *rows, ""]
 
 
 def _table(results: Mapping[str, Any]) -> list[str]:

@@ -52,7 +52,7 @@ class Process:
                     if "begins" in answer:
                         now = answer["begins"]
                     elif "ends" in answer:
-                        points += 1
+                        points += "left_out" not in answer
                         without.append(answer["ends"])
                         if answer["wrong"]:
                             wrong[answer["ends"]] = answer["wrong"]

@@ -10,12 +10,15 @@ import asyncio
 import errno
 import gc
 import os
+import platform
 import socket
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import kept
 import native
 from failing import where
+from native import functions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Seconds in which a program has to end; where it lost its wake-up it does not.
 _LIMIT = 0.1
+#: As many where nobody was told that it does not end, as the machine may be busy.
+_LIMIT_AT_LAST = 5.0
 _MOST = 1500
 _MOST_IN_BRIEF = 60
 
@@ -177,6 +182,7 @@ def units(*, brief: bool) -> list[str]:
 def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
     """Run a program once to count its allocations, and then with each of them failing."""
     calls = native.Calls()
+    calls.spare(_left_out())
     for _ in range(3):
         # What is made once, is made.
         count, wrong = _point(unit, tools, calls, 0)
@@ -184,7 +190,16 @@ def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
         notes.ends("none", wrong)
     for number in _spread(count, _MOST_IN_BRIEF if extent.brief else _MOST):
         if notes.begins(str(number)):
-            notes.ends(str(number), _point(unit, tools, calls, number)[1])
+            _, wrong = _point(unit, tools, calls, number)
+            notes.ends(str(number), wrong, left_out=calls.has_spared())
+
+
+def _left_out() -> Iterator[functions.Span]:
+    """Yield the functions in which this Python does not survive that there is no memory."""
+    version = ".".join(platform.python_version_tuple()[:2])
+    for left_out in kept.left_out("memory"):
+        if version in left_out["pythons"]:
+            yield from functions.find(left_out["function"], left_out["library"])
 
 
 def _spread(count: int, most: int) -> Iterator[int]:
@@ -214,6 +229,10 @@ def _point(unit: str, tools: Tools, calls: native.Calls, number: int) -> tuple[i
         finally:
             counted = calls.end()
         guard.cancel()
+        if not task.done() and not errors:
+            guard = loop.call_later(_LIMIT_AT_LAST, loop.stop)
+            loop.run_forever()
+            guard.cancel()
         if not task.done() and not errors:
             wrong.append(f"it does not end, and nobody is told: {where(task)}")
         errors.append(_outcome(loop, task))

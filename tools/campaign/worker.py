@@ -38,9 +38,9 @@ class Notes:
         self.say(begins=name)
         return True
 
-    def ends(self, name: str, wrong: list[str]) -> None:
-        """Tell what is wrong with a point."""
-        self.say(ends=name, wrong=wrong)
+    def ends(self, name: str, wrong: list[str], *, left_out: bool = False) -> None:
+        """Tell what is wrong with a point; one that is left out had no fault, and does not count."""
+        self.say(ends=name, wrong=wrong, **({"left_out": True} if left_out else {}))
 
 
 def main() -> None:

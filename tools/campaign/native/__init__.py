@@ -6,6 +6,12 @@ import ctypes
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from native.functions import Span
 
 HERE = Path(__file__).resolve().parent
 _COMPILE = ("gcc", "-O2", "-std=gnu11", "-shared", "-fPIC")
@@ -38,6 +44,8 @@ class Calls:
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None)
+        # Else a number is made of what is no number, and that takes memory.
+        self._library.campaign_begin.restype = self._library.campaign_end.restype = None
         name = self._library.campaign_name
         name.restype = ctypes.c_char_p
         self.names: list[str] = []
@@ -59,6 +67,17 @@ class Calls:
             # It was this very call's memory.
             self._library.campaign_end(self._counted)
         return {name: n for name, n in zip(self.names, self._counted, strict=True) if n}
+
+    def spare(self, functions: Iterable[Span]) -> None:
+        """Let no allocation within these functions fail, only; raises ValueError where they are too many."""
+        self._library.campaign_spare_none()
+        for first, size in functions:
+            if not self._library.campaign_spare(ctypes.c_void_p(first), ctypes.c_long(size)):
+                raise ValueError(f"there is no room for a further function, at {first:#x}")
+
+    def has_spared(self) -> bool:
+        """Tell whether the last allocation that was chosen was within one of those functions."""
+        return bool(self._library.campaign_spared())
 
     def shift_clock(self, seconds: float | None, *, wall: bool = False) -> None:
         """Set the monotonic clock, or the wall clock, on by so many seconds more; None sets it right."""

@@ -2,12 +2,14 @@
 
    Calls are counted by name between campaign_begin() and campaign_end(), in the thread that called these. The one of the
    chosen name and number fails with an errno, or takes one byte only. A close that fails has closed, as on Linux.
+   An allocation within a function that campaign_spare() was told of does not fail, as nobody would survive that.
 
    It also sets the clocks on or back, as far as this process can tell. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <asm/socket.h>
@@ -41,6 +43,7 @@ static __thread int on;
 static __thread int chosen;
 static __thread long number;
 static __thread int told;
+static __thread int was_spared;
 static __thread long counts[how_many];
 
 const char *campaign_name(int which) { return which < how_many ? names[which] : NULL; }
@@ -48,6 +51,7 @@ const char *campaign_name(int which) { return which < how_many ? names[which] : 
 void campaign_begin(int which, long nth, int error) {
   for (int n = 0; n < how_many; n++)
     counts[n] = 0;
+  was_spared = 0;
   chosen = which;
   number = nth;
   told = error;
@@ -60,10 +64,47 @@ void campaign_end(long *counted) {
     counted[n] = counts[n];
 }
 
+/* Functions whose allocations do not fail, each from its first byte to behind its last. */
+enum { MOST_SPARED = 16, MOST_FRAMES = 32 };
+static const char *spared[MOST_SPARED][2];
+static int how_many_spared;
+
+void campaign_spare_none(void) { how_many_spared = 0; }
+
+/* Return whether there is room for one more. */
+int campaign_spare(const char *first, long size) {
+  void *here[1];
+  /* The first look at the stack loads a library, which takes memory. */
+  backtrace(here, 1);
+  if (how_many_spared == MOST_SPARED)
+    return 0;
+  spared[how_many_spared][0] = first;
+  spared[how_many_spared++][1] = first + size;
+  return 1;
+}
+
+/* Tell whether the allocation that was to fail since campaign_begin() was spared. */
+int campaign_spared(void) { return was_spared; }
+
+static int is_spared(void) {
+  void *frames[MOST_FRAMES];
+  if (!how_many_spared)
+    return 0;
+  for (int n = backtrace(frames, MOST_FRAMES); n--;)
+    for (int m = 0; m < how_many_spared; m++)
+      if ((const char *)frames[n] > spared[m][0] && (const char *)frames[n] <= spared[m][1])
+        return 1;
+  return 0;
+}
+
 /* Return what this call is to do: 0 for what it always does, an errno, or SHORT. */
 static int fate(int which) {
   if (!on || ++counts[which] != number || which != chosen)
     return 0;
+  if (which == in_malloc && is_spared()) {
+    was_spared = 1;
+    return 0;
+  }
   return told;
 }
 
