@@ -498,3 +498,37 @@ def test_hundreds_of_clients_are_served(loop: SelectorEventLoop, recorder: Any) 
         await server.wait_closed()
 
     loop.run_until_complete(main())
+
+
+def test_a_crowd_after_clients_that_came_one_by_one_is_served(
+    loop: SelectorEventLoop, recorder: Any
+) -> None:
+    made: list[Any] = []
+
+    class Greeting(recorder):  # type: ignore[misc]
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            made.append(transport)
+            transport.write(b"hello")
+            transport.close()
+
+    async def greeted(address: Any) -> None:
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, address)
+            assert await loop.sock_recv(sock, 100) == b"hello"
+
+    async def main() -> None:
+        async with await loop.create_server(Greeting, "127.0.0.1", 0, backlog=100) as server:
+            address = server.sockets[0].getsockname()
+            for number in (1, 2, 3, 17, 40):
+                for _ in range(number):
+                    await greeted(address)
+                crowd = [socket.create_connection(address) for _ in range(30)]
+                for sock in crowd:
+                    with sock:
+                        sock.setblocking(False)
+                        assert await loop.sock_recv(sock, 100) == b"hello"
+        assert len(made) == 63 + 5 * 30
+
+    loop.run_until_complete(main())

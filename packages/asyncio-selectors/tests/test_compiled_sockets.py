@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextvars
 import errno
 import socket
+import struct
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +117,78 @@ def test_an_accepted_socket_is_what_the_socket_module_makes_of_it(
         assert ours.fileno() != -1
         makefile.close()
         assert ours.fileno() == -1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="that one is accepted otherwise")
+def test_an_accepted_socket_raises_what_any_socket_raises(
+    loop: SelectorEventLoop, listening: socket.socket
+) -> None:
+    listening.setblocking(False)
+    with socket.create_connection(listening.getsockname()) as client:
+        ours, _ = loop.run_until_complete(loop.sock_accept(listening))
+        with ours:
+            with pytest.raises(BlockingIOError):
+                ours.recv(1)
+            ours.settimeout(0.001)
+            with pytest.raises(TimeoutError):
+                ours.recv(1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            with pytest.raises(ConnectionResetError):
+                ours.recv(1)
+            copied = ours.dup()
+        with copied:
+            assert (copied.family, copied.type, copied.proto) == (ours.family, ours.type, ours.proto)
+
+
+AUDITED = """
+import socket, sys
+import asyncio_core, asyncio_selectors
+
+told = []
+
+def hook(event, arguments):
+    if event == "socket.__new__" and watching:
+        told.append(arguments[1:])
+        if len(told) == 1:
+            raise PermissionError("no such socket")
+
+watching = False
+sys.addaudithook(hook)
+
+async def main():
+    global watching
+    loop = asyncio_core.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: print("reported:", repr(context["exception"])))
+    made = loop.create_future()
+
+    class Served(asyncio_core.Protocol):
+        def connection_made(self, transport):
+            transport.close()
+            made.set_result(transport.get_extra_info("socket").type)
+
+    async with await loop.create_server(Served, "127.0.0.1", 0) as server:
+        address = server.sockets[0].getsockname()
+        with socket.socket() as first, socket.socket() as second:
+            first.setblocking(False)
+            second.setblocking(False)
+            watching = True
+            await loop.sock_connect(first, address)
+            await loop.sock_connect(second, address)
+            assert await made == socket.SOCK_STREAM
+            watching = False
+        print(told[1] == (socket.AF_INET, socket.SOCK_STREAM, server.sockets[0].proto))
+
+asyncio_core.run(main(), loop_factory=asyncio_selectors.SelectorEventLoop)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="that one is accepted otherwise")
+def test_audit_hooks_are_told_of_accepted_sockets_and_may_refuse_one() -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", AUDITED], capture_output=True, text=True, timeout=40, check=True
+    )
+    assert child.stdout.splitlines() == ["reported: PermissionError('no such socket')", "True"]
 
 
 def test_accept_is_asked_where_it_was_replaced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import socket
@@ -11,13 +12,12 @@ import pytest
 
 import asyncio_core
 from asyncio_core.connections.serving import Server
+from asyncio_selectors import SelectorEventLoop
 from asyncio_selectors.selector_events import BaseSelectorEventLoop
 from asyncio_selectors.stream_transport import _SelectorSocketTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from asyncio_selectors import SelectorEventLoop
 
 
 class Echo(asyncio_core.Protocol):
@@ -116,6 +116,45 @@ def test_what_is_replaced_in_a_loop_is_called(loop: SelectorEventLoop, name: str
     setattr(loop, name, replaced)
     assert loop.run_until_complete(serve_once()) == b"echo"
     assert name in called
+
+
+@pytest.mark.parametrize("name", ["_make_socket_transport", "_add_reader", "_remove_reader"])
+def test_what_is_replaced_in_a_loop_that_serves_is_called_from_then_on(
+    loop: SelectorEventLoop, name: str
+) -> None:
+    called: list[str] = []
+    own = getattr(loop, name)
+
+    def replaced(*args: Any, **options: Any) -> Any:
+        called.append(name)
+        return own(*args, **options)
+
+    for _ in range(2):
+        assert loop.run_until_complete(serve_once()) == b"echo"
+        assert not called
+        setattr(loop, name, replaced)
+        assert loop.run_until_complete(serve_once()) == b"echo"
+        assert name in called
+        delattr(loop, name)
+        called.clear()
+
+
+def test_what_is_replaced_in_one_of_two_loops_is_called_for_that(loop: SelectorEventLoop) -> None:
+    called: list[str] = []
+    with contextlib.closing(SelectorEventLoop()) as other:
+        own = other._make_socket_transport
+
+        def replaced(*args: Any, **options: Any) -> Any:
+            called.append("made")
+            return own(*args, **options)
+
+        other._make_socket_transport = replaced  # type: ignore[method-assign]
+        for _ in range(2):
+            assert loop.run_until_complete(serve_once()) == b"echo"
+            assert not called
+            assert other.run_until_complete(serve_once()) == b"echo"
+            assert called
+            called.clear()
 
 
 def test_a_method_set_on_one_transport_is_called(loop: SelectorEventLoop) -> None:

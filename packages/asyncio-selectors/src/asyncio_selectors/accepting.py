@@ -135,6 +135,9 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                 if sock.fileno() == -1:
                     # The factory of the last connection has closed the server.
                     return
+                if exc.errno is None:
+                    # No call of the system's has failed: an audit hook wants no such socket. The loop reports it.
+                    raise
                 if concerns_one_connection(exc):
                     continue
                 failure = exc

@@ -69,6 +69,9 @@ class BaseSelectorEventLoop(SocketCalls, TLSTransportPart, AcceptLoop, WakingUp)
     The loop owns the poller and closes it. See PEP 3156.
     """
 
+    # The compiled form looks at them for each descriptor that is registered.
+    __slots__ = ("_poller", "_selector", "_transports")
+
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         super().__init__()
         if selector is None:

@@ -211,6 +211,10 @@ cdef int interface_put_off(PyObject* loop, AsyncioAtEnd function) noexcept:
     return True
 
 
+cdef unsigned long long interface_generation_of(PyObject* loop) noexcept:
+    return (<CompiledTurn>loop).generation
+
+
 cdef PyObject* interface_new_future(PyObject* loop) except NULL:
     cdef CompiledTurn turn
     cdef Future future
@@ -277,5 +281,6 @@ offered.know_receiver = know_receiver
 offered.receiver_of = receiver_of
 offered.know_sender = know_sender
 offered.know_caller = know_caller
+offered.generation_of = interface_generation_of
 
 interface = capsule_of(&offered)

@@ -47,6 +47,7 @@ cdef extern from "native/interface.h":
         int (*know_waker)(PyObject*, AsyncioWake) noexcept
         int (*put_off)(PyObject*, AsyncioAtEnd) noexcept
         int (*know_caller)(void (*)(const AsyncioCallNoter*) noexcept) noexcept
+        unsigned long long (*generation_of)(PyObject*) noexcept
 
 cdef extern from *:
     """

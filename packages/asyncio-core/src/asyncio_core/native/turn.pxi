@@ -25,6 +25,10 @@ cdef double CLOCK_RESOLUTION = time.get_clock_info("monotonic").resolution
 cdef bint clock_is_watched = watch_clock(time_names) == 0
 
 
+# The last number that a loop was given, for having an attribute set or for being there.
+cdef unsigned long long last_generation = 0
+
+
 # What wakes the loops whose _write_to_self() is this one.
 cdef object known_waker = None
 cdef AsyncioWake waker = NULL
@@ -40,6 +44,8 @@ cdef class CompiledTurn:
     # Once they have been shown, they are kept as the pure form keeps them.
     cdef bint timers_shown
     cdef uint64_t timer_number
+    # Another one whenever an attribute is set or deleted.
+    cdef unsigned long long generation
     cdef PyObject* current
     cdef PyObject* previous_turn
     cdef PyObject* next_turn
@@ -80,6 +86,7 @@ cdef class CompiledTurn:
     def __cinit__(self):
         global first_turn
         self._clock_resolution = CLOCK_RESOLUTION
+        be_changed(self)
         self.next_turn = first_turn
         if first_turn is not NULL:
             (<CompiledTurn>first_turn).previous_turn = <PyObject*>self
@@ -102,11 +109,13 @@ cdef class CompiledTurn:
         if name in WATCHED:
             self.version = 0
         PyObject_GenericSetAttr(self, name, <PyObject*>value)
+        be_changed(self)
 
     def __delattr__(self, name):
         if name in WATCHED:
             self.version = 0
         PyObject_GenericSetAttr(self, name, NULL)
+        be_changed(self)
 
     @property
     def _ready(self):
@@ -220,6 +229,13 @@ cdef class CompiledTurn:
                 turn_once(self)
             if self._stopping:
                 return True
+
+
+cdef inline void be_changed(CompiledTurn turn) noexcept:
+    """Give a loop a number that none had before."""
+    global last_generation
+    last_generation += 1
+    turn.generation = last_generation
 
 
 cdef double as_double(object number) noexcept:

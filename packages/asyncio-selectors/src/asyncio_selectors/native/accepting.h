@@ -55,6 +55,40 @@ static PyObject *address_of_accepted(void) {
 /* A number that an object of C has at a place. */
 #define INT_AT(object, offset) (*(int *)((char *)(object) + (offset)))
 
+/* What an object of the system's own class of sockets consists of, as far as it is known. */
+typedef struct {
+    PyObject_HEAD
+    int fd, family, kind, protocol;
+    PyObject *(*tell_error)(void);
+    int64_t timeout;
+} PlainSocket;
+
+/* Whether it does: since Python 3.12 the module's state comes last, which no object owns. */
+static int has_plain_parts(PyTypeObject *base, Py_ssize_t family_at, Py_ssize_t kind_at, Py_ssize_t protocol_at) {
+    const Py_ssize_t more = base->tp_basicsize - (Py_ssize_t)sizeof(PlainSocket);
+    return base->tp_itemsize == 0 && (more == 0 || more == (Py_ssize_t)sizeof(void *)) &&
+           family_at == offsetof(PlainSocket, family) && kind_at == offsetof(PlainSocket, kind) &&
+           protocol_at == offsetof(PlainSocket, protocol);
+}
+
+/* In nanoseconds; negative for none. */
+static int64_t timeout_of(PyObject *sock) { return ((PlainSocket *)sock)->timeout; }
+
+/* A socket object over the descriptor of a connection, which is all that it has of its own: the rest is its listener's,
+   which does not block either. Its own beginning would ask the system for a name, to learn what is known. */
+static PyObject *socket_like(PyObject *listener, PyTypeObject *type, PyTypeObject *base, int fd) {
+    const size_t start = offsetof(PlainSocket, fd);
+    const PlainSocket *like = (PlainSocket *)listener;
+    PyObject *nothing = PyTuple_New(0), *made = nothing == NULL ? NULL : type->tp_new(type, nothing, NULL);
+    Py_XDECREF(nothing);
+    if (made != NULL && PySys_Audit("socket.__new__", "Oiii", made, like->family, like->kind, like->protocol) < 0)
+        Py_CLEAR(made);
+    if (made == NULL) return NULL;
+    memcpy((char *)made + start, (const char *)listener + start, (size_t)base->tp_basicsize - start);
+    DESCRIPTOR_OF(made) = fd;
+    return made;
+}
+
 /* A socket object of a class over a descriptor, begun by the system's own class only. */
 static PyObject *new_socket(PyTypeObject *type, PyTypeObject *base, int family, int kind, int protocol, int fd) {
     PyObject *nothing = PyTuple_New(0), *given = Py_BuildValue("iiii", family, kind, protocol, fd);

@@ -12,7 +12,7 @@
 #endif
 
 #ifdef _WIN32
-static PyObject *addresses_of(int fd, PyObject *extra, int *family) { return NULL; }
+static PyObject *addresses_of(int fd, PyObject *peer, int *family) { return NULL; }
 static void send_at_once(PyObject *sock, int family) {}
 #else
 /* An address of so many bytes, as the socket module tells it. */
@@ -37,15 +37,10 @@ static PyObject *name_of_socket(const void *address, socklen_t length, int famil
 }
 
 /* The addresses of both ends, of which that of the peer may be known; NULL without an exception: ask the socket. */
-static PyObject *addresses_of(int fd, PyObject *extra, int *family) {
+static PyObject *addresses_of(int fd, PyObject *peer, int *family) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    PyObject *name, *peer = NULL, *both;
-    if (extra != Py_None) {
-        if (!PyDict_CheckExact(extra) || PyDict_GET_SIZE(extra) > 1) return NULL;
-        peer = PyDict_GetItemWithError(extra, connections.peername);
-        if (peer == NULL && (PyErr_Occurred() || PyDict_GET_SIZE(extra) != 0)) return NULL;
-    }
+    PyObject *name, *both;
     /* Without a name, or with one that does not fit, the method finds out. */
     if (getsockname(fd, (struct sockaddr *)&address, &length) < 0 || length > sizeof address ||
         !has_known_addresses(address.ss_family))
@@ -95,36 +90,43 @@ static int enter_at_server(PyObject *server, PyObject *transport) {
     return status;
 }
 
+/* The table of a loop's transports, borrowed; NULL where it is not one that can be looked into. */
+static PyObject *usual_table(PyObject *loop) {
+    PyObject *table = is_adopted(loop) ? SLOT(loop, registering.transports) : NULL;
+    if (table == NULL || Py_TYPE(table) != connections.table_type) return NULL;
+    return SLOT(table, connections.references) == NULL ? NULL : table;
+}
+
 static int enter_in_table(PyObject *loop, PyObject *fd, PyObject *transport) {
-    PyObject *table = PyObject_GetAttr(loop, connections.transports), *reference;
+    PyObject *table = usual_table(loop), *reference;
     int status = -1;
-    if (table == NULL) return -1;
-    if (Py_TYPE(table) == connections.table_type && SLOT(table, connections.references) != NULL) {
+    if (table != NULL) {
         reference = PyWeakref_NewRef(transport, NULL);
         if (reference != NULL) status = PyDict_SetItem(SLOT(table, connections.references), fd, reference);
         Py_XDECREF(reference);
-    } else {
-        status = PyObject_SetItem(table, fd, transport);
+        return status;
     }
-    Py_DECREF(table);
+    table = PyObject_GetAttr(loop, connections.transports);
+    if (table != NULL) status = PyObject_SetItem(table, fd, transport);
+    Py_XDECREF(table);
     return status;
 }
 
-/* __init__(loop, sock, protocol, waiter=None, extra=None, server=None, context=None) */
-static PyObject *init_connection(TwinMethod *method, PyObject **args, Py_ssize_t count) {
-    PyObject *self = args[0], *addresses, *fd = NULL, *context = NULL, *made = NULL;
-    int buffered, plain, family;
-    PyObject *given[8] = {NULL, NULL, NULL, NULL, Py_None, Py_None, Py_None, Py_None};
-    Py_ssize_t n;
-    if (count < 4 || count > 8 || !is_usual(self)) return NULL;
-    for (n = 1; n < count; n++) given[n] = args[n];
-    PyObject *loop = given[1], *sock = given[2], *protocol = given[3], *waiter = given[4], *server = given[6];
-    plain = connections.is_plain(sock);
-    if (plain <= 0 || DESCRIPTOR_OF(sock) < 0 || !PyObject_TypeCheck(loop, connections.core->loop_type)) return NULL;
-    addresses = addresses_of(DESCRIPTOR_OF(sock), given[5], &family);
+/* What a connection is made with. Borrowed; the address of the peer is NULL where it is not known. */
+typedef struct {
+    PyObject *loop, *sock, *protocol, *waiter, *peer, *server, *context;
+} Terms;
+
+/* Fill in a transport, and have it begin: None, or NULL. */
+static PyObject *begin_with(PyObject *self, const Terms *terms) {
+    PyObject *loop = terms->loop, *sock = terms->sock, *protocol = terms->protocol, *server = terms->server;
+    PyObject *addresses, *fd, *context, *made = NULL;
+    int buffered, family, plain = connections.is_plain(sock);
+    if (plain <= 0 || DESCRIPTOR_OF(sock) < 0 || !is_adopted(loop)) return NULL;
+    addresses = addresses_of(DESCRIPTOR_OF(sock), terms->peer, &family);
     if (addresses == NULL) return NULL;
     fd = PyLong_FromLong(DESCRIPTOR_OF(sock));
-    context = given[7] == Py_None ? PyContext_CopyCurrent() : Py_NewRef(given[7]);
+    context = terms->context == Py_None ? PyContext_CopyCurrent() : Py_NewRef(terms->context);
     buffered = PyObject_IsInstance(protocol, connections.buffered_protocol);
     if (fd == NULL || context == NULL || buffered < 0) goto done;
     SET_SLOT(self, connections.empty_waiter, Py_None);
@@ -150,7 +152,7 @@ static PyObject *init_connection(TwinMethod *method, PyObject **args, Py_ssize_t
     SET_SLOT(self, connections.buffered, buffered ? Py_True : Py_False);
     if ((server != Py_None && enter_at_server(server, self) < 0) || enter_in_table(loop, fd, self) < 0) goto done;
     send_at_once(sock, family);
-    if (call_method_soon(loop, self, connections.begin, waiter) == 0) made = Py_NewRef(Py_None);
+    if (call_method_soon(loop, self, connections.begin, terms->waiter) == 0) made = Py_NewRef(Py_None);
 done:
     Py_XDECREF(context);
     Py_XDECREF(fd);
@@ -158,12 +160,27 @@ done:
     return made;
 }
 
+/* __init__(loop, sock, protocol, waiter=None, extra=None, server=None, context=None) */
+static PyObject *init_connection(TwinMethod *method, PyObject **args, Py_ssize_t count) {
+    PyObject *given[8] = {NULL, NULL, NULL, NULL, Py_None, Py_None, Py_None, Py_None}, *extra, *peer = NULL;
+    Py_ssize_t n;
+    if (count < 4 || count > 8 || !is_usual(args[0])) return NULL;
+    for (n = 1; n < count; n++) given[n] = args[n];
+    extra = given[5];
+    if (extra != Py_None) {
+        if (!PyDict_CheckExact(extra) || PyDict_GET_SIZE(extra) > 1) return NULL;
+        peer = PyDict_GetItemWithError(extra, connections.peername);
+        if (peer == NULL && (PyErr_Occurred() || PyDict_GET_SIZE(extra) != 0)) return NULL;
+    }
+    return begin_with(args[0], &(Terms){given[1], given[2], given[3], given[4], peer, given[6], given[7]});
+}
+
 /* Begin to read, unless the protocol wants nothing yet: whether that went without anything special. */
 static int begins_to_read(PyObject *self) {
     PyObject *loop = SLOT(self, connections.loop), *fd = SLOT(self, connections.sock_fd), *callback, *nothing, *handle;
     if (SLOT(self, connections.closing) != Py_False || SLOT(self, connections.paused) != Py_False) return 1;
     if (loop == NULL || loop == Py_None ||
-        !has_own_method(loop, registering.hooks[READ_EVENT], registering.own_hooks[READ_EVENT]))
+        !has_own_hook(loop, &registering.adding, NUMBER_OF(READ_EVENT)))
         return 0;
     callback = PyObject_GetAttr(self, connections.read_ready);
     nothing = PyTuple_New(0);

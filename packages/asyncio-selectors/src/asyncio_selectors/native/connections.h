@@ -10,7 +10,6 @@
 
 /* Methods that have to be the ones the class began with, as they are not called. */
 #define MOST_METHODS 16
-#define MOST_HOOKS 8
 
 struct Connections {
     const AsyncioCore *core;
@@ -38,14 +37,13 @@ struct Connections {
     PyObject *close_socket;
     PyObject *server_type, *own_attach, *own_detach;
     /* The hooks by which a loop makes an accepted connection, and the module that has the name of the class. */
-    PyObject *hooks[MOST_HOOKS], *own_hooks[MOST_HOOKS];
-    int hook_count;
+    Hooks accepting;
     PyObject *names_of_loops, *kind_name;
     /* Names. */
     PyObject *peername, *transports, *attach, *detach, *clients, *sockets, *begin, *go_on_beginning, *read_ready;
     PyObject *call_soon, *context_names, *connection_made, *connection_lost, *call_connection_lost;
-    PyObject *server_context, *serve_accepted, *not_served;
-    PyObject *eof_received, *write_error, *protocol_failed, *force_close, *close, *remove_reader, *remove_writer;
+    PyObject *server_context, *serve_accepted, *not_served, *errno_name;
+    PyObject *eof_received, *write_error, *protocol_failed, *force_close, *close;
 };
 static struct Connections connections;
 

@@ -4,7 +4,6 @@
 cdef extern from "native/connections.h":
     enum:
         MOST_METHODS
-        MOST_HOOKS
     struct Connections:
         const AsyncioCore* core
         PyTypeObject* kind
@@ -32,14 +31,13 @@ cdef extern from "native/connections.h":
         PyObject* server_type
         PyObject* own_attach
         PyObject* own_detach
-        PyObject* hooks[MOST_HOOKS]
-        PyObject* own_hooks[MOST_HOOKS]
-        int hook_count
+        Hooks accepting
         PyObject* names_of_loops
         PyObject* kind_name
         PyObject* server_context
         PyObject* serve_accepted
         PyObject* not_served
+        PyObject* errno_name
         PyObject* peername
         PyObject* transports
         PyObject* attach
@@ -59,8 +57,6 @@ cdef extern from "native/connections.h":
         PyObject* protocol_failed
         PyObject* force_close
         PyObject* close
-        PyObject* remove_reader
-        PyObject* remove_writer
     Connections connections
 
 cdef extern from "native/beginnings.h":
@@ -113,10 +109,7 @@ def adopt_connections(kind, base, server, table, buffered_protocol, water_marks,
     connections.empty_waiter = offset_of(kind, "_empty_waiter")
     connections.file_sending = offset_of(kind, "_file_sending")
     connections.read_size, connections.peer_finished = offset_of(kind, "_read_size"), offset_of(kind, "_peer_finished")
-    connections.sock_users = connections.sock_closed = -1
-    if has_known_parts:
-        connections.sock_users = offset_of(socket.socket, "_io_refs")
-        connections.sock_closed = offset_of(socket.socket, "_closed")
+    connections.sock_users, connections.sock_closed = users_at, closed_at
     connections.table_type, connections.references = <PyTypeObject*>kept(table), offset_of(table, "_references")
     connections.zero, connections.one = kept(0), kept(1)
     connections.usual_high_water, connections.usual_low_water = kept(water_marks[0]), kept(water_marks[1])
@@ -136,7 +129,6 @@ def adopt_connections(kind, base, server, table, buffered_protocol, water_marks,
     connections.eof_received, connections.write_error = kept("eof_received"), kept("_write_error")
     connections.protocol_failed, connections.force_close = kept("_protocol_failed"), kept("_force_close")
     connections.close = kept("close")
-    connections.remove_reader, connections.remove_writer = kept("_remove_reader"), kept("_remove_writer")
     put_method(kind, b"__init__", init_connection, 0, NULL)
     put_method(kind, b"_begin", begin_connection, 0, NULL)
     put_method(kind, b"_read_eof", end_of_reading, 0, NULL)
@@ -155,10 +147,8 @@ def adopt_accepting(loops, names, /):
     connections.accept = <PyObject* (*)(PyObject*) noexcept>accept_plainly
     connections.names_of_loops, connections.kind_name = kept(names), kept("_SelectorSocketTransport")
     connections.server_context, connections.serve_accepted = kept("_context"), kept("_serve_accepted")
-    connections.not_served = kept("_not_served")
-    for n, name in enumerate(HOOKS_OF_ACCEPTING):
-        connections.hooks[n], connections.own_hooks[n] = kept(name), kept(getattr(loops, name))
-    connections.hook_count = len(HOOKS_OF_ACCEPTING)
+    connections.not_served, connections.errno_name = kept("_not_served"), kept("errno")
+    know_hooks(&connections.accepting, loops, HOOKS_OF_ACCEPTING)
     put_method(loops, b"_accept_connection", accept_connections, 0, NULL)
 
 

@@ -66,10 +66,9 @@ static PyObject *end_of_reading(TwinMethod *method, PyObject **args, Py_ssize_t 
     }
     /* Its socket is readable for ever now. */
     SET_SLOT(self, connections.peer_finished, Py_True);
-    if (SLOT(self, connections.conn_lost) == connections.zero) {
-        PyObject *removing[2] = {SLOT(self, connections.loop), SLOT(self, connections.sock_fd)};
-        if (call_for_effect(connections.remove_reader, removing, 2) < 0) return NULL;
-    }
+    if (SLOT(self, connections.conn_lost) == connections.zero &&
+        remove_by_method(SLOT(self, connections.loop), SLOT(self, connections.sock_fd), READ_EVENT) < 0)
+        return NULL;
     return Py_NewRef(Py_None);
 }
 
@@ -90,15 +89,14 @@ static PyObject *close_connection(TwinMethod *method, PyObject **args, Py_ssize_
     Py_INCREF(loop);
     Py_INCREF(fd);
     SET_SLOT(self, connections.closing, Py_True);
-    PyObject *removing[2] = {loop, fd};
-    status = call_for_effect(connections.remove_reader, removing, 2);
+    status = remove_by_method(loop, fd, READ_EVENT);
     if (status == 0 && !waits) {
         lost = PyNumber_Add(SLOT(self, connections.conn_lost), connections.one);
         status = lost == NULL ? -1 : 0;
         if (lost != NULL) {
             SET_SLOT(self, connections.conn_lost, lost);
             Py_DECREF(lost);
-            status = call_for_effect(connections.remove_writer, removing, 2);
+            status = remove_by_method(loop, fd, WRITE_EVENT);
         }
         if (status == 0) status = call_method_soon(loop, self, connections.call_connection_lost, Py_None);
     }

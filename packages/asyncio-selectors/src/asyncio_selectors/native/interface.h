@@ -13,7 +13,7 @@
 
 #define ASYNCIO_CORE_INTERFACE "asyncio_core._twins.interface"
 #define ASYNCIO_CORE_MAJOR 1
-#define ASYNCIO_CORE_MINOR 6
+#define ASYNCIO_CORE_MINOR 7
 
 /* Waits for so many seconds at most, without a limit where they are negative, and queues what became ready. */
 typedef int (*AsyncioPoll)(PyObject *poller, PyObject *loop, double seconds);
@@ -137,6 +137,12 @@ typedef struct {
     /* Have a function, which is there for good, told who notes calls of the system's when that begins; NULL: nobody does
        any more. False: there are too many who are told so. */
     int (*know_caller)(void (*tell)(const AsyncioCallNoter *noter));
+
+    /* Since minor number 7. */
+
+    /* For a loop of `loop_type`: a number that no other loop has, and that is another one when an attribute has been set or
+       deleted, as long as nobody goes by the loop's dict. */
+    unsigned long long (*generation_of)(PyObject *loop);
 } AsyncioCore;
 
 /* Take the interface over. NULL without an exception: there is none that fits. */

@@ -14,6 +14,7 @@
 
 /* As in the module selectors. */
 enum { READ_EVENT = 1, WRITE_EVENT = 2 };
+#define NUMBER_OF(event) ((event)-1)
 
 #if HAS_EPOLL
 static int control_epoll(int epoll, int operation, int fd, int events) {
@@ -28,17 +29,32 @@ enum { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD };
 static int control_epoll(int epoll, int operation, int fd, int events) { return -1; }
 #endif
 
+/* Methods of loops that are not called where they are the ones that the class began with: what they do is done here. */
+#define MOST_HOOKS 8
+typedef struct {
+    PyObject *names[MOST_HOOKS], *own[MOST_HOOKS];
+    int count;
+    /* The loop for which all of them were, the last time, and its class. */
+    unsigned long long generation;
+    PyTypeObject *kind;
+    unsigned int version;
+} Hooks;
+
 struct Registering {
     const AsyncioCore *core;
     /* Exactly these: what is derived from them does what it likes. */
     PyTypeObject *poller_type, *epoll_type;
     Py_ssize_t keys_place, epoll_place;
+    /* The class of loops that was adopted, and where they have their poller, and their transports. */
+    PyTypeObject *loops;
+    Py_ssize_t poller, selector, transports;
     /* With more descriptors than that, how the loop waits does not depend on them. */
     Py_ssize_t few;
     PyObject *key_type;
     /* Names, and what stands under them where nobody has put anything else there. */
-    PyObject *poller, *selector, *registering_in, *tell_loop;
-    PyObject *hooks[3], *own_hooks[3];
+    PyObject *registering_in, *tell_loop;
+    /* By event. */
+    Hooks adding, removing;
     PyObject *register_name, *own_register, *unregister_name, *own_unregister, *modify_name, *own_modify;
 };
 static struct Registering registering;
@@ -53,20 +69,58 @@ static PyObject *attribute_of(PyObject *object, PyObject *name) {
     return found;
 }
 
+/* How the interpreter finds what it is to call: without a bound method, 1, where there is a function in the class. */
+extern int _PyObject_GetMethod(PyObject *object, PyObject *name, PyObject **method);
+
 /* Whether a method is the one that its class began with. */
 static int has_own_method(PyObject *object, PyObject *name, PyObject *function) {
-    PyObject *method = PyObject_GetAttr(object, name);
-    int own = method != NULL && PyMethod_Check(method) && PyMethod_GET_FUNCTION(method) == function;
-    if (method == NULL) PyErr_Clear();
+    PyObject *method = NULL;
+    int unbound = _PyObject_GetMethod(object, name, &method), own = method == function && unbound;
+    if (method == NULL)
+        PyErr_Clear();
+    else if (!unbound && PyMethod_Check(method))
+        own = PyMethod_GET_FUNCTION(method) == function;
     Py_XDECREF(method);
     return own;
 }
 
+/* Whether all of these methods of a loop are the ones that its class began with. */
+static int has_own_hooks(PyObject *loop, Hooks *hooks) {
+    PyTypeObject *kind = Py_TYPE(loop);
+    int n, known = kind == hooks->kind && kind->tp_version_tag == hooks->version && hooks->version != 0;
+    if (!known && !PyObject_TypeCheck(loop, registering.core->loop_type)) return 0;
+    if (known && registering.core->generation_of(loop) == hooks->generation) return 1;
+    for (n = 0; n < hooks->count; n++)
+        if (!has_own_method(loop, hooks->names[n], hooks->own[n])) return 0;
+    hooks->generation = registering.core->generation_of(loop);
+    hooks->kind = kind;
+    hooks->version = kind->tp_version_tag;
+    return 1;
+}
+
+/* Whether one of them is. */
+static int has_own_hook(PyObject *loop, Hooks *hooks, int n) {
+    return has_own_hooks(loop, hooks) || has_own_method(loop, hooks->names[n], hooks->own[n]);
+}
+
+/* Whether the class of a loop is the adopted one, or derived from it. */
+static int is_adopted(PyObject *loop) {
+    static PyTypeObject *last = NULL;
+    static unsigned int version = 0;
+    PyTypeObject *kind = Py_TYPE(loop);
+    if (kind == last && kind->tp_version_tag == version && version != 0) return 1;
+    if (registering.loops == NULL || !PyType_IsSubtype(kind, registering.loops)) return 0;
+    last = kind;
+    version = kind->tp_version_tag;
+    return 1;
+}
+
 /* The poller that the loop waits for, if it is of the class that was adopted. */
 static PyObject *usual_poller(PyObject *loop) {
-    PyObject *poller = attribute_of(loop, registering.poller), *epoll;
-    if (poller == NULL || Py_TYPE(poller) != registering.poller_type ||
-        attribute_of(loop, registering.selector) != poller)
+    PyObject *poller, *epoll;
+    if (!is_adopted(loop)) return NULL;
+    poller = SLOT(loop, registering.poller);
+    if (poller == NULL || Py_TYPE(poller) != registering.poller_type || SLOT(loop, registering.selector) != poller)
         return NULL;
     epoll = SLOT(poller, registering.epoll_place);
     if (epoll == NULL || Py_TYPE(epoll) != registering.epoll_type || DESCRIPTOR_OF(epoll) < 0) return NULL;
@@ -208,6 +262,17 @@ static PyObject *remove_callback(PyObject *loop, PyObject *fd, int event) {
     return result;
 }
 
+/* Do what the method for it does: 0, or -1 with an exception. */
+static int remove_by_method(PyObject *loop, PyObject *fd, int event) {
+    PyObject *removed = NULL, *arguments[2] = {loop, fd};
+    if (has_own_hook(loop, &registering.removing, NUMBER_OF(event))) removed = remove_callback(loop, fd, event);
+    if (removed == NULL && !PyErr_Occurred())
+        removed = PyObject_VectorcallMethod(
+            registering.removing.names[NUMBER_OF(event)], arguments, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    Py_XDECREF(removed);
+    return removed == NULL ? -1 : 0;
+}
+
 /* The methods: what of their arguments is as usual. */
 
 static PyObject *add_for_anybody(TwinMethod *method, PyObject **args, Py_ssize_t count) {
@@ -225,7 +290,7 @@ static PyObject *add_for_anybody(TwinMethod *method, PyObject **args, Py_ssize_t
 static PyObject *add_for_transport(TwinMethod *method, PyObject **args, Py_ssize_t count) {
     PyObject *handle;
     if (count != 5 || !PyTuple_CheckExact(args[3]) ||
-        !has_own_method(args[0], registering.hooks[method->kind], registering.own_hooks[method->kind]))
+        !has_own_hook(args[0], &registering.adding, NUMBER_OF(method->kind)))
         return NULL;
     handle = add_callback(args[0], args[1], method->kind, args[2], args[3], args[4]);
     if (handle == NULL) return NULL;

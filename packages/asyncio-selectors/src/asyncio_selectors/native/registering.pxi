@@ -9,20 +9,26 @@ cdef extern from "native/registering.h":
     enum:
         READ_EVENT
         WRITE_EVENT
+    ctypedef struct Hooks:
+        PyObject* names[8]
+        PyObject* own[8]
+        int count
     struct Registering:
         const AsyncioCore* core
         PyTypeObject* poller_type
         PyTypeObject* epoll_type
         Py_ssize_t keys_place
         Py_ssize_t epoll_place
+        PyTypeObject* loops
+        Py_ssize_t poller
+        Py_ssize_t selector
+        Py_ssize_t transports
         Py_ssize_t few
         PyObject* key_type
-        PyObject* poller
-        PyObject* selector
         PyObject* registering_in
         PyObject* tell_loop
-        PyObject* hooks[3]
-        PyObject* own_hooks[3]
+        Hooks adding
+        Hooks removing
         PyObject* register_name
         PyObject* own_register
         PyObject* unregister_name
@@ -57,7 +63,9 @@ def adopt_registering_poller(kind, few, /):
 
 def adopt_registering(kind, /):
     """Have methods of C register and unregister for loops of a class."""
-    registering.poller, registering.selector = kept("_poller"), kept("_selector")
+    registering.loops = <PyTypeObject*>kept(kind)
+    registering.poller, registering.selector = offset_of(kind, "_poller"), offset_of(kind, "_selector")
+    registering.transports = offset_of(kind, "_transports")
     registering.registering_in = kept("_registering_in")
     put_method(kind, b"_add_reader", add_for_anybody, READ_EVENT, NULL)
     put_method(kind, b"_add_writer", add_for_anybody, WRITE_EVENT, NULL)
@@ -65,11 +73,19 @@ def adopt_registering(kind, /):
     put_method(kind, b"_watch_writing", add_for_transport, WRITE_EVENT, NULL)
     put_method(kind, b"_remove_reader", remove_for_anybody, READ_EVENT, NULL)
     put_method(kind, b"_remove_writer", remove_for_anybody, WRITE_EVENT, NULL)
-    registering.hooks[READ_EVENT], registering.own_hooks[READ_EVENT] = kept("_add_reader"), kept(kind._add_reader)
-    registering.hooks[WRITE_EVENT], registering.own_hooks[WRITE_EVENT] = kept("_add_writer"), kept(kind._add_writer)
+    know_hooks(&registering.adding, kind, ("_add_reader", "_add_writer"))
+    know_hooks(&registering.removing, kind, ("_remove_reader", "_remove_writer"))
 
 
 cdef PyObject* kept(object value) noexcept:
     """Return what stays for as long as the module does."""
     Py_INCREF(value)
     return <PyObject*>value
+
+
+cdef int know_hooks(Hooks* hooks, object kind, tuple names) except -1:
+    """Learn what a class of loops has under some names."""
+    for n, name in enumerate(names):
+        hooks.names[n], hooks.own[n] = kept(name), kept(getattr(kind, name))
+    hooks.count = len(names)
+    return 0
