@@ -138,7 +138,11 @@ def test_an_accepted_socket_raises_what_any_socket_raises(
                 ours.recv(1)
             copied = ours.dup()
         with copied:
-            assert (copied.family, copied.type, copied.proto) == (ours.family, ours.type, ours.proto)
+            assert (copied.family, copied.type, copied.proto) == (
+                ours.family,
+                ours.type,
+                ours.proto,
+            )
 
 
 AUDITED = """

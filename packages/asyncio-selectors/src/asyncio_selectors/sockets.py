@@ -302,7 +302,11 @@ class SocketCalls(BaseEventLoop):
         if type(sock) is not _PLAIN or self._debug:
             self._check_socket(sock)
         sent = send(sock, data) or 0
-        if type(data) is bytes and sent == len(data):
+        # What it comes to as a rule, without another view.
+        if type(data) is bytes:
+            if sent == len(data):
+                return
+        elif type(data) is memoryview and sent == data.nbytes:
             return
         with memoryview(data) as whole, whole.cast("B") as view:
             total = len(view)
