@@ -6,6 +6,8 @@ import contextlib
 import gc
 import inspect
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -269,3 +271,36 @@ def test_what_a_protocol_raises_is_reported_and_the_connection_ends(
 
     loop.run_until_complete(main())
     assert [str(report["exception"]) for report in reports] == [method]
+
+
+ANOTHER_LOOP = """
+import socket
+import asyncio_core
+from asyncio_core.loops.base_events import BaseEventLoop
+from asyncio_selectors.stream_transport import _SelectorSocketTransport
+
+class Loop(BaseEventLoop):
+    _transports = {}
+
+    def _remove_reader(self, fd):
+        print("no more reading")
+
+    def _remove_writer(self, fd):
+        print("no more writing")
+
+ours, theirs = socket.socketpair()
+ours.setblocking(False)
+loop = Loop()
+transport = _SelectorSocketTransport(loop, ours, asyncio_core.Protocol())
+transport.close()
+transport._call_connection_lost(None)
+loop.close()
+theirs.close()
+"""
+
+
+def test_a_transport_of_another_loop_asks_that_also_where_there_is_none_of_ours() -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", ANOTHER_LOOP], capture_output=True, text=True, timeout=40, check=True
+    )
+    assert child.stdout.splitlines() == ["no more reading", "no more writing"]

@@ -135,11 +135,11 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
                 if sock.fileno() == -1:
                     # The factory of the last connection has closed the server.
                     return
+                if concerns_one_connection(exc):
+                    continue
                 if exc.errno is None:
                     # No call of the system's has failed: an audit hook wants no such socket. The loop reports it.
                     raise
-                if concerns_one_connection(exc):
-                    continue
                 failure = exc
             else:
                 if accepted is not None:

@@ -148,7 +148,8 @@ def adopt_accepting(loops, names, /):
     connections.names_of_loops, connections.kind_name = kept(names), kept("_SelectorSocketTransport")
     connections.server_context, connections.serve_accepted = kept("_context"), kept("_serve_accepted")
     connections.not_served, connections.errno_name = kept("_not_served"), kept("errno")
-    know_hooks(&connections.accepting, loops, HOOKS_OF_ACCEPTING)
+    name_hooks(&connections.accepting, HOOKS_OF_ACCEPTING)
+    know_hooks(&connections.accepting, loops)
     put_method(loops, b"_accept_connection", accept_connections, 0, NULL)
 
 

@@ -32,6 +32,7 @@ static int control_epoll(int epoll, int operation, int fd, int events) { return 
 /* Methods of loops that are not called where they are the ones that the class began with: what they do is done here. */
 #define MOST_HOOKS 8
 typedef struct {
+    /* What the class has is NULL as long as none was adopted. */
     PyObject *names[MOST_HOOKS], *own[MOST_HOOKS];
     int count;
     /* The loop for which all of them were, the last time, and its class. */

@@ -43,12 +43,17 @@ cdef extern from "native/registering.h":
 from selectors import SelectorKey
 
 
+registering.core = core
+# Transports may have a loop of somebody else's where no loop of ours was loaded.
+name_hooks(&registering.adding, ("_add_reader", "_add_writer"))
+name_hooks(&registering.removing, ("_remove_reader", "_remove_writer"))
+
+
 def adopt_registering_poller(kind, few, /):
     """Learn what pollers those are, exactly of this class, with which methods of C register and unregister.
 
     With over `few` descriptors, how a loop waits no longer depends on them. The class was adopted for waiting, too.
     """
-    registering.core = core
     registering.keys_place, registering.epoll_place = keys_place, epoll_place
     registering.few = few
     registering.key_type = kept(SelectorKey)
@@ -73,8 +78,8 @@ def adopt_registering(kind, /):
     put_method(kind, b"_watch_writing", add_for_transport, WRITE_EVENT, NULL)
     put_method(kind, b"_remove_reader", remove_for_anybody, READ_EVENT, NULL)
     put_method(kind, b"_remove_writer", remove_for_anybody, WRITE_EVENT, NULL)
-    know_hooks(&registering.adding, kind, ("_add_reader", "_add_writer"))
-    know_hooks(&registering.removing, kind, ("_remove_reader", "_remove_writer"))
+    know_hooks(&registering.adding, kind)
+    know_hooks(&registering.removing, kind)
 
 
 cdef PyObject* kept(object value) noexcept:
@@ -83,9 +88,16 @@ cdef PyObject* kept(object value) noexcept:
     return <PyObject*>value
 
 
-cdef int know_hooks(Hooks* hooks, object kind, tuple names) except -1:
-    """Learn what a class of loops has under some names."""
+cdef int name_hooks(Hooks* hooks, tuple names) except -1:
+    """Say by which names loops have some methods."""
     for n, name in enumerate(names):
-        hooks.names[n], hooks.own[n] = kept(name), kept(getattr(kind, name))
+        hooks.names[n] = kept(name)
     hooks.count = len(names)
+    return 0
+
+
+cdef int know_hooks(Hooks* hooks, object kind) except -1:
+    """Learn what a class of loops has under these names."""
+    for n in range(hooks.count):
+        hooks.own[n] = kept(getattr(kind, <object>hooks.names[n]))
     return 0
