@@ -43,7 +43,7 @@ class TraceFile:
             return sys.stdout
         if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             os.ftruncate(self._descriptor, 0)
-        self._file = open(self._descriptor, "w", encoding="utf-8")  # noqa: SIM115
+        self._file = os.fdopen(self._descriptor, "w", encoding="utf-8")
         return self._file
 
     def __enter__(self) -> Self:
