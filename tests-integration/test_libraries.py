@@ -54,6 +54,7 @@ OTHERS = [
     "pytest_asyncio",
     "redis",
     "small_libraries",
+    "sqlalchemy",
     "tornado",
 ]
 #: Those that lean on asyncio's inside, and do not go with all of the others in one environment.

@@ -132,8 +132,24 @@ def test_a_deadlock_shows_both_locks(start: Start, look: Look, way: dict[str, st
 
 @pytest.mark.parametrize("way", WAYS)
 def test_ten_thousand_tasks_are_seen(start: Start, look: Look, way: dict[str, str]) -> None:
-    lines = look("ps", start(MANY, way)).splitlines()
-    assert len([line for line in lines if re.match(r"n\d+ +waiting ", line)]) == 10_000
+    child = start(MANY, way)
+    names = {f"n{number}" for number in range(10_000)}
+
+    rows = [line.split() for line in look("ps", child).splitlines()]
+    waiting = [row[0] for row in rows if row[1:2] == ["waiting"] and row[-1] == "Task-1"]
+    assert (len(waiting), set(waiting)) == (10_000, names)
+
+    tree = look("pstree", child)
+    assert "- Task-1: waiting for 10000 tasks: n0, n1, n2, n3 and 9996 more" in tree
+    heads = re.findall(r"(?m)^  - (n\d+): waiting for event ", tree)
+    assert (len(heads), set(heads)) == (10_000, names)
+
+    taken = json.loads(look("ps", child, "--json"))
+    assert {task["name"] for task in taken["tasks"]} == {*names, "Task-1"}
+    assert all(task["stack"] and task["waits_for"] for task in taken["tasks"])
+
+    figures = json.loads(look("top", child, "--once", "--interval", "0.01", "--json"))
+    assert figures["known_tasks"] == 10_001
 
 
 def test_the_pieces_alone_are_seen_too(start: Start, look: Look) -> None:
