@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import signal
 import subprocess
 import sys
@@ -67,6 +69,31 @@ def test_a_child_that_dies_with_its_parent_lives_as_long_as_the_loops_thread(run
         assert await answers(child) == (b"still here", 0)
 
     run(main())
+
+
+@pytest.mark.parametrize("kind", [subprocess.Popen, type("Derived", (subprocess.Popen,), {})])
+def test_a_child_that_is_there_when_popen_fails_is_ended(
+    run, cat, monkeypatch, descriptors, children, kind
+):
+    start = subprocess.Popen._execute_child
+
+    def start_and_fail(popen, *arguments):
+        start(popen, *arguments)
+        raise OSError(errno.EIO, "what the child tells cannot be read")
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", start_and_fail)
+    monkeypatch.setattr(subprocess, "Popen", kind)
+
+    async def main():
+        before = descriptors()
+        with pytest.raises(OSError, match="what the child tells cannot be read"):
+            await create_subprocess_exec(*cat, stdin=PIPE, stdout=PIPE)
+        assert not children()
+        assert descriptors() == before
+
+    run(main())
+    # A child that still runs would be warned of.
+    gc.collect()
 
 
 @pytest.mark.parametrize("leave", ["os._exit(5)", "sys.exit(5)", "raise SystemExit(5)"])

@@ -23,10 +23,27 @@ class _UnixSubprocessTransport(PopenTransport):
     """A child started by `subprocess.Popen`, or as it would."""
 
     def _popen(self) -> Any:
-        return subprocess.Popen
+        return _popen
 
     def _start_plainly(self, *terms: Any) -> Any:
         return start_plainly(*terms)
+
+
+def _popen(*terms: Any, **options: Any) -> Any:
+    """Return a new Popen object; raise what Popen raises. A child that is there then is ended, as nobody else knows it."""
+    kind: Any = subprocess.Popen
+    if not isinstance(kind, type):
+        return kind(*terms, **options)  # what a program has put there
+    popen: Any = kind.__new__(kind, *terms, **options)
+    try:
+        popen.__init__(*terms, **options)
+    except BaseException:
+        # Set once there is one: then the pipe failed on which it tells whether it could begin, say.
+        if getattr(popen, "_child_created", False) and popen.returncode is None:
+            popen.kill()
+            popen.wait()
+        raise
+    return popen
 
 
 def make_subprocess_transport(

@@ -20,7 +20,7 @@ class PopenTransport(BaseSubprocessTransport):
     """A child started by one of the classes that are called Popen, with unbuffered pipes."""
 
     def _popen(self) -> Callable[..., Any]:
-        """Return the class."""
+        """Return the class, or what makes an instance of it."""
         raise NotImplementedError
 
     def _start_plainly(self, *terms: Any) -> Any:
