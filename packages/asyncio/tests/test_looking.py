@@ -491,3 +491,73 @@ def test_what_is_awaited_through_shield_and_gather_stands_below_who_awaits_it(
         "- shields: waiting for 1 task: inner 0",
         "  - inner 0: waiting",
     ]
+
+
+ODDLY_NAMED = """
+import asyncio
+
+async def wait(event):
+    await event.wait()
+
+async def main():
+    event = asyncio.Event()
+    names = ("begins " + "x" * 100_000 + " ends", "", " blank ", "two\\nlines", "\\ud800", "a, b")
+    tasks = [asyncio.create_task(wait(event), name=name) for name in names]
+    asyncio.get_running_loop().call_later(0.01, lambda: print("up", flush=True))
+    await asyncio.gather(*tasks)
+
+asyncio.run(main())
+"""
+
+
+def test_odd_names_make_no_odd_tables(start: Start, look: Look) -> None:
+    child = start(ODDLY_NAMED, INSPECTOR)
+    names = ["a, b", "''", "' blank '", r"two\nlines", r"\ud800"]
+    table, tree = look("ps", child), look("pstree", child)
+    assert max(map(len, table.splitlines())) < 250
+    long = re.search("(?m)^begins x+…x+ ends ", table)
+    assert long is not None and len(long[0]) < 70
+    for name in names:
+        assert f"\n{name} " in table
+        assert f"- {name}: waiting for event " in tree
+    # All of it is there for who asks for that.
+    taken = json.loads(look("ps", child, "--json"))
+    assert max(len(task["name"]) for task in taken["tasks"]) > 100_000
+
+
+OF_ANOTHER_KIND = """
+import asyncio, asyncio_core.inspecting, time
+
+class Loop(asyncio.AbstractEventLoop):
+    \'\'\'A loop of somebody else's, with next to nothing of what ours tell.\'\'\'
+
+    ready = []
+    time = staticmethod(time.monotonic)
+    is_running = staticmethod(lambda: True)
+    get_debug = is_closed = staticmethod(lambda: False)
+
+    def call_soon(self, callback, *args, context=None):
+        self.ready.append(asyncio.Handle(callback, args, self, context))
+
+    def create_task(self, coro, **options):
+        return asyncio.Task(coro, loop=self, **options)
+
+async def wait():
+    await asyncio.Future(loop=loop)
+
+loop = Loop()
+task = loop.create_task(wait(), name="patience")
+asyncio._set_running_loop(loop)
+loop.ready.pop()._run()
+asyncio_core.inspecting.start()
+print("up", flush=True)
+time.sleep(3600)
+"""
+
+
+def test_tasks_of_a_loop_of_another_kind_are_seen(start: Start, look: Look) -> None:
+    child = start(OF_ANOTHER_KIND)
+    loop, task, place = look("pstree", child).splitlines()
+    assert re.fullmatch(r"loop 0x\w+, __main__.Loop, runs, timers 0", loop)
+    assert task.startswith("- patience: waiting for future")
+    assert re.fullmatch(r"    wait <string>:\d+", place)

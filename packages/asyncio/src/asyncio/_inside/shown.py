@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _HEAD = ("TASK", "STATE", "WAITED", "WAITS FOR", "STANDS IN", "AWAITED BY")
 # Names that are written out of many.
 _NAMED = 4
+# Characters of a name that are shown, of longer ones those at both ends: each row of a table is as wide as the widest.
+_LONGEST = 60
 # Deeper levels are numbered, not indented: a long chain would make the text grow with its square.
 _DEEPEST_INDENT = 20
 
@@ -39,7 +41,7 @@ def table(taken: dict[str, Any]) -> Iterator[str]:
 
 def _row(task: dict[str, Any], names: dict[int, str]) -> tuple[str, ...]:
     return (
-        task["name"],
+        shown_name(task["name"]),
         task["state"],
         waited(task),
         what(task, names),
@@ -69,7 +71,8 @@ def lines_of_loop(loop: dict[str, Any]) -> Iterator[str]:
     """Yield a line that tells what a loop does, and one of the callback that it is in."""
     words = [f"loop {loop['id']:#x}", loop["class"]]
     if loop["thread"] is None:
-        words.append("does not run")
+        # One of another kind does not tell in which.
+        words.append("runs" if loop.get("running") else "does not run")
     else:
         words.append(f"in thread {loop['thread']['name']} ({loop['thread']['id']})")
     for name in ("ready", "timers", "descriptors"):
@@ -83,7 +86,17 @@ def lines_of_loop(loop: dict[str, Any]) -> Iterator[str]:
 
 
 def _names(taken: dict[str, Any]) -> dict[int, str]:
-    return {task["id"]: task["name"] for task in taken["tasks"]}
+    return {task["id"]: shown_name(task["name"]) for task in taken["tasks"]}
+
+
+def shown_name(name: str) -> str:
+    """Return a name as it is shown: not too long, and with quotes where it begins or ends with nothing to be seen."""
+    if name.strip() != name or not name:
+        name = repr(name)
+    if len(name) <= _LONGEST:
+        return name
+    half = _LONGEST // 2
+    return f"{name[:half]}…{name[1 - half :]}"
 
 
 def waited(task: dict[str, Any]) -> str:
@@ -152,7 +165,7 @@ def position(entry: dict[str, Any]) -> str:
 
 
 def _function(entry: dict[str, Any]) -> str:
-    return str(entry["function"]).rpartition("<locals>.")[2]
+    return shown_name(str(entry["function"]).rpartition("<locals>.")[2])
 
 
 def trees(taken: dict[str, Any]) -> Iterator[str]:
@@ -204,7 +217,7 @@ def _tree(
         key, level, way = pending.pop()
         task = tasks[key]
         margin = "  " * min(level, _DEEPEST_INDENT)
-        head = f"{margin}- {task['name']}: {task['state']}"
+        head = f"{margin}- {names[key]}: {task['state']}"
         if level > _DEEPEST_INDENT:
             head += f" [level {level}]"
         if key in drawn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio._inside.shown import labels_of, lines_of_loop
+from asyncio._inside.shown import labels_of, lines_of_loop, shown_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def _row_of_task(task: dict[str, Any], seconds: float) -> tuple[str, ...]:
         _time(task["seconds"]),
         str(task["count"]),
         _time(task["longest"]),
-        task["name"],
-        task["function"],
+        shown_name(task["name"]),
+        shown_name(task["function"]),
     )
 
 
@@ -67,7 +67,7 @@ def _row_of_callback(each: dict[str, Any]) -> tuple[str, ...]:
         _time(each["seconds"] / max(1, each["count"])),
         _time(each["seconds"]),
         str(each["count"]),
-        each["name"],
+        shown_name(each["name"]),
     )
 
 
