@@ -103,9 +103,16 @@ def test_where_no_folder_can_be_made_it_says_so(runtime, monkeypatch):
 def test_a_path_that_is_too_long_for_a_socket_is_told(runtime, monkeypatch):
     deep = runtime / ("x" * 120)
     deep.mkdir(0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    monkeypatch.setattr(folder, "possible_folders", lambda *_: [str(deep)])
     with pytest.raises(inspecting.InspectorError, match="too long for a socket"):
         inspecting.start()
+    assert not list(deep.iterdir())
+
+
+def test_after_a_path_that_is_too_long_for_a_socket_the_next_is_taken(runtime, monkeypatch):
+    deep, other = runtime / ("x" * 120), runtime / "other"
+    monkeypatch.setattr(folder, "possible_folders", lambda *_: [str(deep), str(other)])
+    assert inspecting.start().startswith(f"{other}/")
 
 
 def test_sockets_of_dead_processes_are_removed_and_those_of_living_ones_stay(runtime):

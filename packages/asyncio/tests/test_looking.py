@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,11 +104,13 @@ def until_it_waits_in_the_kernel(pid: int) -> None:
 
 @from_314
 def test_a_blocked_program_without_one_is_given_up_and_left_alone(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, runtime: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from asyncio._inside import injecting, reaching
 
-    monkeypatch.setattr(injecting.tempfile, "tempdir", str(tmp_path))
+    # Its path is short enough for a socket.
+    place = Path(runtime["XDG_RUNTIME_DIR"])
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
     child = start(BLOCKED.replace("lock.acquire()", "input()"))
     until_it_waits_in_the_kernel(child.pid)
     with pytest.raises(
@@ -116,10 +119,10 @@ def test_a_blocked_program_without_one_is_given_up_and_left_alone(
     ):
         injecting.connect(child.pid, 1, {"ask": "snapshot"})
     # Once it goes on, it takes away what was left there for it, and complains of nothing.
-    assert len(list(tmp_path.glob("asyncio-ask-*"))) == 1
+    assert len(list(place.glob("asyncio-ask-*"))) == 1
     assert child.communicate("\n") == ("", "")
     assert child.returncode == 0
-    assert not list(tmp_path.glob("asyncio-ask-*"))
+    assert not list(place.glob("asyncio-ask-*"))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -561,3 +564,16 @@ def test_tasks_of_a_loop_of_another_kind_are_seen(start: Start, look: Look) -> N
     assert re.fullmatch(r"loop 0x\w+, __main__.Loop, runs, timers 0", loop)
     assert task.startswith("- patience: waiting for future")
     assert re.fullmatch(r"    wait <string>:\d+", place)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_folders_with_long_paths_are_no_hindrance(
+    start: Start, python: RunPython, tmp_path: Path, way: dict[str, str]
+) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    folders = {"TMPDIR": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+    child = start(IDLE, {**way, **folders})
+    result = python("-m", "asyncio", "ps", str(child.pid), environment=folders)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "\npatience " in result.stdout

@@ -290,6 +290,21 @@ def test_a_full_disk_ends_the_trace_and_not_the_program(python: RunPython) -> No
     assert (result.returncode, result.stdout, result.stderr) == (2, "up\ndown\n", told)
 
 
+def test_a_folder_for_temporary_files_with_a_long_path_is_no_hindrance(
+    python: RunPython, tmp_path: Path
+) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    path = tmp_path / "trace.json"
+    program = talking("Ada", rounds=1)
+    result = python(
+        *("-m", "asyncio", "trace", "-o", str(path), "-c", program),
+        environment={"TMPDIR": str(folder)},
+    )
+    assert (result.returncode, os.listdir(folder)) == (0, [])
+    assert events_of(path)
+
+
 # To standard output.
 
 

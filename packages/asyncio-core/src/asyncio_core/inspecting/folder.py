@@ -46,6 +46,12 @@ def made_folder() -> str:
     problem = "no folder for it can be made"
     for folder in possible_folders(os.environ, os.geteuid()):
         try:
+            socket_path(folder, os.getpid())
+        except InspectorError as error:
+            # The next one is looked for, too, by who asks.
+            problem = str(error)
+            continue
+        try:
             os.mkdir(folder, 0o700)
         except FileExistsError:
             check(folder, os.geteuid())

@@ -16,8 +16,8 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 import time
+from asyncio._inside.own_folder import made_folder
 from asyncio._inside.reaching import NotInside, NoWay, no_answer, owner_of
 
 TYPE_CHECKING = False
@@ -73,10 +73,7 @@ def connect(pid: int, seconds: float, request: dict[str, Any]) -> socket.socket:
 
     Raises NotInside where it does not begin to in time.
     """
-    try:
-        folder = tempfile.mkdtemp(prefix="asyncio-ask-")
-    except OSError as error:
-        raise NotInside(f"no file can be made for it: {error.strerror}") from None
+    folder = made_folder("asyncio-ask-")
     script, path = os.path.join(folder, "ask.py"), os.path.join(folder, "answer")
     pending = False
     try:

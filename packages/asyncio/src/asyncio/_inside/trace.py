@@ -7,9 +7,9 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from asyncio._inside.listening import Listening
+from asyncio._inside.own_folder import made_folder
 from asyncio._inside.reaching import NotInside, check_format
 from asyncio._inside.signals import ending, interrupt
 from asyncio._inside.trace_events import TraceWriter
@@ -55,7 +55,7 @@ def trace_program(command: Sequence[str], path: str, seconds: float | None) -> t
         raise NotInside("tracing a program from its start on is not there on Windows: trace PID is")
     from asyncio._inside.signals import PassedOn
 
-    folder = tempfile.mkdtemp(prefix="asyncio-trace-")
+    folder = made_folder("asyncio-trace-")
     try:
         with (
             TraceFile(path) as file,
