@@ -201,6 +201,8 @@ def test_a_program_that_makes_no_loop_has_no_trace(python: RunPython, tmp_path: 
     told = "it made no event loop of this asyncio, so there is no trace"
     assert result.stderr == f"python -m asyncio: -c: {told}\n"
     assert not path.exists()
+    result = python("-m", "asyncio", "trace", "-o", str(path), "-m", "this")
+    assert result.stderr == f"python -m asyncio: -m this: {told}\n"
 
 
 @pytest.mark.parametrize(
@@ -208,6 +210,7 @@ def test_a_program_that_makes_no_loop_has_no_trace(python: RunPython, tmp_path: 
     [
         (["trace"], "trace takes the id of a process, or a program"),
         (["trace", "x.py"], "trace takes the file to write as -o FILE"),
+        (["trace", "-o", "", "x.py"], "trace takes the file to write as -o FILE"),
         (["trace", "0", "-o", "f"], "process 0: there is no such process"),
         (
             ["trace", "-o", "f", "--seconds", "nan", "1"],

@@ -326,3 +326,29 @@ def test_one_of_a_program_may_not_as_that_is_the_programs(python: RunPython) -> 
     told = "trace writes to standard output with the id of a process only: a program's output goes there"
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"python -m asyncio: {told}\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_a_standard_output_that_is_full_is_told(start: Start, runtime: dict[str, str]) -> None:
+    child = start(FOR_EVER, INSPECTOR)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "asyncio",
+                "trace",
+                "-o",
+                "-",
+                "--seconds",
+                "0.1",
+                str(child.pid),
+            ],
+            env={**os.environ, **runtime},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    told = "python -m asyncio: standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, told)
+    assert child.poll() is None

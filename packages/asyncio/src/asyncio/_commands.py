@@ -293,7 +293,7 @@ def _trace(name: str, rest: Sequence[str]) -> int:
     words, options = _options_of(name, rest, valued=("-o", "--seconds"), first=True)
     if not words:
         raise CommandError(f"{name} takes the id of a process, or a program")
-    if "-o" not in options:
+    if not options.get("-o"):
         raise CommandError(f"{name} takes the file to write as -o FILE")
     given = options.get("--seconds")
     seconds = None if given is None else _seconds("--seconds", given)
@@ -307,7 +307,8 @@ def _trace(name: str, rest: Sequence[str]) -> int:
         if not words[0].isdecimal():
             if to_output:
                 raise CommandError(_PROGRAM_PRINTS)
-            what = words[0]
+            # Of a module its name; of a program in the command line not all of it.
+            what = " ".join(words[: 2 if words[0] == "-m" else 1])
             status, told = trace.trace_program(words, path, seconds)
             if told:
                 # What the program prints goes where it goes without.
@@ -322,7 +323,8 @@ def _trace(name: str, rest: Sequence[str]) -> int:
     except OSError as error:
         if _reader_left(error):
             raise
-        raise CommandError(f"{error.filename or path}: {error.strerror}") from None
+        name = "standard output" if to_output else error.filename or path
+        raise CommandError(f"{name}: {error.strerror}") from None
     return 0
 
 
