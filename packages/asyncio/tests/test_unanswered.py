@@ -41,16 +41,21 @@ asyncio.run(main())
 COMPUTES = HOLDS_THE_LOCK.replace("ctypes.PyDLL(None).pause()", "sum(range(10**13))")
 
 
-def until_it_is(pid: int, states: str) -> None:
-    """Return when the main thread of a process is in one of these states."""
-    stat = Path(f"/proc/{pid}/task/{pid}/stat")
-    while stat.read_text().rpartition(")")[2].split()[0] not in states:
+def fields_of(pid: int) -> list[str]:
+    """Return what Linux tells of the main thread of a process, from its state on."""
+    return Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def until_it_is(pid: int, state: str) -> None:
+    """Return when the main thread of a process is in this state; where it runs, when it has for some time."""
+    ticks = int(fields_of(pid)[11])
+    while fields_of(pid)[0] != state or (state == "R" and int(fields_of(pid)[11]) < ticks + 5):
         time.sleep(0.001)
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("program", "states", "does"),
+    ("program", "state", "does"),
     [
         pytest.param(HOLDS_THE_LOCK, "S", r"waits( in \w+\(\))?", id="waits"),
         pytest.param(COMPUTES, "R", "runs", id="computes"),
@@ -58,12 +63,12 @@ def until_it_is(pid: int, states: str) -> None:
 )
 def test_who_holds_the_interpreter_lock_is_told(
     start: Start, runtime: dict[str, str], monkeypatch: pytest.MonkeyPatch, way: dict[str, str],
-    program: str, states: str, does: str,
+    program: str, state: str, does: str,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime["XDG_RUNTIME_DIR"])
     monkeypatch.setattr(reaching, "PATIENCE", 0.5)
     child = start(program, way)
-    until_it_is(child.pid, states)
+    until_it_is(child.pid, state)
     if sys.version_info >= (3, 14):
         told = (
             rf"thread {child.pid} holds the interpreter lock in C code, called by (.* > )?main > crunch, "
