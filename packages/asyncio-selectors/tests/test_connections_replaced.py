@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import gc
 import inspect
 import socket
@@ -139,6 +140,41 @@ def test_what_is_replaced_in_a_loop_that_serves_is_called_from_then_on(
         assert name in called
         delattr(loop, name)
         called.clear()
+
+
+def test_a_server_may_make_its_context_anew(loop: SelectorEventLoop) -> None:
+    class Fresh:
+        """Has nothing but a context, which nobody else holds."""
+
+        @property
+        def _context(self) -> contextvars.Context:
+            context = contextvars.copy_context()
+            context.run(variable.set, "of the server")
+            return context
+
+        def _attach(self, transport: Any) -> None:
+            pass
+
+        _detach = _attach
+
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+    async def main() -> None:
+        ended = loop.create_future()
+        seen = []
+
+        def make() -> Echo:
+            seen.append(variable.get())
+            return Echo(ended)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setblocking(False)
+            with socket.create_connection(listener.getsockname()):
+                loop._accept_connection(make, listener, None, Fresh(), 10, 60.0, 30.0)  # type: ignore[arg-type]
+            assert await asyncio_core.wait_for(ended, 20) is None
+        assert seen == ["of the server"]
+
+    loop.run_until_complete(main())
 
 
 def test_what_is_replaced_in_one_of_two_loops_is_called_for_that(loop: SelectorEventLoop) -> None:

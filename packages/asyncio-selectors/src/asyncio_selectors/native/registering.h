@@ -71,7 +71,7 @@ static PyObject *attribute_of(PyObject *object, PyObject *name) {
 }
 
 /* How the interpreter finds what it is to call: without a bound method, 1, where there is a function in the class. */
-extern int _PyObject_GetMethod(PyObject *object, PyObject *name, PyObject **method);
+PyAPI_FUNC(int) _PyObject_GetMethod(PyObject *object, PyObject *name, PyObject **method);
 
 /* Whether a method is the one that its class began with. */
 static int has_own_method(PyObject *object, PyObject *name, PyObject *function) {

@@ -142,12 +142,17 @@ static PyObject *accept_connections(TwinMethod *method, PyObject **args, Py_ssiz
     int number, status = 0;
     if (count < 8 || count > 9 || args[3] != Py_None || !PyLong_CheckExact(args[5]) || !accepts_as_usual(loop)) return NULL;
     listener = args[2];
-    context = count == 9 && args[8] != Py_None ? args[8] : attribute_of(args[4], connections.server_context);
-    if (context == NULL || !PyContext_CheckExact(context) || connections.is_plain(listener) <= 0) return NULL;
     most = PyLong_AsSsize_t(args[5]);
-    if (most < 0) return NULL;
+    if (most < 0) PyErr_Clear();
+    if (most < 0 || connections.is_plain(listener) <= 0) return NULL;
+    context = count == 9 && args[8] != Py_None ? Py_NewRef(args[8]) : PyObject_GetAttr(args[4], connections.server_context);
+    if (context == NULL || !PyContext_CheckExact(context)) {
+        /* A server of somebody else's, perhaps. */
+        Py_XDECREF(context);
+        PyErr_Clear();
+        return NULL;
+    }
     number = DESCRIPTOR_OF(listener);
-    Py_INCREF(context);
     for (attempt = 0; attempt <= most && status == 0; attempt++) {
         /* The factory of the last connection may have closed the server. */
         if (attempt && DESCRIPTOR_OF(listener) < 0) break;
