@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import platform
+import json
 import sys
 import time
 from fnmatch import fnmatchcase
@@ -14,7 +13,7 @@ from typing import Any
 import kept
 import native
 from parts import PARTS, Extent
-from processes import Outcome, Process
+from processes import THIS, Interpreter, Outcome, Process
 
 from asyncio_test_support.workers import FORMS, WrongForm
 
@@ -25,7 +24,7 @@ class Campaign:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._state = kept.State(options.state)
-        self._python = platform.python_version()
+        self._here = options.interpreter
         self.wrong = 0
 
     def run(self) -> dict[str, dict[str, Any]]:
@@ -36,24 +35,23 @@ class Campaign:
                 if form not in PARTS[part].forms:
                     continue
                 result = self._run_part(part, form)
-                results.setdefault(part, {})[f"{self._python}, {form}"] = result
+                results.setdefault(part, {})[f"{self._here.name}, {form}"] = result
         return results
 
     def _run_part(self, part: str, form: str) -> dict[str, Any]:
         options = self._options
-        module = importlib.import_module(PARTS[part].module)
-        units = [
-            unit
-            for unit in module.units(brief=options.brief)
-            if any(fnmatchcase(unit, f"*{pattern}*") for pattern in options.only)
-        ]
         more = dict(PARTS[part].environment)
-        if PARTS[part].with_library:
+        if PARTS[part].with_library and not self._here.worker:
             more["LD_PRELOAD"] = str(native.build(options.state.parent))
-        process = Process(form, limit=options.limit, more=more)
+        process = Process(form, self._here, limit=options.limit, more=more)
         started = time.monotonic()
         outcomes = []
         try:
+            units = [
+                unit
+                for unit in process.units(part, brief=options.brief)
+                if any(fnmatchcase(unit, f"*{pattern}*") for pattern in options.only)
+            ]
             for number, unit in enumerate(units, 1):
                 title = f"{part}, {form}, {number} of {len(units)}: {unit}"
                 outcomes.append(self._run_unit(process, part, unit, title))
@@ -72,7 +70,7 @@ class Campaign:
     def _run_unit(self, process: Process, part: str, unit: str, title: str) -> Outcome:
         options = self._options
         extent = Extent(options.brief, options.seconds, options.seed, options.size)
-        key = (part, process.form, self._python, unit, f"{extent}")
+        key = (part, process.form, self._here.name, unit, f"{extent}")
         outcome = None if options.anew else self._state.get(*key)
         if outcome is None:
             on_terminal = sys.stderr.isatty()
@@ -90,6 +88,10 @@ class Campaign:
             for line in wrong:
                 print("    " + line.replace("\n", "\n    "), flush=True)
         return outcome
+
+
+def _interpreter(told: str) -> Interpreter:
+    return Interpreter(*json.loads(told))
 
 
 def _options(words: list[str]) -> argparse.Namespace:
@@ -116,7 +118,10 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=5, help=text)
     text = "where it is written down what has been done"
     parser.add_argument("--state", type=Path, default=kept.STATE, help=text)
+    # How another Python is started, in JSON: name, command, environment, the path of the worker. `dev.py windows` says so.
+    parser.add_argument("--interpreter", type=_interpreter, help=argparse.SUPPRESS)
     options = parser.parse_args(words)
+    options.interpreter = options.interpreter or THIS
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {min(unknown)!r}; there are {', '.join(PARTS)}")
     options.forms = options.forms.split(",")

@@ -6,14 +6,20 @@ What was asked for may then succeed or fail with an OSError; errors may be repor
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib
+import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import native
 import scenarios
 from scenarios.peers import Echo
 from stage import LIMIT, Stage
+
+if sys.platform == "win32":
+    from stand_ins import FAILURES, Calls, number_of
+else:
+    from failures import FAILURES, number_of
+    from native import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -23,70 +29,27 @@ if TYPE_CHECKING:
     from stage import Tools
     from worker import Notes
 
-SHORT = "short"
-_NO_DESCRIPTORS = ("EMFILE", "ENFILE")
-_NOT_NOW = ("EINTR", "EAGAIN")
-
-#: What each call can fail with. Not ioctl(), with which sockets are told not to block: it does not fail on what is one.
-FAILURES: dict[str, tuple[str, ...]] = {
-    "socket": (*_NO_DESCRIPTORS, "ENOBUFS", "EACCES"),
-    "accept4": (
-        *_NO_DESCRIPTORS,
-        *_NOT_NOW,
-        "ENOBUFS",
-        "ENOMEM",
-        "ECONNABORTED",
-        "EPROTO",
-        "EPERM",
-    ),
-    "connect": ("ECONNREFUSED", "EADDRNOTAVAIL", "ENETUNREACH", "ETIMEDOUT", "EINTR", "EPERM"),
-    "bind": ("EADDRINUSE", "EACCES", "ENOMEM"),
-    "listen": ("EADDRINUSE",),
-    "recv": (*_NOT_NOW, "ECONNRESET", "ENOMEM", "ETIMEDOUT", SHORT),
-    "send": (*_NOT_NOW, "EPIPE", "ECONNRESET", "ENOBUFS", "ENOMEM", SHORT),
-    "sendmsg": (*_NOT_NOW, "EPIPE", "ECONNRESET", "ENOBUFS"),
-    "recvmsg": (*_NOT_NOW, "ECONNREFUSED", "ENOMEM"),
-    "recvfrom": (*_NOT_NOW, "ECONNREFUSED", "ENOMEM"),
-    "sendto": (*_NOT_NOW, "ECONNREFUSED", "ENOBUFS", "EPERM"),
-    "epoll_create1": (*_NO_DESCRIPTORS, "ENOMEM"),
-    "epoll_ctl": ("ENOMEM", "ENOSPC"),
-    "epoll_wait": ("EINTR",),
-    "eventfd": _NO_DESCRIPTORS,
-    "socketpair": _NO_DESCRIPTORS,
-    "pipe2": _NO_DESCRIPTORS,
-    "read": (*_NOT_NOW, "EIO", SHORT),
-    "write": (*_NOT_NOW, "EIO", "EPIPE", "ENOSPC", SHORT),
-    "close": ("EINTR", "EIO"),
-    "getsockopt": ("ENOBUFS",),
-    "setsockopt": ("ENOBUFS", "ENOMEM"),
-    "getsockname": ("ENOBUFS",),
-    "getpeername": ("ENOTCONN",),
-    "shutdown": ("ENOTCONN",),
-    "sendfile": (*_NOT_NOW, "EIO", "ENOMEM", "EPIPE", SHORT),
-    "fcntl": ("EINVAL",),
-    "fork": ("EAGAIN", "ENOMEM"),
-    "posix_spawnp": ("EAGAIN", "ENOMEM"),
-    "waitpid": ("EINTR",),
-    "waitid": ("EINTR",),
-    "kill": ("EPERM",),
-    "dup": ("EMFILE",),
-    "syscall": ("EMFILE", "ENOSYS"),
-}
 #: Of more calls of one name, the first and the last ones.
 _MOST = 30
 _MOST_IN_BRIEF = 3
 #: Scenarios that the short form has.
-_BRIEF = ("networks.connect", "streams.serve_lines", "pipes.write")
+_BRIEF = ("networks.connect", "streams.serve_lines", "pipes.write", "named_pipes.read_and_write")
 
 
 def units(*, brief: bool) -> list[str]:
-    return list(_BRIEF if brief else scenarios.entries())
+    return [name for name in scenarios.entries() if not brief or name in _BRIEF]
+
+
+@cache
+def _calls() -> Calls:
+    """Return what lets calls fail in this process."""
+    return Calls()
 
 
 def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
     """Run a scenario once to count its calls, and then with each of them failing."""
     entry = scenarios.entries()[unit]
-    calls = native.Calls()
+    calls = _calls()
     # An accept loop that rests need not do so for a second.
     constants: Any = importlib.import_module("asyncio.constants")
     constants.ACCEPT_RETRY_DELAY = 0.01
@@ -101,8 +64,7 @@ def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
             for failure in failures:
                 title = f"{name} {number}, {failure}"
                 if notes.begins(title):
-                    told = native.SHORT if failure == SHORT else getattr(errno, failure)
-                    _, wrong = _point(entry, tools, calls, name, number, told)
+                    _, wrong = _point(entry, tools, calls, name, number, number_of(failure))
                     notes.ends(title, wrong)
 
 
@@ -114,7 +76,7 @@ def _some(count: int, most: int) -> Iterator[int]:
 
 
 def _point(
-    entry: Entry, tools: Tools, calls: native.Calls, name: str, number: int, told: int
+    entry: Entry, tools: Tools, calls: Calls, name: str, number: int, told: int
 ) -> tuple[dict[str, int], list[str]]:
     """Run a scenario with one call failing; return how many calls there were, and what is wrong."""
     stage = Stage(tools)
@@ -130,9 +92,7 @@ def _point(
 class _Run:
     """A scenario in which a call fails."""
 
-    def __init__(
-        self, stage: Stage, calls: native.Calls, name: str, number: int, told: int
-    ) -> None:
+    def __init__(self, stage: Stage, calls: Calls, name: str, number: int, told: int) -> None:
         self._stage = stage
         self._calls = calls
         self._fault = (name, number, told)

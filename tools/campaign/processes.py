@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,13 +28,41 @@ class Outcome(NamedTuple):
     wrong: dict[str, list[str]]
 
 
+class Interpreter(NamedTuple):
+    """How a Python is started, and what its results are called."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    #: The path of `worker.py`, as that Python knows it; nothing for this one.
+    worker: str = ""
+
+
+THIS = Interpreter(platform.python_version(), [sys.executable], {})
+
+
 class Process:
     """One process at a time, which runs units in one form."""
 
-    def __init__(self, form: str, *, limit: float, more: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        form: str,
+        here: Interpreter = THIS,
+        *,
+        limit: float,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self.form = form
-        self._worker = Worker(WORKER, form, limit=limit, environment=more)
+        more = {**here.environment, **(more or {})}
+        program = Path(here.worker or WORKER)
+        self._worker = Worker(program, form, limit=limit, environment=more, python=here.command)
         self.close = self._worker.close
+
+    def units(self, part: str, *, brief: bool) -> list[str]:
+        """Return what there is of a part; raises WrongForm."""
+        self._worker.ask(part=part, units="brief" if brief else "all")
+        units: list[str] = self._worker.answer()["units"]
+        return units
 
     def run(
         self, part: str, unit: str, extent: Extent, *, tell: Callable[[int], None] = lambda _: None

@@ -3,7 +3,8 @@
     {"part": "cancel", "unit": "networks.connect", "without": ["alone, waiting, 3"], "extent": [false, 0, 0]}
 
 is answered, for each point, by {"begins": name} and {"ends": name, "wrong": […]}, and by {"done": true} at last. Who reads knows
-what a crash or a hang befell, and asks again for what is left without that point.
+what a crash or a hang befell, and asks again for what is left without that point. Before, {"part": "cancel", "units": "all"}, or
+"brief", is answered by {"units": […]}, as not each system has all of them.
 """
 
 from __future__ import annotations
@@ -58,8 +59,11 @@ def main() -> None:
         gc.freeze()
         for line in sys.stdin:
             asked = json.loads(line)
-            notes = Notes(teller, asked["without"])
             part = importlib.import_module(PARTS[asked["part"]].module)
+            if "units" in asked:
+                teller.say(units=part.units(brief=asked["units"] == "brief"))
+                continue
+            notes = Notes(teller, asked["without"])
             try:
                 part.perform(asked["unit"], tools, notes, Extent(*asked["extent"]))
                 notes.say(done=True)

@@ -10,6 +10,7 @@ The interpreter is put together from what package indexes carry; nothing is inst
     own_tests.py    the packages' own tests, and the loop kit's
     stubs.py        type stubs against what is there
     programs.py     unmodified programs, and Ctrl-C
+    campaigns.py    faults at each place: cancelled, and calls that fail
     measuring.py    a soak and a measurement, beside the standard asyncio
     command.py      the command
 

@@ -9,7 +9,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from windows import contents, interpreter, measuring, own_tests, programs, stubs, suite, wine
+from windows import (
+    campaigns,
+    contents,
+    interpreter,
+    measuring,
+    own_tests,
+    programs,
+    stubs,
+    suite,
+    wine,
+)
 from windows.wine import Wine
 from workspace import packages
 from workspace.console import Failure, say, took
@@ -20,11 +30,11 @@ if TYPE_CHECKING:
 
     from windows.interpreter import WindowsPython
 
-PARTS = ("own", "kit", "suite", "stubs", "programs", "soak", "echo")
+PARTS = ("own", "kit", "suite", "stubs", "programs", "campaign", "soak", "echo")
 #: Parts that take minutes and are asked for by name, or with --all.
 LONG = ("soak",)
 #: Parts that run on one Python only, unless others are named.
-ONCE = ("programs", "soak", "echo")
+ONCE = ("programs", "campaign", "soak", "echo")
 #: The Python that goes first, and that `run` takes.
 DEFAULT = "3.12"
 #: Seconds: what a person started is ended by that person.
@@ -41,6 +51,8 @@ class Wanted:
     packages: Sequence[str] = ()
     patterns: Sequence[str] = ()
     jobs: int = 2
+    #: All points of the campaign, and what it finds is kept.
+    whole: bool = False
 
 
 def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
@@ -49,7 +61,8 @@ def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
     parser.add_argument(
         "--only", action="append", choices=PARTS, help="only this part (may be repeated)"
     )
-    parser.add_argument("--all", action="store_true", help=f"{', '.join(LONG)} too (minutes)")
+    text = f"{', '.join(LONG)} too, and the whole campaign (minutes)"
+    parser.add_argument("--all", action="store_true", help=text)
     parser.add_argument(
         "--module",
         action="append",
@@ -82,6 +95,7 @@ def parse(pythons: Sequence[str] | None, words: Sequence[str]) -> Wanted:
         options.package or (),
         options.patterns,
         options.jobs,
+        options.all,
     )
 
 
@@ -186,6 +200,10 @@ def _programs(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> 
     programs.press_ctrl_c(part, python, here)
 
 
+def _campaign(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
+    campaigns.run(part, python, here, whole=wanted.whole)
+
+
 def _soak(part: Part, python: WindowsPython, here: Wine, wanted: Wanted) -> None:
     measuring.soak(part, python, here)
 
@@ -200,6 +218,7 @@ _BODIES: dict[str, tuple[str, Callable[[Part, WindowsPython, Wine, Wanted], None
     "suite": ("the interpreter's suite", _suite),
     "stubs": ("type stubs", _stubs),
     "programs": ("programs", _programs),
+    "campaign": ("the fault campaign", _campaign),
     "soak": ("soak", _soak),
     "echo": ("echo throughput", _echo),
 }

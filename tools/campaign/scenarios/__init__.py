@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stage import Peer, Scenario
 
+_ON_WINDOWS = sys.platform == "win32"
 _MODULES = (
-    *("networks", "raw_sockets", "tls", "streams", "servers", "pipes", "children"),
+    *("networks", "raw_sockets", "tls", "streams", "servers", "children"),
+    "named_pipes" if _ON_WINDOWS else "pipes",
     *("threads", "locks", "queues", "tasks", "files"),
 )
 
@@ -28,12 +31,15 @@ class Entry(NamedTuple):
 _entries: dict[str, Entry] = {}
 
 
-def scenario(*peers: Peer, slow: bool = False) -> Callable[[Scenario], Scenario]:
-    """Enter a scenario under its module's and its own name."""
+def scenario(
+    *peers: Peer, slow: bool = False, on: Literal["", "posix"] = ""
+) -> Callable[[Scenario], Scenario]:
+    """Enter a scenario under its module's and its own name; one `on` "posix" is for systems with Unix sockets and readiness."""
 
     def enter(play: Scenario) -> Scenario:
-        name = f"{play.__module__.rpartition('.')[2]}.{play.__name__}"
-        _entries[name] = Entry(play, peers, slow)
+        if not (on and _ON_WINDOWS):
+            name = f"{play.__module__.rpartition('.')[2]}.{play.__name__}"
+            _entries[name] = Entry(play, peers, slow)
         return play
 
     return enter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,16 @@ from scenarios import scenario
 
 if TYPE_CHECKING:
     from stage import Stage
+
+_COPYING = "import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer, 1)"
+#: A program that does nothing, one that says what it is told, and a line for the shell that says a word and then does so.
+TRUE: tuple[str, ...] = ("/bin/true",)
+CAT: tuple[str, ...] = ("/bin/cat",)
+SHELL = "echo a word; exec cat"
+if sys.platform == "win32":
+    TRUE = ("cmd.exe", "/c", "exit 0")
+    CAT = (sys.executable, "-S", "-c", _COPYING)
+    SHELL = f'echo a word& "{sys.executable}" -S -c "{_COPYING}"'
 
 
 def _end(process: asyncio.subprocess.Process) -> None:
@@ -20,7 +31,7 @@ def _end(process: asyncio.subprocess.Process) -> None:
 
 @scenario(slow=True)
 async def wait(stage: Stage) -> None:
-    process = await asyncio.create_subprocess_exec("/bin/true")
+    process = await asyncio.create_subprocess_exec(*TRUE)
     try:
         await process.wait()
     finally:
@@ -29,7 +40,7 @@ async def wait(stage: Stage) -> None:
 
 @scenario(slow=True)
 async def communicate(stage: Stage) -> None:
-    process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(*CAT, stdin=PIPE, stdout=PIPE)
     try:
         out, _ = await process.communicate(b"a word")
         # What the child cannot be given, it has not got.
@@ -40,9 +51,7 @@ async def communicate(stage: Stage) -> None:
 
 @scenario(slow=True)
 async def shell(stage: Stage) -> None:
-    process = await asyncio.create_subprocess_shell(
-        "echo a word; exec cat", stdin=PIPE, stdout=PIPE
-    )
+    process = await asyncio.create_subprocess_shell(SHELL, stdin=PIPE, stdout=PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -60,7 +69,7 @@ async def shell(stage: Stage) -> None:
 
 @scenario(slow=True)
 async def kill(stage: Stage) -> None:
-    process = await asyncio.create_subprocess_exec("/bin/cat", stdin=PIPE, stderr=DEVNULL)
+    process = await asyncio.create_subprocess_exec(*CAT, stdin=PIPE, stderr=DEVNULL)
     try:
         process.terminate()
         await process.wait()
@@ -80,7 +89,7 @@ class _Child(asyncio.SubprocessProtocol):
 @scenario(slow=True)
 async def transports(stage: Stage) -> None:
     loop: Any = stage.loop
-    transport, protocol = await loop.subprocess_exec(_Child, "/bin/cat")
+    transport, protocol = await loop.subprocess_exec(_Child, *CAT)
     try:
         transport.get_pipe_transport(0).close()
         await protocol.ended

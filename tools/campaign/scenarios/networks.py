@@ -96,7 +96,7 @@ def _closed_by_us_unless_taken(sock: socket.socket) -> Any:
         raise
 
 
-@scenario(unix)
+@scenario(unix, on="posix")
 async def connect_to_a_unix_socket(stage: Stage) -> None:
     await exchange(*await stage.loop.create_unix_connection(Answers, stage.at["unix"]))
 
@@ -144,7 +144,7 @@ async def datagrams_by_name(stage: Stage) -> None:
     await _send_a_datagram(*made)
 
 
-@scenario()
+@scenario(on="posix")
 async def unix_datagrams(stage: Stage) -> None:
     path = str(stage.folder / "datagrams")
     loop = stage.loop

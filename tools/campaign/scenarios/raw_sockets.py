@@ -113,7 +113,7 @@ def _swallow(sock: socket.socket) -> None:
         sock.recv(1 << 18)
 
 
-@scenario()
+@scenario(on="posix")
 async def send_into_a_full_socket(stage: Stage) -> None:
     loop = stage.loop
     with pair() as (left, right):
@@ -168,7 +168,7 @@ async def send_a_file(stage: Stage) -> None:
         await both(stage.loop.sock_sendfile(left, file), receive(stage, right, len(MUCH)))
 
 
-@scenario()
+@scenario(on="posix")
 async def send_a_file_ourselves(stage: Stage) -> None:
     """The task itself sends, while callbacks read."""
     loop = stage.loop

@@ -78,7 +78,7 @@ async def end_at_once(stage: Stage) -> None:
             transport.abort()
 
 
-@scenario()
+@scenario(on="posix")
 async def on_a_unix_socket(stage: Stage) -> None:
     path = stage.folder / "server"
     try:

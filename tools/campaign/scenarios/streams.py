@@ -38,7 +38,7 @@ async def read_in_all_ways(stage: Stage) -> None:
     await writer.wait_closed()
 
 
-@scenario(unix)
+@scenario(unix, on="posix")
 async def read_from_a_unix_socket(stage: Stage) -> None:
     reader, writer = await asyncio.open_unix_connection(stage.at["unix"])
     try:
@@ -153,7 +153,7 @@ async def serve_lines(stage: Stage) -> None:
         await writer.wait_closed()
 
 
-@scenario()
+@scenario(on="posix")
 async def serve_lines_on_a_unix_socket(stage: Stage) -> None:
     path = stage.folder / "lines"
 

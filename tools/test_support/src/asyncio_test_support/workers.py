@@ -12,12 +12,12 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
+from collections import deque
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 #: Name of a form, and what its process has in its environment.
@@ -32,6 +32,7 @@ _START = 60.0
 _END = 5.0
 #: Characters of what a process wrote to its standard error that are told of when it ends.
 _KEPT = 6000
+_LINES = 200
 
 
 class WrongForm(Exception):
@@ -57,15 +58,18 @@ class Worker:
         *arguments: str,
         limit: float,
         environment: Mapping[str, str] | None = None,
+        python: Sequence[str] = (sys.executable,),
     ) -> None:
-        """Start nothing yet. An answer may take `limit` seconds."""
+        """Start nothing yet. An answer may take `limit` seconds. `python` is what starts the interpreter, which knows `program`."""
         self.form = form
         self._limit = limit
-        self._command = [sys.executable, str(program), *arguments]
+        self._command = [*python, str(program), *arguments]
         self._environment = environment or {}
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._stderr: IO[str] | None = None
+        # Of a pipe: Windows' interpreter under Wine takes no plain file.
+        self._stderr: deque[str] = deque()
+        self._readers: list[threading.Thread] = []
 
     def ask(self, **what: Any) -> None:
         """Write one line, to a new process where there is none; raises WrongForm."""
@@ -94,25 +98,36 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for stream in (self._process.stdout, self._stderr):
-            if stream is not None:
-                stream.close()
+        self._read_to_the_end()
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
         self._process = None
+
+    def _read_to_the_end(self) -> None:
+        """Have read what an ended process wrote. A child of its own may have these pipes, too, and go on."""
+        for reader in self._readers:
+            reader.join(_END)
 
     def _start(self) -> None:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ASYNCIO_")}
-        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 - close() closes it
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._stderr,
+            stderr=subprocess.PIPE,
             text=True,
+            errors="backslashreplace",
             env={**kept, **FORMS[self.form], **self._environment},
         )
         self._answers = queue.SimpleQueue()
-        reading = (self._process.stdout, self._answers)
-        threading.Thread(target=_read, args=reading, daemon=True).start()
+        self._stderr = deque(maxlen=_LINES)
+        self._readers = [
+            threading.Thread(target=_read, args=(self._process.stdout, self._answers), daemon=True),
+            threading.Thread(target=_keep, args=(self._process.stderr, self._stderr), daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
         try:
             found = self._answer(_START).get("form")
         except Ended as ended:
@@ -132,16 +147,15 @@ class Worker:
         return answer
 
     def _ended(self, how: str) -> Ended:
-        process, stderr = self._process, self._stderr
+        process = self._process
         assert process is not None
-        assert stderr is not None
         if how:
             process.send_signal(signal.SIGABRT)  # faulthandler shows where it is
         status = process.wait()
         if not how:
             how = f"status {status}" if status >= 0 else f"signal {signal.Signals(-status).name}"
-        stderr.seek(0)
-        told = stderr.read()[-_KEPT:]
+        self._read_to_the_end()
+        told = "".join(self._stderr)[-_KEPT:]
         self.close()
         return Ended(how, told)
 
@@ -153,6 +167,13 @@ def _read(stream: IO[str], answers: queue.SimpleQueue[str]) -> None:
     except ValueError:
         pass  # closed meanwhile
     answers.put("")
+
+
+def _keep(stream: IO[str], lines: deque[str]) -> None:
+    try:
+        lines.extend(stream)
+    except ValueError:
+        pass  # closed meanwhile
 
 
 class Teller:
