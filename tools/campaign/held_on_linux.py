@@ -7,12 +7,12 @@ import signal
 from pathlib import Path
 
 
-def descriptors() -> dict[int, str]:
+def descriptors() -> dict[str, str]:
     """Return what each open descriptor is, by its number; a socket's inode tells it from another one."""
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
-            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+            found[name] = os.readlink(f"/proc/self/fd/{name}")
         except FileNotFoundError:
             pass  # what the folder itself was listed with
     return found

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections import Counter
 from ctypes import wintypes
 
 assert sys.platform == "win32"
@@ -46,14 +47,18 @@ for _walk in (_kernel.Process32FirstW, _kernel.Process32NextW):
     _walk.argtypes = [wintypes.HANDLE, ctypes.POINTER(_Process)]
 
 
-def descriptors() -> dict[int, str]:
-    """Return of what kind each open handle is, by its number."""
+def descriptors() -> dict[str, str]:
+    """Return of what kind each open handle is, of those that are files, pipes and sockets.
+
+    They are counted, by kind, as the system replaces some of its own by others. Not in here are events, semaphores and threads:
+    the interpreter has some for each lock and each thread, for as long as it likes.
+    """
     flags = wintypes.DWORD()
-    return {
-        number: _TYPES.get(_type_of(number), "handle")
-        for number in range(4, _MOST, 4)
-        if _about(number, ctypes.byref(flags))
-    }
+    counts: Counter[str] = Counter()
+    for number in range(4, _MOST, 4):
+        if _about(number, ctypes.byref(flags)) and (kind := _TYPES.get(_type_of(number))):
+            counts[kind] += 1
+    return {f"{kind} {n}": kind for kind, count in counts.items() for n in range(count)}
 
 
 def children() -> set[int]:

@@ -41,6 +41,7 @@ NUMBERS = {
     "WSAETIMEDOUT": 10060,
     "WSAECONNREFUSED": 10061,
 }
+_SAY_BROKEN = {NUMBERS[name] for name in (*_BROKEN, "ERROR_NETNAME_DELETED")}
 #: Operations: at the start what each can fail with, and, behind the comma, at the end.
 _OPERATIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "WSARecv": ((*_BROKEN, *_NO_BUFFERS), ("ERROR_NETNAME_DELETED", *_NO_RESOURCES)),
@@ -165,6 +166,7 @@ class _Operation:
         self._real = real
         self._calls = calls
         self._name = ""
+        self._handle = -1
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._real, name)
@@ -172,13 +174,36 @@ class _Operation:
             return found
         self._name = name
 
-        def start(*args: Any) -> Any:
-            self._calls.check(name)
-            return found(*args)
+        def start(handle: int, *args: Any) -> Any:
+            self._handle = handle
+            self._check(name)
+            return found(handle, *args)
 
         return start
 
     def getresult(self, *wait: Any) -> Any:
         result = self._real.getresult(*wait)
-        self._calls.check(self._name + _ENDED)
+        self._check(self._name + _ENDED)
         return result
+
+    def _check(self, name: str) -> None:
+        try:
+            self._calls.check(name)
+        except OSError as error:
+            if error.winerror in _SAY_BROKEN:
+                _break(self._handle)
+            raise
+
+
+def _break(handle: int) -> None:
+    """Break a connection that is said to be broken."""
+    try:
+        sock = socket.socket(fileno=handle)
+    except OSError:
+        return  # a pipe's
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    finally:
+        sock.detach()

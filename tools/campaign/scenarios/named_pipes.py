@@ -30,7 +30,8 @@ def _pipe() -> tuple[Any, Any]:
     """Return both ends of an anonymous pipe."""
     from asyncio.windows_utils import PipeHandle, pipe
 
-    reading, writing = pipe(overlapped=(True, True))
+    # What writes waits for the end of the other side by reading.
+    reading, writing = pipe(duplex=True, overlapped=(True, True))
     return PipeHandle(reading), PipeHandle(writing)
 
 

@@ -90,6 +90,17 @@ class _ProactorSocketTransport(
             self._protocol_paused = True
             self._tell_protocol("pause_writing")
 
+    def pause_reading(self) -> None:
+        super().pause_reading()
+        if self._write_error is not None:
+            # Maybe until it may write, which it would never hear of. Not from in here: this may be pause_writing().
+            self._loop.call_soon(self._let_read_to_the_end, context=self._context)
+
+    def _let_read_to_the_end(self) -> None:
+        """Reading may be for the one to resume who waits to write."""
+        if self._paused and not self._conn_lost:
+            self._maybe_resume_protocol()
+
     def close(self) -> None:
         if self._write_error is None:
             super().close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import gc
 import logging
@@ -274,6 +275,64 @@ def test_an_answer_is_received_though_a_write_fails(loop: Any, connect: Any, end
         assert isinstance(await protocol.lost, ConnectionError)
         if end == "wait":
             assert protocol.data == b"too much"
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_one_who_reads_nothing_while_he_cannot_write_hears_of_the_end(
+    loop: Any, connect: Any, recorder: Any, later: bool
+) -> None:
+    class Relaying(recorder):  # type: ignore[misc]
+        """Takes no more than it can give: reads nothing while it is not to write."""
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            if later:
+                self.loop.call_soon(self.transport.pause_reading)
+            else:
+                self.transport.pause_reading()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self.transport.resume_reading()
+
+    async def main() -> None:
+        protocol, peer = await connect(Relaying)
+        peer.sendall(b"too much")
+        reset(peer)
+        for _ in range(3):
+            protocol.transport.write(b"x" * 1000)
+        # Where the write has failed, nobody would ever say that he may write again.
+        assert isinstance(await asyncio_core.wait_for(protocol.lost, 20), ConnectionError)
+
+    loop.run_until_complete(main())
+
+
+def test_a_peer_that_is_gone_while_much_is_echoed_ends_the_connection(
+    loop: Any, connect: Any, recorder: Any
+) -> None:
+    class Echo(recorder):  # type: ignore[misc]
+        def data_received(self, data: bytes) -> None:
+            self.transport.write(data)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self.transport.pause_reading()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self.transport.resume_reading()
+
+    async def main() -> None:
+        protocol, peer = await connect(Echo)
+        peer.setblocking(False)
+        while not protocol.pauses:
+            with contextlib.suppress(BlockingIOError):
+                peer.send(MEGABYTE)
+            await asyncio_core.sleep(0)
+        reset(peer)
+        assert isinstance(await asyncio_core.wait_for(protocol.lost, 20), ConnectionError)
 
     loop.run_until_complete(main())
 
