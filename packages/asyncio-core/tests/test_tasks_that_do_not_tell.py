@@ -16,8 +16,10 @@ from asyncio_core.awaiting.waiting import sleep
 from asyncio_core.choosing.running_loop import get_running_loop
 from asyncio_core.inspecting.callbacks import name_of_coroutine
 from asyncio_core.loops import lingering
+from asyncio_core.loops.parking import ParkingEventLoop
 from asyncio_core.loops.runners import Runner
-from asyncio_core.testing.virtual import VirtualEventLoopPolicy
+from asyncio_core.testing.making import laid_over
+from asyncio_core.testing.virtual import VirtualPart
 
 METHODS = ("get_name", "get_coro", "done", "get_loop", "__repr__")
 
@@ -124,7 +126,7 @@ def test_a_deadlock_is_told():
 
     with (
         pytest.raises(DeadlockError, match="name='mute'"),
-        Runner(loop_factory=VirtualEventLoopPolicy().new_event_loop) as runner,
+        Runner(loop_factory=laid_over(VirtualPart, ParkingEventLoop)) as runner,
     ):
         runner.run(main())
 

@@ -122,7 +122,7 @@ class Rounds:
     ) -> bool:
         """Run one round; return whether the moment came before the subject's end."""
         loop = self.loop
-        before = self.descriptors()
+        before = self._all_but_the_pair()
         task = asyncio_core.ensure_future(subject(), loop=loop)
         loop.victim = task
         loop.moments_left = moment
@@ -152,9 +152,13 @@ class Rounds:
         assert asyncio_core.all_tasks(loop) == set(), where
         assert list(loop._selector.get_map()) == [loop._ssock.fileno()], where
         assert [timer for timer in loop._scheduled if not timer._cancelled] == [], where
-        assert self.descriptors() == before, where
+        assert self._all_but_the_pair() == before, where
         loop.run_until_complete(self._numbers_are_good_again())
         return again
+
+    def _all_but_the_pair(self) -> set[int]:
+        """Return all descriptors but those that wake the loop: where the system fails at that (Wine), there are new ones."""
+        return self.descriptors() - {self.loop._ssock.fileno(), self.loop._csock.fileno()}
 
     async def _numbers_are_good_again(self) -> None:
         """Sockets that get the numbers that were free a moment ago work, in both directions."""

@@ -7,6 +7,7 @@ import sys
 from contextlib import nullcontext
 
 from asyncio_core import log
+from asyncio_core.exceptions import drop_own_frame
 from asyncio_subprocess.exits import watch
 from asyncio_subprocess.plain_spawning import start_plainly
 from asyncio_subprocess.starting import PopenTransport, start
@@ -37,11 +38,12 @@ def _popen(*terms: Any, **options: Any) -> Any:
     popen: Any = kind.__new__(kind, *terms, **options)
     try:
         popen.__init__(*terms, **options)
-    except BaseException:
+    except BaseException as error:
         # Set once there is one: then the pipe failed on which it tells whether it could begin, say.
         if getattr(popen, "_child_created", False) and popen.returncode is None:
             popen.kill()
             popen.wait()
+        drop_own_frame(error)
         raise
     return popen
 
