@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ SHELL = "echo a word; exec cat"
 if sys.platform == "win32":
     TRUE = ("cmd.exe", "/c", "exit 0")
     CAT = (sys.executable, "-S", "-c", _COPYING)
-    SHELL = f'echo a word& "{sys.executable}" -S -c "{_COPYING}"'
+    # By the shell alone: a program that it runs would not end with it.
+    SHELL = "echo a word& set /p line=& echo a line"
 
 
 def _end(process: asyncio.subprocess.Process) -> None:
@@ -60,7 +62,9 @@ async def shell(stage: Stage) -> None:
         await process.stdin.drain()
         await process.stdout.readline()
         process.stdin.close()
-        await process.stdin.wait_closed()
+        # It may have ended before.
+        with contextlib.suppress(BrokenPipeError):
+            await process.stdin.wait_closed()
         await process.stdout.read()
         await process.wait()
     finally:
