@@ -242,7 +242,7 @@ if "waits" in sys.argv:
 try:
     loop.run_until_complete(main())
 except DeadlockError as error:
-    print(error)
+    print(error, flush=True)
     os._exit(0)
 """
 CASES = (

@@ -267,7 +267,7 @@ def test_a_folder_that_is_refused_leaves_the_program_running_and_is_told(
 AS_NOBODY = """
 import os, sys
 from asyncio import _commands, tools
-from asyncio._inside import looking, reaching, shown
+from asyncio._inside import looking, own_folder, reaching, shown, signals, unanswered
 import asyncio_core.inspecting.folder, asyncio_core.inspecting.snapshots, ctypes, shutil, socket, tempfile
 if sys.version_info >= (3, 14):
     from asyncio._inside import injecting

@@ -45,8 +45,8 @@ async def communicate(stage: Stage) -> None:
     process = await asyncio.create_subprocess_exec(*CAT, stdin=PIPE, stdout=PIPE)
     try:
         out, _ = await process.communicate(b"a word")
-        # What the child cannot be given, it has not got.
-        assert out in (b"a word", b""), out
+        # What the child cannot be given, it has not got; and what it says may be cut off.
+        assert b"a word".startswith(out), out
     finally:
         _end(process)
 

@@ -122,7 +122,9 @@ class _PipeListener:
         instance, self._instance = self._instance, None
         try:
             if fut is not None:
-                self._connected(instance, fut)
+                # It is the connection's from now on, or closed.
+                connected, instance = instance, None
+                self._connected(connected, fut)
             instance = self._server._get_unconnected_pipe()
             if instance is not None:
                 self._wait_for_client(instance)

@@ -15,6 +15,8 @@ if sys.platform != "win32":
     pytest.skip("named pipes are a thing of Windows", allow_module_level=True)
 
 
+import _winapi
+
 import asyncio_core
 from asyncio_core.windows.pipes import PipeHandle, pipe
 from asyncio_iocp import PipeServer, _overlapped
@@ -151,6 +153,40 @@ def test_connections_outlive_their_server(loop: Any, recorder: Any, address: str
         await protocol.until(lambda: protocol.data == b"onetwo")
         transport.close()
         await protocol.lost
+
+    loop.run_until_complete(main())
+
+
+def test_a_connection_goes_on_where_there_can_be_no_further_instance(
+    loop: Any, recorder: Any, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = _winapi.CreateNamedPipe
+    connected: list[Any] = []
+
+    def create(*args: Any) -> int:
+        if connected:
+            raise OSError(None, "no resources", None, 1450)
+        return own(*args)
+
+    def make() -> Any:
+        connected.append(Echo())
+        return connected[0]
+
+    async def main() -> None:
+        [server] = await loop.start_serving_pipe(make, address)
+        monkeypatch.setattr(_winapi, "CreateNamedPipe", create)
+        transport, protocol = await loop.create_pipe_connection(recorder, address)
+        while not server.closed():
+            await asyncio_core.sleep(0)
+        (report,) = loop.reported
+        assert report["message"] == "accepting on a pipe failed, it is served no more"
+        loop.reported.clear()
+        # Its instance is the connection's.
+        transport.write(b"hello")
+        await protocol.until(lambda: protocol.data == b"hello")
+        transport.close()
+        await protocol.lost
+        await connected[0].lost
 
     loop.run_until_complete(main())
 

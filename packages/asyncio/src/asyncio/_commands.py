@@ -121,18 +121,28 @@ def main(arguments: Sequence[str]) -> str | int | None:
         sys.stdout.flush()
     except CommandError as error:
         print(f"python -m asyncio: {error}", file=sys.stderr)
+        _forget_what_cannot_be_written()
         return 2
     except OSError as error:
         if not _reader_left(error) and error.errno not in _NO_ROOM:
             raise
-        # Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_what_cannot_be_written()
         if _reader_left(error):
             # Who reads our output has seen enough.
             return 0
         print(f"python -m asyncio: standard output: {error.strerror}", file=sys.stderr)
         return 2
     return status
+
+
+def _forget_what_cannot_be_written() -> None:
+    """Leave nothing of which Python would complain once more at exit."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # What the system says where a file can take no more.
