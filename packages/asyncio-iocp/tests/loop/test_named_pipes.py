@@ -186,7 +186,6 @@ def test_a_connection_goes_on_where_there_can_be_no_further_instance(
         await protocol.until(lambda: protocol.data == b"hello")
         transport.close()
         await protocol.lost
-        await connected[0].lost
 
     loop.run_until_complete(main())
 
