@@ -181,6 +181,18 @@ def test_table_of_speed_has_the_mean_and_the_range_of_what_others_take() -> None
     assert row.endswith("(2 measurements) | 4.00 (2.00 to 8.00) | none |")
 
 
+def test_a_later_measurement_of_few_cases_takes_their_place_only() -> None:
+    sides: dict[str, Any] = dict.fromkeys(("ours", "uvloop"))
+    former = {"sides": sides, "cases": {"a": 1, "b": 1}, "figures": {"a": {}, "b": {}}, "made": 1}
+    later = {"sides": sides, "cases": {"b": 2}, "figures": {"b": {"ours": 3}}, "made": 2}
+    merged = results.with_later(former, later)
+    assert merged["cases"] == {"a": 1, "b": 2}
+    assert merged["figures"] == {"a": {}, "b": {"ours": 3}}
+    assert merged["made"] == 2
+    # Beside other sides nothing can be compared with the former ones.
+    assert results.with_later(former, {**later, "sides": {"ours": None}})["cases"] == {"b": 2}
+
+
 def test_kept_results_add_up() -> None:
     for result in json.loads(results.CONFORMANCE.read_text("utf-8"))["pythons"].values():
         counts = result["counts"]
