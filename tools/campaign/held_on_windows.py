@@ -6,25 +6,19 @@ import ctypes
 import os
 import signal
 import sys
-from collections import Counter
 from ctypes import wintypes
+
+from asyncio_test_support.descriptors import open_descriptors
 
 assert sys.platform == "win32"
 
 _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-_about = _kernel.GetHandleInformation
-_about.argtypes = [wintypes.HANDLE, ctypes.c_void_p]
-_type_of = _kernel.GetFileType
-_type_of.argtypes = [wintypes.HANDLE]
 _snapshot = _kernel.CreateToolhelp32Snapshot
 _snapshot.argtypes = [wintypes.DWORD, wintypes.DWORD]
 _snapshot.restype = wintypes.HANDLE
 _close = _kernel.CloseHandle
 _close.argtypes = [wintypes.HANDLE]
 
-#: They are numbered by fours, the lowest free one first; there are never so many here.
-_MOST = 0x1000
-_TYPES = {1: "file on a disk", 2: "console", 3: "pipe or socket"}
 _PROCESSES = 2
 
 
@@ -48,17 +42,11 @@ for _walk in (_kernel.Process32FirstW, _kernel.Process32NextW):
 
 
 def descriptors() -> dict[str, str]:
-    """Return of what kind each open handle is, of those that are files, pipes and sockets.
+    """Return as many as there are handles of files, pipes and sockets open: the system replaces some of its own by others.
 
-    They are counted, by kind, as the system replaces some of its own by others. Not in here are events, semaphores and threads:
-    the interpreter has some for each lock and each thread, for as long as it likes.
+    Not in here are events, semaphores and threads: the interpreter has some for each lock and each thread, for as long as it likes.
     """
-    flags = wintypes.DWORD()
-    counts: Counter[str] = Counter()
-    for number in range(4, _MOST, 4):
-        if _about(number, ctypes.byref(flags)) and (kind := _TYPES.get(_type_of(number))):
-            counts[kind] += 1
-    return {f"{kind} {n}": kind for kind, count in counts.items() for n in range(count)}
+    return dict.fromkeys(map(str, range(len(open_descriptors()))), "a file, a pipe or a socket")
 
 
 def children() -> set[int]:
