@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import sys
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarios import scenario
 from scenarios.networks import exchange
-from scenarios.peers import Answers, Echo
+from scenarios.peers import Answers, Echo, Paused
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -72,31 +71,12 @@ async def read_and_write(stage: Stage) -> None:
         await protocol.lost
 
 
-class _Paused(Answers):
-    """Waits while the transport does not want more."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may_write = asyncio.Event()
-        self.may_write.set()
-
-    def pause_writing(self) -> None:
-        self.may_write.clear()
-
-    def resume_writing(self) -> None:
-        self.may_write.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.may_write.set()
-        super().connection_lost(exc)
-
-
 @scenario()
 async def write_more_than_fits(stage: Stage) -> None:
     loop: Any = stage.loop
     reading, writing = _pipe()
     with reading, writing:
-        transport, protocol = await loop.connect_write_pipe(_Paused, writing)
+        transport, protocol = await loop.connect_write_pipe(Paused, writing)
         try:
             receiving, _ = await loop.connect_read_pipe(Answers, reading)
             try:

@@ -79,6 +79,25 @@ class Answers(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
+class Paused(Answers):
+    """Waits while the transport does not want more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_write = asyncio.Event()
+        self.may_write.set()
+
+    def pause_writing(self) -> None:
+        self.may_write.clear()
+
+    def resume_writing(self) -> None:
+        self.may_write.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.may_write.set()
+        super().connection_lost(exc)
+
+
 def _closing(server: asyncio.Server) -> End:
     async def close() -> None:
         server.close()

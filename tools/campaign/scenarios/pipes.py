@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from scenarios import scenario
-from scenarios.peers import Answers
+from scenarios.peers import Answers, Paused
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -72,25 +72,6 @@ async def write(stage: Stage) -> None:
         await protocol.lost
 
 
-class _Paused(Answers):
-    """Waits while the transport does not want more."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may_write = asyncio.Event()
-        self.may_write.set()
-
-    def pause_writing(self) -> None:
-        self.may_write.clear()
-
-    def resume_writing(self) -> None:
-        self.may_write.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.may_write.set()
-        super().connection_lost(exc)
-
-
 def _swallow(end: Any) -> None:
     with contextlib.suppress(OSError):
         end.read(1 << 17)
@@ -102,7 +83,7 @@ async def write_more_than_fits(stage: Stage) -> None:
     reading, writing = os.pipe()
     with open(reading, "rb", 0) as other, open(writing, "wb", 0) as end:
         os.set_blocking(reading, False)
-        transport, protocol = await loop.connect_write_pipe(_Paused, end)
+        transport, protocol = await loop.connect_write_pipe(Paused, end)
         try:
             loop.add_reader(other, _swallow, other)
             transport.write(bytes(1 << 19))
