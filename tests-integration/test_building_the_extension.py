@@ -41,7 +41,8 @@ def build(
 def test_compiler_that_will_not_do_is_named(tmp_path: Path, compiler: str, said: str) -> None:
     if compiler == "cc" and shutil.which(compiler) is None:
         pytest.skip("no compiler for this system")
-    done = build(tmp_path, {"ASYNCIO_IOCP_CC": compiler}, check=False)
+    environment = {"ASYNCIO_IOCP_CC": compiler, "TMPDIR": str(tmp_path)}
+    done = build(tmp_path, environment, check=False)
     assert done.returncode
     printed = done.stdout + done.stderr
     assert f"asyncio-iocp: the extension cannot be built: {compiler.split()[0]}" in printed

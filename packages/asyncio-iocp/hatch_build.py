@@ -59,6 +59,7 @@ class ExtensionHook(BuildHookInterface[Any]):
             else:
                 extension, tag = compile_here(sources, self._folder)
         except CannotBuild as error:
+            self._remove_folder()
             self.app.abort(f"asyncio-iocp: the extension cannot be built: {error}")
         if editable:
             # The package is imported from where it stands, so the extension goes there too.
@@ -69,6 +70,9 @@ class ExtensionHook(BuildHookInterface[Any]):
         build_data["tag"] = tag
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
         folder = getattr(self, "_folder", None)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)

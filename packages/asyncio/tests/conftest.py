@@ -68,9 +68,9 @@ def check(python: RunPython) -> Callable[[str], str]:
 
 @pytest.fixture
 def runtime() -> Iterator[dict[str, str]]:
-    """The user's own folder; the path of a test's is too long for a socket's."""
+    """The user's own folder, and that for temporary files; the path of a test's is too long for a socket's."""
     with tempfile.TemporaryDirectory(prefix="r-") as place:
-        yield {"XDG_RUNTIME_DIR": place}
+        yield {"XDG_RUNTIME_DIR": place, "TMPDIR": place}
 
 
 @pytest.fixture

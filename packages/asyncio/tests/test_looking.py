@@ -125,6 +125,29 @@ def test_a_blocked_program_without_one_is_given_up_and_left_alone(
     assert not list(place.glob("asyncio-ask-*"))
 
 
+@from_314
+def test_what_was_left_for_a_program_that_ended_meanwhile_is_removed_by_the_next_who_asks(
+    start: Start, look: Look, refused: Callable[..., str], runtime: dict[str, str]
+) -> None:
+    place = Path(runtime["TMPDIR"])
+    child = start(BLOCKED)
+    until_it_waits_in_the_kernel(child.pid)
+    assert "did not answer" in refused(child.pid)
+    (left,) = place.glob("asyncio-ask-*")
+    another = place / "asyncio-ask-of-somebody-else"
+    another.mkdir()
+    # It is not so young that it might be somebody's in another container.
+    for folder in (left, another):
+        os.utime(folder, (0, 0))
+    look("ps", start(IDLE))
+    assert left.exists()
+    child.kill()
+    child.wait()
+    look("ps", start(IDLE))
+    assert not left.exists()
+    assert another.exists()
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_deadlock_shows_both_locks(start: Start, look: Look, way: dict[str, str]) -> None:
     taken = json.loads(look("ps", start(DEADLOCKED, way), "--json"))

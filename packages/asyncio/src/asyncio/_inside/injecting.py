@@ -7,7 +7,8 @@ what there is to do. That takes the rights that writing to its memory has taken 
 stopped to its parent's eyes, gets no signal, and where we are killed meanwhile the kernel lets it go.
 
 A process that does not answer, since its main thread is in a call that does not return, is left alone after the
-time limit. The lines are still there for it to run, and end at once when nobody waits for them.
+time limit. The lines are still there for it to run, and end at once when nobody waits for them; where it ends before, they are removed
+when somebody asks the next time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import shutil
 import socket
 import sys
 import time
-from asyncio._inside.own_folder import made_folder
+from asyncio._inside.own_folder import made_folder, remove_left
 from asyncio._inside.reaching import NotInside, NoWay, no_answer, owner_of
 
 TYPE_CHECKING = False
@@ -63,6 +64,8 @@ _PTRACE_SEIZE = 0x4206
 _PTRACE_INTERRUPT = 0x4207
 _WALL = 0x40000000
 
+_FOLDERS = "asyncio-ask-"
+
 # Seconds for a process to run the lines by itself, since it is busy; and between two attempts to wake it.
 _AT_FIRST = 0.1
 _BETWEEN = 0.5
@@ -73,7 +76,8 @@ def connect(pid: int, seconds: float, request: dict[str, Any]) -> socket.socket:
 
     Raises NotInside where it does not begin to in time.
     """
-    folder = made_folder("asyncio-ask-")
+    remove_left(_FOLDERS)
+    folder = made_folder(f"{_FOLDERS}{pid}-")
     script, path = os.path.join(folder, "ask.py"), os.path.join(folder, "answer")
     pending = False
     try:

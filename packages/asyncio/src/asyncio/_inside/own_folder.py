@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from asyncio._inside.reaching import NotInside
 
 # Bytes, less than any Unix has room for; and what is taken by the folder's own name and that of a socket in it.
 _LONGEST_PATH = 100
 _NAMES = 40
+# Seconds behind which nobody waits any more for what he has made one for.
+_LONG = 60
 
 
 def made_folder(prefix: str) -> str:
@@ -17,9 +21,39 @@ def made_folder(prefix: str) -> str:
     Raises NotInside where none can be made.
     """
     try:
-        place = tempfile.gettempdir()
-        if len(os.fsencode(place)) + _NAMES > _LONGEST_PATH:
-            place = "/tmp"
-        return tempfile.mkdtemp(prefix=prefix, dir=place)
+        return tempfile.mkdtemp(prefix=prefix, dir=_place())
     except OSError as error:
         raise NotInside(f"no file can be made for it: {error.strerror}") from None
+
+
+def _place() -> str:
+    place = tempfile.gettempdir()
+    return place if len(os.fsencode(place)) + _NAMES <= _LONGEST_PATH else "/tmp"
+
+
+def remove_left(prefix: str) -> None:
+    """Remove folders that were left for processes, whose numbers follow the prefix in their names, and that these did not live to remove."""
+    try:
+        left = [entry for entry in os.scandir(_place()) if entry.name.startswith(prefix)]
+    except OSError:
+        return
+    for entry in left:
+        number = entry.name.removeprefix(prefix).partition("-")[0]
+        try:
+            # In another container that shares the folder a process may have a number that none has here.
+            is_old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _LONG
+        except OSError:
+            continue
+        if number.isdecimal() and is_old and _has_ended(int(number)):
+            # What is another user's, or no folder, stays.
+            shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
