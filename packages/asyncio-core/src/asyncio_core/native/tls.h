@@ -259,7 +259,7 @@ static inline int is_usual(PyObject *layer) {
 }
 
 /* Do something about an exception as in an `except` clause: call a method with it. */
-static int tell(PyObject *layer, PyObject *method) {
+static int tell_error(PyObject *layer, PyObject *method) {
     PyObject *error = caught(), *former;
     int status;
     if (error == NULL) return -1;
@@ -279,7 +279,7 @@ enum { FAILED = -1, REPORTED = -2 };
 
 static Py_ssize_t delivery_failed(PyObject *layer) {
     if (ends_the_program()) return FAILED;
-    return tell(layer, str_delivery_failed) < 0 ? FAILED : REPORTED;
+    return tell_error(layer, str_delivery_failed) < 0 ? FAILED : REPORTED;
 }
 
 /* Learn from the exception that is set, or from a result of nothing, why nothing more is read: 0. With `total` bytes read
@@ -741,7 +741,7 @@ static Py_ssize_t encrypt_pieces(PyObject *layer, PyObject *machine, PyObject *i
 static int write_to(PyObject *layer, PyObject *machine, PyObject *inner, PyObject *data, Py_ssize_t size, Below below) {
     Py_ssize_t taken = size <= most_encrypted ? encrypt(layer, machine, inner, data, size, below)
                                               : encrypt_pieces(layer, machine, inner, data, below);
-    if (taken < 0) return PyErr_ExceptionMatches(PyExc_Exception) ? tell(layer, str_encrypting_failed) : -1;
+    if (taken < 0) return PyErr_ExceptionMatches(PyExc_Exception) ? tell_error(layer, str_encrypting_failed) : -1;
     return taken < size ? keep_rest(layer, machine, data, taken) : 0;
 }
 

@@ -17,10 +17,11 @@ enum { SOCK_CLOEXEC = 0 };
 #endif
 
 #ifdef _WIN32
+#include <io.h>
+
 static int accept_quickly(int listener) { return -1; }
 static PyObject *address_of_accepted(void) { return NULL; }
 static int has_known_addresses(long family) { return 0; }
-static int close(int fd) { return -1; }
 #else
 #include <unistd.h>
 
