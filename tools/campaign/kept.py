@@ -89,7 +89,7 @@ def page(kept: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def left_out(part: str) -> list[dict[str, Any]]:
-    """Return what has no faults in a part, as told in left_out.toml."""
+    """Return what is let alone in a part, as told in left_out.toml."""
     told = tomllib.loads(LEFT_OUT.read_text("utf-8"))["left_out"]
     return [one for one in told if one["part"] == part]
 
@@ -98,7 +98,7 @@ def _left_out(told: list[dict[str, Any]]) -> list[str]:
     if not told:
         return []
     rows = [
-        f"| {one['what']} (`{one['function']}`) | {', '.join(one['pythons'])} | {one['why']} |"
+        f"| {one['what']} (`{one.get('function') or one['unit']}`) | {', '.join(one['pythons'])} | {one['why']} |"
         for one in told
     ]
     title = "| left out, as no program survives it there | Python | why |"
