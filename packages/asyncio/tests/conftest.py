@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
-    Start = Callable[..., subprocess.Popen[str]]
-    Look = Callable[..., str]
+    from asyncio_test_support.fixture_types import Look, RunPython, Start
+
 
 VARIABLE = "ASYNCIO_IMPLEMENTATION"
 

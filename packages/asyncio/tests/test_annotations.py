@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
+    from asyncio_test_support.fixture_types import RunPython
 
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 # Looks at all public names of a package and of its modules that the standard asyncio has, in a fresh process.
 WALK = """

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+    from asyncio_test_support.fixture_types import RunPython
 
 
 def test_version_names_the_implementation_the_python_and_every_piece(python: RunPython) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
+    from asyncio_test_support.fixture_types import RunPython
+
     Check = Callable[[str], str]
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 # New since Python 3.11, and offered on every Python.
 LATER = {

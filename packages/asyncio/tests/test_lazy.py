@@ -16,11 +16,11 @@ import asyncio_subprocess
 import asyncio_sync
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
+    from asyncio_test_support.fixture_types import RunPython
+
     Check = Callable[[str], str]
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 LOADED = "def loaded(name):\n    return type(sys.modules[name]).__name__ != 'LazyModule'\n"
 

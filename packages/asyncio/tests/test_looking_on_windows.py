@@ -15,13 +15,9 @@ if sys.platform != "win32":
 from asyncio_test_support.looked_into import BLOCKED, BUSY, DEADLOCKED, INSPECTOR, MANY
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
     from pathlib import Path
 
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
-    Start = Callable[..., subprocess.Popen[str]]
-    Look = Callable[..., str]
+    from asyncio_test_support.fixture_types import Look, RunPython, Start
 
 
 def test_who_waits_for_whom(start: Start, look: Look) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
+    from asyncio_test_support.fixture_types import RunPython
+
     Check = Callable[[str], str]
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 #: Runs a loop with some pieces of another version, as if they had been installed by themselves.
 MIXED = """

@@ -14,11 +14,11 @@ import _asyncio_precedence
 import asyncio_core
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
+    from asyncio_test_support.fixture_types import RunPython
+
     Check = Callable[[str], str]
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
 SOURCE = Path(_asyncio_precedence.__file__).parent
 CORE = str(Path(asyncio_core.__file__).parents[1])

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+    from asyncio_test_support.fixture_types import RunPython
+
 
 SHELL = ("-q", "-m", "asyncio")
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+    from asyncio_test_support.fixture_types import RunPython
+
     Seek = Callable[..., subprocess.CompletedProcess[str]]
 
 FOLDER = pathlib.Path(__file__).parent / "races"

@@ -11,9 +11,9 @@ import pytest
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
 
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
+    from asyncio_test_support.fixture_types import RunPython
+
 
 needs_reader = pytest.mark.skipif(
     sys.version_info < (3, 14), reason="reading another process needs Python 3.14"

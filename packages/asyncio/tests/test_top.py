@@ -25,11 +25,7 @@ from asyncio_test_support.looked_into import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
-    Start = Callable[..., subprocess.Popen[str]]
-    Look = Callable[..., str]
+    from asyncio_test_support.fixture_types import Look, RunPython, Start
 
 if sys.platform == "win32":
     pytest.skip("it asks over Unix sockets", allow_module_level=True)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
-    Start = Callable[..., subprocess.Popen[str]]
+    from asyncio_test_support.fixture_types import RunPython, Start
+
     Trace = Callable[..., subprocess.Popen[str]]
 
 if sys.platform == "win32":

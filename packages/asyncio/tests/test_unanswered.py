@@ -15,10 +15,7 @@ import pytest
 from asyncio_test_support.looked_into import IDLE, WAYS, from_314
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    RunPython = Callable[..., subprocess.CompletedProcess[str]]
-    Start = Callable[..., subprocess.Popen[str]]
+    from asyncio_test_support.fixture_types import RunPython, Start
 
 if sys.platform != "linux":
     pytest.skip("it asks Linux", allow_module_level=True)
