@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import kept
 import native
+from rich.table import Table
+
 from bench import certificates, charts, field, resident, results, sides, tables
 from bench.progress import Progress
 from bench.workers import START, Lost, Process
-from rich.table import Table
 from workspace import interpreters
 from workspace.console import Failure, say
 from workspace.paths import CACHE
@@ -138,7 +139,11 @@ class _Side:
 
 
 def measure(
-    runners: Sequence[Runner], loads: Sequence[str], rounds: int, count: int, show: Callable[[str], None]
+    runners: Sequence[Runner],
+    loads: Sequence[str],
+    rounds: int,
+    count: int,
+    show: Callable[[str], None],
 ) -> results.Figures:
     """Return figures by load and side."""
     found: results.Figures = {}
@@ -176,10 +181,13 @@ def _beside(
                 if side.name not in missing:
                     attempt(side.name, lambda: side.round(count))  # noqa: B023 - called at once
         figures = {
-            side.name: attempt(side.name, side.figures) for side in there if side.name not in missing
+            side.name: attempt(side.name, side.figures)
+            for side in there
+            if side.name not in missing
         }
     return {
-        name: missing.get(name) or figures[name] for name in (runner.side.name for runner in runners)
+        name: missing.get(name) or figures[name]
+        for name in (runner.side.name for runner in runners)
     }
 
 
@@ -202,15 +210,24 @@ def show_table(result: dict[str, Any]) -> None:
 
 
 def _options(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tools/dev.py campaign load --latencies", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="tools/dev.py campaign load --latencies", description=__doc__
+    )
     parser.add_argument("part", choices=["load"], help="the part that has loads")
-    parser.add_argument("--latencies", action="store_true", required=True, help="measure what others wait beside them")
+    parser.add_argument(
+        "--latencies",
+        action="store_true",
+        required=True,
+        help="measure what others wait beside them",
+    )
     parser.add_argument("--python", required=True, help=argparse.SUPPRESS)
     names = ",".join(side.name for side in SIDES)
     parser.add_argument("--sides", default=names, metavar="A,B", help=f"({names})")
     text = f"these loads only, of {', '.join(LOADS)} (may be repeated)"
     parser.add_argument("--only", action="append", choices=LOADS, metavar="LOAD", help=text)
-    parser.add_argument("--rounds", type=int, default=3, help="so many times each side has its turn (3)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="so many times each side has its turn (3)"
+    )
     text = "questions in each round, one each two milliseconds (1500)"
     parser.add_argument("--questions", type=int, default=1500, help=text)
     text = "keep the result, draw the chart, and write the page packages/asyncio/docs/campaign.md"
@@ -241,7 +258,10 @@ def main(words: list[str]) -> int:
         return 2
     asked = options.rounds * options.questions
     how = {
-        **{"pause": PAUSE, "rounds": options.rounds, "asked": asked, "loads": LOADS},
+        "pause": PAUSE,
+        "rounds": options.rounds,
+        "asked": asked,
+        "loads": LOADS,
         "percentiles": charts.PERCENTILES,
     }
     result = {**results.make("load", "time", runners, absent, {}, figures), "how": how}

@@ -101,7 +101,9 @@ def _seen(results: Mapping[str, Any]) -> list[str]:
     )
     lines = [text, "", *_rows(*rows)]
     if limits:
-        limit = next(one["limit"] for found in seen.values() for one in found.values() if "limit" in one)
+        limit = next(
+            one["limit"] for found in seen.values() for one in found.values() if "limit" in one
+        )
         lines += [
             f"At once on one loop, where a process may have {limit:,} descriptors: {'; '.join(limits)}, what the kernel takes not counted.",
             "",
@@ -120,7 +122,14 @@ def latencies(result: Mapping[str, Any]) -> list[str]:
     how = result["how"]
     heads = [f"{word}, ms" for word in how["percentiles"].values()]
     rows = [
-        ("beside", "side", *heads, "of the load, a second", f"descriptors {_WHEN}", f"resident MiB {_WHEN}")
+        (
+            "beside",
+            "side",
+            *heads,
+            "of the load, a second",
+            f"descriptors {_WHEN}",
+            f"resident MiB {_WHEN}",
+        )
     ]
     for load, figures in result["figures"].items():
         for side, found in figures.items():
@@ -137,18 +146,19 @@ def latencies(result: Mapping[str, Any]) -> list[str]:
         "a side that gets through more of a load has more of it."
     )
     return [
-        text, "",
-        f"[![Latencies beside loads]({CHART})]({CHART})", "",
+        text,
+        "",
+        f"[![Latencies beside loads]({CHART})]({CHART})",
+        "",
         *_rows(*rows),
-        _origin(result), "",
+        _origin(result),
+        "",
     ]
 
 
 def _origin(result: Mapping[str, Any]) -> str:
     machine = result["machine"]
-    sides = ", ".join(
-        f"`{name}` {_side(side)}" for name, side in result["sides"].items()
-    )
+    sides = ", ".join(f"`{name}` {_side(side)}" for name, side in result["sides"].items())
     return f"Measured {result['made'][:10]} at commit {result['commit']} on {machine['processors']} x {machine['processor']}, {machine['system']}: {sides}."
 
 

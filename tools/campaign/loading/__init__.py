@@ -10,9 +10,10 @@ import asyncio
 import importlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from stage import Stage
+
 from bench import resident
 from loading import accepting, clients, datagrams, levels, outgoing
-from stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -10,17 +10,19 @@ import resource
 import time
 from typing import TYPE_CHECKING, Any
 
+from scenarios.peers import Echo
+
 from bench import idle, resident
 from loading.clients import HOST, Tally, echo, is_served
 from loading.crowds import Crowd
 from loading.levels import descriptors_allowed
-from scenarios.peers import Echo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from loading.levels import Load
     from stage import Stage
+
+    from loading.levels import Load
 
 #: So many times the size come and go, at least.
 _OFTEN = 10
@@ -92,7 +94,9 @@ async def crowded(stage: Stage, load: Load) -> None:
             before = resident.now()
             crowds = []
             for share in idle.shares(count, _OF_A_CROWD):
-                crowds.append((share, await stack.enter_async_context(Crowd("say_a_word", at, share))))
+                crowds.append(
+                    (share, await stack.enter_async_context(Crowd("say_a_word", at, share)))
+                )
             for _, crowd in crowds:
                 await crowd.told()
             load.is_on(count)
@@ -139,9 +143,7 @@ class _Flood(Tally):
 async def flood(stage: Stage, count: int) -> AsyncIterator[_Flood]:
     """Have clients come and go as fast as that goes, so many at once."""
     found = _Flood()
-    server = await stage.loop.create_server(
-        lambda: _Counted(found), _ANY, 0, backlog=_LISTENING
-    )
+    server = await stage.loop.create_server(lambda: _Counted(found), _ANY, 0, backlog=_LISTENING)
     at = server.sockets[0].getsockname()
     async with Crowd("come_and_go", at, count) as crowd:
         await crowd.told()

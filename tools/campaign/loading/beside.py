@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Only for what stands in these folders: nothing else there is to hide a module of the side's.
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from stage import Stage, Tools
+
 from bench.worker import factory
 from loading import accepting, clients, datagrams, levels, outgoing
 from loading.clients import Tally
-from stage import Stage, Tools
 
 del sys.path[:2]
 

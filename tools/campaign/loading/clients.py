@@ -8,16 +8,18 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
-from bench import resident
-from loading.crowds import Crowd
 from scenarios import peers
 from scenarios.peers import Echo
+
+from bench import resident
+from loading.crowds import Crowd
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from loading.levels import Load
     from stage import Stage
+
+    from loading.levels import Load
 
 HOST = "127.0.0.1"
 _PIECE = bytes(1 << 16)

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Only for what stands in these folders: nothing else there is to hide a module of the Python's own.
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
-from bench.idle_clients import TOGETHER, connect, context, is_served
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from wire import reset
+
+from bench.idle_clients import TOGETHER, connect, context, is_served
 
 del sys.path[:2]
 

@@ -8,16 +8,18 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from scenarios.peers import Answers
+
 from bench import resident
 from loading.clients import HOST, Tally, echo, is_served
 from loading.crowds import Crowd
-from scenarios.peers import Answers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from loading.levels import Load
     from stage import Stage
+
+    from loading.levels import Load
 
 #: So many times the size come, at least, or are sent.
 _OFTEN, _SENT = 250, 50
@@ -85,18 +87,17 @@ async def arrive(stage: Stage, load: Load) -> None:
     """They come as long as it takes until others have been served meanwhile. The endpoint serves afterwards, too."""
     wanted = _OFTEN * load.size
     before = resident.now()
-    async with echo(stage) as at:
-        async with flood(stage, 0) as (found, endpoint):
-            while found.done < wanted:
-                found.changed.clear()
-                await found.changed.wait()
-            await is_served(stage, at)
-            load.is_on(found.done)
-            if (more := resident.most() - before) > _MEMORY:
-                stage.wrong.append(f"{more:,} bytes of memory are taken by {found.done} datagrams")
-            if found.most > _HIGH + _SIZE + 100:
-                stage.wrong.append(f"{found.most} bytes wait in a transport that may have {_HIGH}")
-            await _is_answered(stage, endpoint)
+    async with echo(stage) as at, flood(stage, 0) as (found, endpoint):
+        while found.done < wanted:
+            found.changed.clear()
+            await found.changed.wait()
+        await is_served(stage, at)
+        load.is_on(found.done)
+        if (more := resident.most() - before) > _MEMORY:
+            stage.wrong.append(f"{more:,} bytes of memory are taken by {found.done} datagrams")
+        if found.most > _HIGH + _SIZE + 100:
+            stage.wrong.append(f"{found.most} bytes wait in a transport that may have {_HIGH}")
+        await _is_answered(stage, endpoint)
 
 
 async def _is_answered(stage: Stage, endpoint: Any) -> None:

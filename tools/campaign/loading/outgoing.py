@@ -13,8 +13,9 @@ from loading.clients import Tally, echo, is_served
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from loading.levels import Load
     from stage import Stage
+
+    from loading.levels import Load
 
 #: So many times the size there are.
 _CHILDREN, _NAMES = 5, 50

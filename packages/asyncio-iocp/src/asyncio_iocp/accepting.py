@@ -155,7 +155,9 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         if context is None:
             context = copy_context() if server is None else server._context
         terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
-        listener = _Listener(self, sock, protocol_factory, accepts_in_a_turn(backlog), terms, context)
+        listener = _Listener(
+            self, sock, protocol_factory, accepts_in_a_turn(backlog), terms, context
+        )
         self.call_soon(listener, context=context)
 
     def _stop_serving(self, sock: socket.socket) -> None:

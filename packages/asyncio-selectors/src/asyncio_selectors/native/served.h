@@ -123,8 +123,9 @@ static int looks_further(int listener) {
     return 0;
 }
 
-/* As many as core's `accepts_in_a_turn()` says, whatever the backlog: the rest of the loop has its turn then. */
-#define MOST_IN_A_TURN 100
+/* Whatever the backlog: the rest of the loop has its turn then. Fewer than core's `accepts_in_a_turn()` says, as another turn costs
+   little here: beside a flood of clients others wait for one or two milliseconds, and for ten where it is a hundred. */
+#define MOST_IN_A_TURN 16
 
 /* Whether what is set was told by a call of the system's, which tells it once more when it is asked again. */
 static int comes_from_system(void) {
