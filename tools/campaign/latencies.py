@@ -22,6 +22,7 @@ import native
 from rich.table import Table
 
 from bench import certificates, charts, field, resident, results, sides, tables
+from bench.command import add_environments, given
 from bench.progress import Progress
 from bench.workers import START, Lost, Process
 from workspace import interpreters
@@ -68,7 +69,7 @@ class _Side:
         factory = [runner.side.factory] if runner.side.factory else []
         command = [str(runner.python), str(HERE / "loading" / "beside.py"), str(folder), *factory]
         # Each side's resolver finds nothing.
-        more = {"LD_PRELOAD": str(native.build(FOLDER, "names"))}
+        more = {"LD_PRELOAD": str(native.build(folder, "names"))}
         self._process = Process(command, {**runner.side.variables, **more})
         host, port = self._process.answer(START)["at"]
         words = (host, port, PAUSE)
@@ -150,6 +151,7 @@ def measure(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         certificates.make(folder)
+        native.build(folder, "names")
         for load in loads:
             show(load)
             found[load] = _beside(runners, folder, load, rounds, count)
@@ -225,6 +227,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--sides", default=names, metavar="A,B", help=f"({names})")
     text = f"these loads only, of {', '.join(LOADS)} (may be repeated)"
     parser.add_argument("--only", action="append", choices=LOADS, metavar="LOAD", help=text)
+    add_environments(parser)
     parser.add_argument(
         "--rounds", type=int, default=3, help="so many times each side has its turn (3)"
     )
@@ -232,6 +235,8 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--questions", type=int, default=1500, help=text)
     text = "keep the result, draw the chart, and write the page packages/asyncio/docs/campaign.md"
     parser.add_argument("--write", action="store_true", help=text)
+    text = "where the result and its chart are written, kept or not (.cache/campaign)"
+    parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help=text)
     options = parser.parse_args(words)
     chosen = options.sides.split(",")
     if unknown := set(chosen) - {side.name for side in SIDES}:
@@ -246,10 +251,9 @@ def main(words: list[str]) -> int:
     options = _options(words)
     python = interpreters.available([interpreters.parse_version(options.python)])[0]
     try:
-        native.build(FOLDER, "names")
         with Progress() as progress:
             with progress.part("environments", len(options.sides)) as show:
-                runners, absent = field.find_all(options.sides, python, {}, show)
+                runners, absent = field.find_all(options.sides, python, given(options), show)
             loads = options.only or list(LOADS)
             with progress.part("latencies", len(loads)) as show:
                 figures = measure(runners, loads, options.rounds, options.questions, show)
@@ -266,7 +270,7 @@ def main(words: list[str]) -> int:
     }
     result = {**results.make("load", "time", runners, absent, {}, figures), "how": how}
     show_table(result)
-    path = results.save(result, FOLDER)
+    path = results.save(result, options.out)
     charts.draw(result, path.with_suffix(".svg"))
     say(f"written: {path}, and the chart beside it")
     if options.write:

@@ -26,8 +26,8 @@ _PIECE = bytes(1 << 16)
 #: Bytes that wait in a transport before its writer has to.
 _HIGH = 1 << 17
 _SYSTEM = 1 << 16
-#: Seconds in which a client has to have shaken hands.
-_HANDSHAKE = 0.3
+#: Seconds in which a client has to have shaken hands, and for each of them besides: all are to be there once.
+_HANDSHAKE, _FOR_EACH = 0.3, 0.001
 #: Seconds in which others are served meanwhile: that is asked for, and not how fast it is.
 _SERVED = 30.0
 #: Bytes that a client may take of the process while it shakes hands: OpenSSL's state, and two buffers of a record each.
@@ -133,7 +133,7 @@ async def without_handshake(
         *(HOST, 0),
         backlog=2 * count,
         ssl=stage.server_context,
-        ssl_handshake_timeout=_HANDSHAKE,
+        ssl_handshake_timeout=_HANDSHAKE + _FOR_EACH * count,
     )
     at = server.sockets[0].getsockname()
     found = Tally()
@@ -150,8 +150,8 @@ async def never_shake_hands(stage: Stage, load: Load) -> None:
     threads, before = threading.active_count(), resident.now()
     async with echo(stage, ssl=stage.server_context) as at:
         async with without_handshake(stage, load.size) as (crowd, _):
-            await is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
             load.is_on(load.size)
+            await is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
             if threading.active_count() > threads:
                 stage.wrong.append(f"there are {threading.active_count()} threads, of {threads}")
             # The crowd says this when the last of them has been sent away.
