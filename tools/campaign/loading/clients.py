@@ -27,11 +27,13 @@ _PIECE = bytes(1 << 16)
 _HIGH = 1 << 17
 _SYSTEM = 1 << 16
 #: Seconds in which a client has to have shaken hands, and for each of them besides: all are to be there once.
-_HANDSHAKE, _FOR_EACH = 0.3, 0.001
+_HANDSHAKE, _FOR_EACH = 0.3, 0.003
+#: Seconds between two looks.
+_LOOK = 0.05
 #: Seconds in which others are served meanwhile: that is asked for, and not how fast it is.
 _SERVED = 30.0
-#: Bytes that a client may take of the process while it shakes hands: OpenSSL's state, and two buffers of a record each.
-_FOR_HANDSHAKE = 160 << 10
+#: Bytes that a client may take of the process while it shakes hands: OpenSSL's state, and a buffer to read into, of 256 KiB in the standard asyncio.
+_FOR_HANDSHAKE = 400 << 10
 
 
 class Tally:
@@ -147,19 +149,23 @@ async def without_handshake(
 
 async def never_shake_hands(stage: Stage, load: Load) -> None:
     """Half of them say nothing, and the others a byte now and then, for minutes if nobody sends them away."""
-    threads, before = threading.active_count(), resident.now()
+    threads = most = threading.active_count()
+    before = resident.now()
     async with echo(stage, ssl=stage.server_context) as at:
         async with without_handshake(stage, load.size) as (crowd, _):
-            load.is_on(load.size)
             await is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
-            if threading.active_count() > threads:
-                stage.wrong.append(f"there are {threading.active_count()} threads, of {threads}")
             # The crowd says this when the last of them has been sent away.
-            if (gone := (await crowd.told())["gone"]) != load.size:
+            told = asyncio.create_task(crowd.told())
+            while not told.done():
+                load.is_on(load.size)
+                most = max(most, threading.active_count())
+                await asyncio.wait([told], timeout=_LOOK)
+            if most > threads:
+                stage.wrong.append(f"there are {most} threads, and {threads} before")
+            if (gone := (await told)["gone"]) != load.size:
                 stage.wrong.append(f"{gone} of {load.size} were sent away")
-        most = resident.most() - before
-        if most > (load.size + 50) * _FOR_HANDSHAKE:
-            stage.wrong.append(f"{load.size} clients take {most:,} bytes at most")
+        if (more := resident.most() - before) > (load.size + 50) * _FOR_HANDSHAKE:
+            stage.wrong.append(f"{load.size} clients take {more:,} bytes at most")
 
 
 @contextlib.asynccontextmanager
