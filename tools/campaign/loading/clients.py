@@ -151,19 +151,28 @@ async def never_shake_hands(stage: Stage, load: Load) -> None:
     """Half of them say nothing, and the others a byte now and then, for minutes if nobody sends them away."""
     threads = most = threading.active_count()
     before = resident.now()
+
+    async def look() -> None:
+        nonlocal most
+        while True:
+            load.is_on(load.size)
+            most = max(most, threading.active_count())
+            await asyncio.sleep(_LOOK)
+
     async with echo(stage, ssl=stage.server_context) as at:
         async with without_handshake(stage, load.size) as (crowd, _):
-            await is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
-            # The crowd says this when the last of them has been sent away.
-            told = asyncio.create_task(crowd.told())
-            while not told.done():
-                load.is_on(load.size)
-                most = max(most, threading.active_count())
-                await asyncio.wait([told], timeout=_LOOK)
-            if most > threads:
-                stage.wrong.append(f"there are {most} threads, and {threads} before")
-            if (gone := (await told)["gone"]) != load.size:
-                stage.wrong.append(f"{gone} of {load.size} were sent away")
+            looking = asyncio.create_task(look())
+            try:
+                await is_served(stage, at, ssl=stage.client_context, server_hostname="localhost")
+                # The crowd says this when the last of them has been sent away.
+                gone = (await crowd.told())["gone"]
+            finally:
+                looking.cancel()
+                await asyncio.wait([looking])
+        if gone != load.size:
+            stage.wrong.append(f"{gone} of {load.size} were sent away")
+        if most > threads:
+            stage.wrong.append(f"there are {most} threads, and {threads} before")
         if (more := resident.most() - before) > (load.size + 50) * _FOR_HANDSHAKE:
             stage.wrong.append(f"{load.size} clients take {more:,} bytes at most")
 

@@ -160,8 +160,12 @@ async def wait(stage: Stage, load: Load) -> None:
         )
         async with echo(stage) as at:
             await _all_are_read(stage, load, at, sender, peer, count)
-            # Numbers go on until it has to wait once more.
-            sender.send(1 << 40)
+            # Until it has to wait once more.
+            sender.send(sender.sent + count)
+            if stage.wrong or not sender.paused.is_set():
+                stage.wrong.append("a sender is not told to pause once more")
+                transport.abort()
+                return
             peer.close()
             await sender.resumed.wait()
         while transport.get_write_buffer_size():
