@@ -56,11 +56,15 @@ class _Slow(asyncio.DatagramProtocol, Tally):
                 asyncio.get_running_loop().call_soon(self._answer)
 
     def _answer(self) -> None:
-        if self._may_write:
+        if self._may_write and self._waiting:
             self._transport.sendto(*self._waiting.popleft())
             self.most = max(self.most, self._transport.get_write_buffer_size())
         if self._waiting and self._may_write:
             asyncio.get_running_loop().call_soon(self._answer)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        # Who waits for an answer now has none.
+        self._waiting.clear()
 
     def pause_writing(self) -> None:
         self._may_write = False
