@@ -82,7 +82,7 @@ async def _without_handshake(stage: Stage, size: int) -> AsyncIterator[Tally]:
 
 @contextlib.asynccontextmanager
 async def _datagrams(stage: Stage, size: int) -> AsyncIterator[Tally]:
-    async with datagrams.flood(stage, 0) as (found, _):
+    async with datagrams.flood(stage, 0) as (found, *_):
         yield found
 
 

@@ -49,6 +49,8 @@ class Crowd:
 
     async def end(self) -> dict[str, Any]:
         """Let all go; return what the crowd says of what it did, where it has not said so before."""
+        if self._ended:
+            return {}
         said, _ = await self._process.communicate()
         self._ended = True
         if self._process.returncode:

@@ -76,13 +76,13 @@ class _Slow(asyncio.DatagramProtocol, Tally):
 
 
 @contextlib.asynccontextmanager
-async def flood(stage: Stage, count: int) -> AsyncIterator[tuple[_Slow, Any]]:
-    """Have so many datagrams come to an endpoint, or more, as fast as that goes; with its address."""
+async def flood(stage: Stage, count: int) -> AsyncIterator[tuple[_Slow, Any, Crowd]]:
+    """Have so many datagrams come to an endpoint, or more, as fast as that goes; with its address, and who sends them."""
     transport, found = await stage.loop.create_datagram_endpoint(_Slow, (HOST, 0))
     at = transport.get_extra_info("sockname")
     async with Crowd("send_datagrams", at, count) as crowd:
         await crowd.told()
-        yield found, at
+        yield found, at, crowd
         await crowd.end()
     transport.close()
 
@@ -91,7 +91,7 @@ async def arrive(stage: Stage, load: Load) -> None:
     """They come as long as it takes until others have been served meanwhile. The endpoint serves afterwards, too."""
     wanted = _OFTEN * load.size
     before = resident.now()
-    async with echo(stage) as at, flood(stage, 0) as (found, endpoint):
+    async with echo(stage) as at, flood(stage, 0) as (found, endpoint, crowd):
         while found.done < wanted:
             found.changed.clear()
             await found.changed.wait()
@@ -101,6 +101,7 @@ async def arrive(stage: Stage, load: Load) -> None:
             stage.wrong.append(f"{more:,} bytes of memory are taken by {found.done} datagrams")
         if found.most > _HIGH + _SIZE + 100:
             stage.wrong.append(f"{found.most} bytes wait in a transport that may have {_HIGH}")
+        await crowd.end()
         await _is_answered(stage, endpoint)
 
 
