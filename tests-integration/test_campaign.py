@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support import ROOT
+from support import ROOT, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from support import Environment, MakeEnvironment
+    from workspace.interpreters import Interpreter
 
 CAMPAIGN = ROOT / "tools" / "campaign"
 
@@ -187,6 +188,67 @@ def test_what_no_interpreter_survives_is_left_out(environment: Environment, tmp_
         "fails, goes well, is left out",
         "fails, goes well",
     ]
+
+
+#: What a load leaves behind each time, by what is told of it.
+LEAVING = {
+    "blocks of memory more": "left.extend(object() for _ in range(1000))",
+    "bytes more are resident": "left.append(bytearray(b'.' * (40 << 20)))",
+    "descriptors afterwards": "left.append(os.dup(0))",
+    "a client waits for ever": "stage.wrong.append('a client waits for ever')",
+}
+
+LEAVE = """
+import sys
+sys.path[:0] = sys.argv[1], sys.argv[2]
+import asyncio, os, tempfile
+from pathlib import Path
+import loading, stage
+
+stage.LIMIT = 0.2
+left = []
+
+async def play(stage, load):
+    exec(sys.argv[3])
+    load.is_on(7)
+
+with tempfile.TemporaryDirectory() as folder:
+    tools = stage.Tools(Path(folder), None, None)
+    wrong, seen = loading._several_times(loading._Unit(play), tools, 20)
+print(*wrong, seen["many"], sep="\\n")
+"""
+
+
+def test_what_a_load_leaves_is_told(environment: Environment) -> None:
+    tools = ROOT / "tools"
+    for told, line in LEAVING.items():
+        done = environment.run("-c", LEAVE, CAMPAIGN, tools, line)
+        assert told in done.stdout, (line, done.stdout)
+    assert environment.run("-c", LEAVE, CAMPAIGN, tools, "pass").stdout == "7\n"
+
+
+@needs_gcc
+def test_latencies_beside_loads_are_measured(
+    environment: Environment, pythons: list[Interpreter], tmp_path: Path
+) -> None:
+    version = pythons[-1].version
+    given = f"--environment=ours={environment.python}"
+    words = ("load", "--latencies", "--python", version, "--sides", "ours", "--out", tmp_path)
+    few = ("--rounds", "1", "--questions", "50")
+    run([sys.executable, CAMPAIGN / "latencies.py", *words, *few, given])
+
+    (path,) = tmp_path.glob("*.json")
+    result = json.loads(path.read_text("utf-8"))
+    picture = path.with_suffix(".svg").read_text("utf-8")
+    assert list(result["figures"]) == list(result["how"]["loads"])
+    for load, figures in result["figures"].items():
+        found = figures["ours"]
+        assert 0 < found["p50"] <= found["p99"] <= found["p999"] <= found["worst"]
+        before, most, after = found["descriptors"]
+        assert before == after
+        assert most >= result["how"]["loads"][load] or load in ("children", "names", "come and go")
+        assert found["rate"] > 0 or load in ("nothing", "never shake hands")
+        assert f"beside: {load}" in picture
 
 
 def test_the_page_is_that_of_the_results(environment: Environment) -> None:

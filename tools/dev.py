@@ -154,6 +154,12 @@ def fuzz(options: argparse.Namespace) -> int:
 
 def campaign(options: argparse.Namespace) -> int:
     python = _one_python(options)
+    if "--latencies" in options.arguments:
+        # Beside others, each in an environment of its own, as all that is measured.
+        environments.prepare("bench")
+        which = ("--python", python.version)
+        program = TOOLS / "campaign" / "latencies.py"
+        return environments.hatch_run("bench", "python", program, *which, *options.arguments)
     why_pure = twins.refresh(environments.prepare("test", python), python)
     if why_pure:
         raise Failure(f"campaign: there is no compiled form: {why_pure}")

@@ -16,6 +16,9 @@ OURS, STANDARD, PEER = "#c2410c", "#475569", "#94a3b8"
 #: Lines need to be told apart: ours and the standard one have their colours, the peers these in turn.
 LINES = ("#2563eb", "#059669", "#7c3aed", "#ca8a04", "#0891b2", "#db2777", "#65a30d", "#9333ea")
 
+#: What stands below the lines of latencies, by the names of figures.
+PERCENTILES = {"p50": "median", "p99": "99 %", "p999": "99.9 %", "worst": "worst"}
+
 
 def draw(result: Mapping[str, Any], path: Path) -> None:
     """Write the chart of a result into a file, a panel for each case."""
@@ -27,7 +30,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     # Text stays text, and the file of the same figures is the same.
     settings = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 8}
     with matplotlib.rc_context(settings):
-        panel = _lines if result["what"] == "growth" else _bars
+        panel = {"growth": _lines, "load": _percentiles}.get(result["what"], _bars)
         names = _panels(result)
         columns = min(COLUMNS, len(names)) or 1
         rows = math.ceil(len(names) / columns) or 1
@@ -39,7 +42,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
             panel(axis, result, name)
         for axis in list(axes.flat)[len(names) :]:
             axis.set_axis_off()
-        if result["what"] == "growth" and names:
+        if panel is not _bars and names:
             axes.flat[0].legend(fontsize=6, frameon=False)
         figure.suptitle(_title(result))
         figure.savefig(path, format="svg", metadata={"Date": None})
@@ -182,3 +185,28 @@ def _lines(axis: Any, result: Mapping[str, Any], case: str) -> None:
     axis.minorticks_off()
     axis.set_title(case, fontsize=9)
     axis.grid(visible=True, which="major", lw=0.3)
+
+
+def _percentiles(axis: Any, result: Mapping[str, Any], case: str) -> None:
+    """Draw one line for each side: what half of the questions waited, and what the worst."""
+    shown = results.measured(result)
+    peers = _peers(shown)
+    for side in shown:
+        found = result["figures"][case].get(side, {})
+        if "value" not in found:
+            continue
+        axis.plot(
+            list(PERCENTILES.values()),
+            [found[name] for name in PERCENTILES],
+            "--" if side == sides.OURS_PURE.name else "-",
+            label=side,
+            color=_colour(side, peers),
+            lw=2 if sides.is_ours(side) else 1,
+            marker=".",
+            ms=4,
+        )
+    axis.set_yscale("log")
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.minorticks_off()
+    axis.set_title(f"beside: {case}", fontsize=9)
+    axis.grid(visible=True, which="major", axis="y", lw=0.3)

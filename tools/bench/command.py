@@ -99,10 +99,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     _measuring(
         commands.add_parser("services", help="what HTTP servers and clients of databases take")
     )
-    idle.add_options(_with_sides(commands.add_parser("idle", help="memory of idle connections")))
+    idle.add_options(
+        add_environments(commands.add_parser("idle", help="memory of idle connections"))
+    )
     soak.add_options(
         _with_folder(
-            _with_sides(commands.add_parser("soak", help="resets, cancels and slow readers"))
+            add_environments(commands.add_parser("soak", help="resets, cancels and slow readers"))
         )
     )
     made = commands.add_parser("compare", help="what changed between two results")
@@ -135,7 +137,7 @@ def _with_folder(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return parser
 
 
-def _with_sides(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def add_environments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
         "--environment",
         action="append",
@@ -147,7 +149,7 @@ def _with_sides(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _measuring(parser: argparse.ArgumentParser) -> None:
-    _with_folder(_with_sides(parser))
+    _with_folder(add_environments(parser))
     names = ", ".join(sides.SIDES)
     parser.add_argument("--sides", type=_words, default=[], metavar="A,B", help=f"of {names}")
     what = parser.prog.split()[-1]
@@ -216,17 +218,17 @@ def main(words: Sequence[str]) -> int:
         return 1
 
 
-def _given(options: argparse.Namespace) -> dict[str, Path]:
+def given(options: argparse.Namespace) -> dict[str, Path]:
     """Return the programs that were named for sides."""
-    given = {}
+    found = {}
     for word in options.environment:
         name, equals, path = word.partition("=")
         if name not in sides.SIDES or not equals or not Path(path).is_file():
             raise Failure(
                 f"--environment {word}: SIDE=PYTHON is wanted, with a side and a program", 2
             )
-        given[name] = Path(path).absolute()
-    return given
+        found[name] = Path(path).absolute()
+    return found
 
 
 def _python(options: argparse.Namespace) -> interpreters.Interpreter:
@@ -271,11 +273,11 @@ def _measure(options: argparse.Namespace) -> int:
         memory.check()
     if options.what in SERVERS:
         echo.check()
-    given, python = _given(options), _python(options)
+    python = _python(options)
     with Progress() as progress:
         with progress.part("environments", len(wanted)) as show:
             more = sorted({need for case in chosen for need in getattr(case, "needs", ())})
-            runners, absent = field.find_all(wanted, python, given, show, more)
+            runners, absent = field.find_all(wanted, python, given(options), show, more)
         if options.what == "echo":
             runners.append(echo.yardstick())
         figures = _figures(options, by, runners, chosen, progress) if runners else {}
@@ -325,8 +327,8 @@ def _figures(
 
 
 def _idle(options: argparse.Namespace) -> int:
-    given, python = _given(options), _python(options)
-    runners, absent = field.find_all(idle.SIDES.values(), python, given, lambda _: None)
+    python = _python(options)
+    runners, absent = field.find_all(idle.SIDES.values(), python, given(options), lambda _: None)
     if absent:
         raise Failure("; ".join(f"{name}: {reason}" for name, reason in absent.items()))
     return idle.run(options, runners)
@@ -336,8 +338,8 @@ def _soak(options: argparse.Namespace) -> int:
     memory.check()
     native.check()
     side = soak.chosen(options)
-    given, python = _given(options), _python(options)
-    runners, absent = field.find_all([side], python, given, lambda _: None)
+    python = _python(options)
+    runners, absent = field.find_all([side], python, given(options), lambda _: None)
     if absent:
         raise Failure(f"{side.name}: {absent[side.name]}")
     with Progress() as progress, progress.part("soak", options.points) as show:

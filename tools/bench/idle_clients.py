@@ -49,6 +49,7 @@ def main(port: int, count: int, over_tls: int) -> None:
     sys.stdin.readline()
 
 
-_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-main(*map(int, sys.argv[1:]))
+if __name__ == "__main__":
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    main(*map(int, sys.argv[1:]))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
 import platform
 import resource
 import ssl
 import sys
 import threading
 from pathlib import Path
+
+# Only for what stands in this folder: nothing else here is to hide a module of the side's.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from bench import resident
+
+del sys.path[0]
 
 held: set[object] = set()
 
@@ -36,10 +41,11 @@ async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 def measure() -> dict[str, int]:
     gc.collect()
-    status = Path("/proc/self/status").read_text("ascii").splitlines()
-    (resident,) = (int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-    descriptors = len(os.listdir("/proc/self/fd"))
-    return {"bytes": resident * 1024, "descriptors": descriptors, "connections": len(held)}
+    return {
+        "bytes": resident.now(),
+        "descriptors": resident.descriptors(),
+        "connections": len(held),
+    }
 
 
 def context(words: list[str]) -> ssl.SSLContext | None:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import ctypes
 import gc
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bench import resident
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-_STATUS = Path("/proc/self/status")
-_CLEAR = Path("/proc/self/clear_refs")
-#: Written to clear_refs: the peak begins anew (proc(5)).
-_PEAK = "5"
 
 
 class Meter:
@@ -72,19 +68,13 @@ class Memory(Meter):
 
     def __enter__(self) -> None:
         gc.collect()
-        _CLEAR.write_text(_PEAK)
-        self._before = _bytes("VmRSS")
+        resident.forget_most()
+        self._before = resident.now()
 
     def end(self) -> None:
-        self._peak = _bytes("VmHWM")
+        self._peak = resident.most()
         gc.collect()
-        self._after = _bytes("VmRSS")
+        self._after = resident.now()
 
     def figures(self) -> dict[str, float]:
         return {"stays": self._after - self._before, "peak": self._peak - self._before}
-
-
-def _bytes(name: str) -> int:
-    lines = _STATUS.read_text("ascii").splitlines()
-    (found,) = (int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-    return found * 1024

@@ -36,6 +36,7 @@ UNITS_OF_SERVERS = {
     "instructions": "instructions of the server for one message",
     "time": "nanoseconds of the server's processor time for one message",
 }
+UNIT_OF_LOAD = "milliseconds from a question to its answer"
 UNIT_OF_SOAK = "bytes and numbers, at the end"
 
 
@@ -73,6 +74,8 @@ def make(
 
 
 def _unit(what: str, by: str) -> str:
+    if what == "load":
+        return UNIT_OF_LOAD
     if what == "soak":
         return UNIT_OF_SOAK
     return (UNITS_OF_SERVERS if what in ("echo", "services") else UNITS)[by]

@@ -12,6 +12,7 @@ from typing import Any
 
 import kept
 import native
+import state
 from parts import PARTS, Extent
 from processes import THIS, Interpreter, Outcome, Process
 
@@ -23,7 +24,7 @@ class Campaign:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
-        self._state = kept.State(options.state)
+        self._state = state.State(options.state)
         self._here = options.interpreter
         self.wrong = 0
 
@@ -65,7 +66,13 @@ class Campaign:
             f"{part}, {form}: {points} points of {len(units)}, {wrong} are wrong ({seconds:.0f} s)",
             flush=True,
         )
-        return {"units": len(units), "points": points, "wrong": wrong}
+        seen = {
+            unit: told
+            for unit, outcome in zip(units, outcomes, strict=True)
+            for told in outcome.seen.values()
+        }
+        result = {"units": len(units), "points": points, "wrong": wrong}
+        return {**result, "seen": seen} if seen else result
 
     def _run_unit(self, process: Process, part: str, unit: str, title: str) -> Outcome:
         options = self._options
@@ -106,7 +113,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=120.0, help=text)
     text = "the first seed of what is made at random (0)"
     parser.add_argument("--seed", type=int, default=0, help=text)
-    text = "so many clients where there are many, and five times as many children and names (400)"
+    text = "so many clients where there are many, five times as many children, and fifty times as many names (400)"
     parser.add_argument("--size", type=int, default=400, help=text)
     text = "do again what was done with these sources, too"
     parser.add_argument("--anew", action="store_true", help=text)
@@ -117,7 +124,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     text = "show so many points of a scenario that are wrong (5)"
     parser.add_argument("--most", type=int, default=5, help=text)
     text = "where it is written down what has been done"
-    parser.add_argument("--state", type=Path, default=kept.STATE, help=text)
+    parser.add_argument("--state", type=Path, default=state.STATE, help=text)
     # How another Python is started, in JSON: name, command, environment, the path of the worker. `dev.py windows` says so.
     parser.add_argument("--interpreter", type=_interpreter, help=argparse.SUPPRESS)
     options = parser.parse_args(words)

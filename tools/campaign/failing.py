@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import kept
+import page
 import scenarios
 from scenarios.peers import Echo
 from stage import LIMIT, Stage
@@ -63,7 +63,7 @@ def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
     notes.ends("none", wrong)
     left_out = [
         pattern
-        for one in kept.left_out("calls")
+        for one in page.left_out("calls")
         if one["unit"] == unit
         for pattern in one["points"]
     ]

@@ -79,7 +79,8 @@ PARTS = {
     ),
     "load": Part(
         "loading",
-        "Much at once: clients that never read, and are written to as long as they take anything, also over TLS; clients that never shake hands, or byte by byte; more clients than there are descriptors; children by the thousand; names that do not resolve. "
-        "What waits for a connection is bounded, who wastes time is sent away, and others are served meanwhile.",
+        "Much at once: clients that never read, and are written to as long as they take anything, also over TLS; clients that never shake hands, or byte by byte; more clients than there are descriptors, and as many; "
+        "clients that come by the thousand and go at once, half of them by a reset; floods of datagrams, and datagrams to somebody who does not read; children by the thousand; names that do not resolve. "
+        "What waits for a connection is bounded, who wastes time is sent away, others are served meanwhile, and afterwards memory and descriptors are what they were.",
     ),
 }

@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asyncio_test_support.workers import Ended, Worker
 
@@ -26,6 +26,8 @@ class Outcome(NamedTuple):
     points: int
     #: What is wrong, by the names of points.
     wrong: dict[str, list[str]]
+    #: What else is told of points, by their names.
+    seen: dict[str, dict[str, Any]]
 
 
 class Interpreter(NamedTuple):
@@ -70,6 +72,7 @@ class Process:
         """Run all points of a unit; `tell` is called with the number of those that have ended."""
         points = 0
         wrong: dict[str, list[str]] = {}
+        seen: dict[str, dict[str, Any]] = {}
         without: list[str] = []
         until = time.monotonic() + extent.seconds
         for _ in range(_CRASHES):
@@ -86,14 +89,16 @@ class Process:
                         without.append(answer["ends"])
                         if answer["wrong"]:
                             wrong[answer["ends"]] = answer["wrong"]
+                        if "seen" in answer:
+                            seen[answer["ends"]] = answer["seen"]
                         tell(points)
                     elif "fails" in answer:
                         wrong[now or "at first"] = [answer["fails"]]
-                        return Outcome(points, wrong)
+                        return Outcome(points, wrong, seen)
                     else:
-                        return Outcome(points, wrong)
+                        return Outcome(points, wrong, seen)
             except Ended as ended:
                 points += 1
                 without.append(now)
                 wrong[now] = [str(ended)]
-        return Outcome(points, wrong)
+        return Outcome(points, wrong, seen)

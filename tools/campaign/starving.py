@@ -15,8 +15,8 @@ import socket
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import kept
 import native
+import page
 from failing import where
 from native import functions
 
@@ -197,7 +197,7 @@ def perform(unit: str, tools: Tools, notes: Notes, extent: Extent) -> None:
 def _left_out() -> Iterator[functions.Span]:
     """Yield the functions in which this Python does not survive that there is no memory."""
     version = ".".join(platform.python_version_tuple()[:2])
-    for left_out in kept.left_out("memory"):
+    for left_out in page.left_out("memory"):
         if version in left_out["pythons"]:
             yield from functions.find(left_out["function"], left_out["library"])
 

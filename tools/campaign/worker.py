@@ -17,12 +17,18 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+# What measures processes is in the folder beside this one.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from parts import PARTS, Extent
 from stage import Tools
 
 from asyncio_test_support import certificates
 from asyncio_test_support.workers import Teller
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Notes:
@@ -39,9 +45,19 @@ class Notes:
         self.say(begins=name)
         return True
 
-    def ends(self, name: str, wrong: list[str], *, left_out: bool = False) -> None:
-        """Tell what is wrong with a point; one that is left out had no fault, and does not count."""
-        self.say(ends=name, wrong=wrong, **({"left_out": True} if left_out else {}))
+    def ends(
+        self,
+        name: str,
+        wrong: list[str],
+        *,
+        left_out: bool = False,
+        seen: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell what is wrong with a point, and what the page has to tell of it; one that is left out had no fault, and does not count."""
+        more: dict[str, Any] = {"left_out": True} if left_out else {}
+        if seen:
+            more["seen"] = seen
+        self.say(ends=name, wrong=wrong, **more)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import errno
 import os
@@ -498,6 +499,35 @@ def test_hundreds_of_clients_are_served(loop: SelectorEventLoop, recorder: Any) 
         await server.wait_closed()
 
     loop.run_until_complete(main())
+
+
+def test_a_long_backlog_keeps_nobody_waiting_for_long(
+    loop: SelectorEventLoop, recorder: Any
+) -> None:
+    """However many wait: a turn of the loop accepts some of them, and others have theirs then."""
+    made = 0
+
+    class Counted(recorder):  # type: ignore[misc]
+        def connection_made(self, transport: Any) -> None:
+            nonlocal made
+            made += 1
+            transport.abort()
+
+    async def main() -> int:
+        most = 0
+        async with await loop.create_server(Counted, "127.0.0.1", 0, backlog=400) as server:
+            with contextlib.ExitStack() as stack:
+                for _ in range(350):
+                    sock = stack.enter_context(socket.socket())
+                    sock.setblocking(False)
+                    sock.connect_ex(server.sockets[0].getsockname())
+                while made < 350:
+                    before = made
+                    await asyncio_core.sleep(0)
+                    most = max(most, made - before)
+        return most
+
+    assert loop.run_until_complete(main()) <= 101
 
 
 def test_a_crowd_after_clients_that_came_one_by_one_is_served(

@@ -1,4 +1,4 @@
-"""The library in C that lets system calls fail, compiled when it is first needed."""
+"""The libraries in C, compiled when they are first needed: `calls` lets system calls fail, `names` finds no name."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class NoCompiler(Exception):
     """The library cannot be built."""
 
 
-def build(folder: Path) -> Path:
-    """Compile the library into a folder, unless it is there and newer than its source; return its path."""
-    source, made = HERE / "calls.c", folder / "calls.so"
+def build(folder: Path, name: str = "calls") -> Path:
+    """Compile a library into a folder, unless it is there and newer than its source; return its path."""
+    source, made = HERE / f"{name}.c", folder / f"{name}.so"
     if made.exists() and made.stat().st_mtime > source.stat().st_mtime:
         return made
     if shutil.which("gcc") is None:
-        raise NoCompiler("what lets system calls fail is in C: gcc is needed")
+        raise NoCompiler("what stands between Python and the system is in C: gcc is needed")
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [*_COMPILE, "-o", str(made), str(source), "-ldl"], capture_output=True, text=True
     )
     if done.returncode:
-        raise NoCompiler(f"gcc cannot build calls.c: {done.stderr.strip()}")
+        raise NoCompiler(f"gcc cannot build {source.name}: {done.stderr.strip()}")
     return made
 
 
 class Calls:
-    """The library, in a process that was started with it."""
+    """The library `calls`, in a process that was started with it."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None)

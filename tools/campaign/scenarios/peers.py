@@ -178,10 +178,10 @@ async def deaf(stage: Stage) -> End:
     return end
 
 
-async def is_served(stage: Stage, at: Any, **more: Any) -> None:
+async def is_served(stage: Stage, at: Any, *, within: float = LIMIT, **more: Any) -> None:
     """Connect to a server that echoes, as a client in good order does, and have a word answered."""
     transport, protocol = await stage.loop.create_connection(Answers, *at, **more)
     transport.write(b"a word")
-    await asyncio.wait_for(protocol.come(6), LIMIT)
+    await asyncio.wait_for(protocol.come(6), within)
     transport.close()
     await protocol.lost

@@ -12,7 +12,11 @@ from __future__ import annotations
 from contextvars import copy_context
 
 from asyncio_core import constants, log
-from asyncio_core.connections.accepted import AcceptedPart, concerns_one_connection
+from asyncio_core.connections.accepted import (
+    AcceptedPart,
+    accepts_in_a_turn,
+    concerns_one_connection,
+)
 from asyncio_core.exceptions import CancelledError
 from asyncio_core.loops.base_events import BaseEventLoop
 
@@ -151,7 +155,9 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         if context is None:
             context = copy_context() if server is None else server._context
         terms = (sslcontext, server, ssl_handshake_timeout, ssl_shutdown_timeout)
-        listener = _Listener(self, sock, protocol_factory, max(backlog, 0) + 1, terms, context)
+        listener = _Listener(
+            self, sock, protocol_factory, accepts_in_a_turn(backlog), terms, context
+        )
         self.call_soon(listener, context=context)
 
     def _stop_serving(self, sock: socket.socket) -> None:

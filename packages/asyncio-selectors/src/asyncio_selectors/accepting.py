@@ -15,6 +15,7 @@ from contextvars import copy_context
 from asyncio_core import constants
 from asyncio_core.connections.accepted import (
     AcceptedPart,
+    accepts_in_a_turn,
     concerns_one_connection,
     concerns_resources,
 )
@@ -128,7 +129,7 @@ class AcceptLoop(AcceptedPart, BaseEventLoop):
         if context is None:
             context = getattr(server, "_context", None)
         hooked = self._connections_hooked()
-        for attempt in range(backlog + 1):
+        for attempt in range(accepts_in_a_turn(backlog)):
             try:
                 accepted = accept(sock)
             except OSError as exc:

@@ -46,6 +46,16 @@ _OF_ONE_CONNECTION = frozenset(
 )  # fmt: skip
 
 
+# Connections that are accepted in one turn of the loop, if more of them wait: as many as wait by default. A server that wants a
+# longer backlog wants none of its clients refused, and not that all others wait until thousands have been accepted.
+_MOST_IN_A_TURN = 100
+
+
+def accepts_in_a_turn(backlog: int) -> int:
+    """Return how often a listening socket is asked for a connection before the rest of the loop has its turn."""
+    return min(max(backlog, 0), _MOST_IN_A_TURN) + 1
+
+
 def concerns_one_connection(exc: OSError) -> bool:
     """Tell whether accept() failed for one connection only, so that the next may be accepted at once."""
     return isinstance(exc, ConnectionError) or exc.errno in _OF_ONE_CONNECTION

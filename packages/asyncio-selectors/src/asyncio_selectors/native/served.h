@@ -123,6 +123,10 @@ static int looks_further(int listener) {
     return 0;
 }
 
+/* Whatever the backlog: the rest of the loop has its turn then. Fewer than core's `accepts_in_a_turn()` says, as another turn costs
+   little here: beside a flood of clients others wait for one or two milliseconds, and for ten where it is a hundred. */
+#define MOST_IN_A_TURN 16
+
 /* Whether what is set was told by a call of the system's, which tells it once more when it is asked again. */
 static int comes_from_system(void) {
     PyObject *error, *number;
@@ -145,6 +149,7 @@ static PyObject *accept_connections(TwinMethod *method, PyObject **args, Py_ssiz
     most = PyLong_AsSsize_t(args[5]);
     if (most < 0) PyErr_Clear();
     if (most < 0 || connections.is_plain(listener) <= 0) return NULL;
+    if (most > MOST_IN_A_TURN) most = MOST_IN_A_TURN;
     context = count == 9 && args[8] != Py_None ? Py_NewRef(args[8]) : PyObject_GetAttr(args[4], connections.server_context);
     if (context == NULL || !PyContext_CheckExact(context)) {
         /* A server of somebody else's, perhaps. */

@@ -1,0 +1,51 @@
+"""What has been done, for a run that goes on where the last one stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from kept import ROOT
+from page import LEFT_OUT
+from processes import Outcome
+
+STATE = ROOT / ".cache" / "campaign" / "state.json"
+_SOURCES = (".py", ".pyx", ".pxi", ".h", ".c")
+
+
+class State:
+    """The outcomes of units that have been run, as long as no source has changed since."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._of = _fingerprint()
+        self._done: dict[str, Any] = {}
+        try:
+            kept = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return
+        if kept.get("of") == self._of:
+            self._done = kept["done"]
+
+    def get(self, *key: str) -> Outcome | None:
+        found = self._done.get("/".join(key))
+        return None if found is None else Outcome(**found)
+
+    def put(self, outcome: Outcome, *key: str) -> None:
+        self._done["/".join(key)] = outcome._asdict()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps({"of": self._of, "done": self._done}), "utf-8")
+        new.replace(self._path)
+
+
+def _fingerprint() -> str:
+    """Return what changes with each source of the packages and of the campaign."""
+    digest = hashlib.sha1()
+    for folder in (ROOT / "packages", Path(__file__).parent):
+        for path in sorted(folder.rglob("*")):
+            if path == LEFT_OUT or (path.suffix in _SOURCES and "tests" not in path.parts):
+                digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
