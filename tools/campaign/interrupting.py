@@ -67,10 +67,12 @@ def _point(run: Callable[[Stage, Random], object], tools: Tools, seed: int) -> l
     with stage.looking():
         run(stage, random)
     # A client that was interrupted closes its connection, and its answer may be on its way then; what a torn run has left is closed some time.
+    # And Python tells of a signal that comes just when its handler is removed.
     return [
         line
         for line in stage.wrong
         if not line.endswith(" bytes are not sent")
+        and not (run is _changing and "ignored due to race condition" in line)
         and not (run is _twice and (" was closed: " in line or "unclosed event loop" in line))
     ]
 
