@@ -420,8 +420,8 @@ print(twins.twins, twins.why_pure)
 
 
 @pytest.mark.skipif(
-    find_spec("asyncio_selectors._twins") is None,
-    reason="no compiled module for this Python is here",
+    find_spec("asyncio_selectors._twins") is None or sys.platform == "win32",
+    reason="no compiled module for this Python and system is here",
 )
 def test_the_pure_form_runs_where_core_offers_nothing_that_fits() -> None:
     printed = printed_by(WITHOUT_CORE, env={**environ, "ASYNCIO_PURE_PYTHON": ""})

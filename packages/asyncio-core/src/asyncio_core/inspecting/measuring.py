@@ -117,7 +117,7 @@ class Measurer:
                 else:
                     add_time(taken, seconds, seconds)
 
-        if twins is None or not twins.keeps_clock:
+        if twins is None:
             return run
         watch: Callable[[Any], object] = twins.Counting(run, self._begin_loop)
         return watch

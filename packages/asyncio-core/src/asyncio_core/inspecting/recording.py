@@ -153,7 +153,7 @@ class Recorder:
         self._marks = marks_of_callbacks()
         self._begun = _clock()
         self._hooks.put_on_loops(self._run_of, self._turn_of)
-        if twins is not None and twins.keeps_clock:
+        if twins is not None:
             names = {place: self._number_of(name) for place, name in enumerate(_COMPILED)}
             self._hooks.calls = twins.Calls(self._records, self._threads, names)
             self._hooks.calls.begin()
@@ -270,7 +270,7 @@ class Recorder:
                     kind |= state << BITS_OF_KIND | woken << BITS_BELOW_WOKEN
                     add((kind, traced.thread, begun, ended, number, woken_by, inside, first))
 
-        if twins is None or not twins.keeps_clock:
+        if twins is None:
             return run
         watch: Callable[[Any], object] = twins.Recording(
             *(run, self._records, self._threads),
@@ -317,7 +317,7 @@ class Recorder:
         clock, add = _clock, self._records.append
         name = self._number_of(own.__name__)
         count = _COUNTS.get(own.__name__, int)
-        if twins is not None and twins.keeps_clock:
+        if twins is not None:
             made: Callable[..., Any] = twins.SystemCall(own, count, self._hooks.calls, name)
             return made
 

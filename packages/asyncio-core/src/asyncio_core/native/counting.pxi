@@ -30,7 +30,7 @@ cdef class Counting(Watch):
             self.last_turn = <PyObject*>turn
         # Otherwise a callback runs the loop itself: all of that is one turn.
         if not self.last_loop.batch_begun:
-            self.last_loop.batch_begun = monotonic_seconds()
+            self.last_loop.batch_begun = performance_seconds()
             counts = self.last_loop.interval
             counts.turns += 1
             counts.ready_sum += turn.ready.length
@@ -41,7 +41,7 @@ cdef class Counting(Watch):
         cdef double now, begun
         cdef Counts counts = loop.interval
         if loop.batch_begun:
-            now, begun = monotonic_seconds(), loop.batch_begun
+            now, begun = performance_seconds(), loop.batch_begun
             loop.batch_begun = 0.0
             add_to_times(counts.lag, now - begun)
             counts.busy += now - max(begun, counts.begun)
@@ -78,7 +78,7 @@ cdef int begin_counting(Counting watch, WatchedLoop loop, Running running, Entry
     running.interval = loop.interval
     running.taken = taken_of(watch, loop, running)
     running.outer = loop.counted
-    running.begun = monotonic_seconds()
+    running.begun = performance_seconds()
     loop.counted = running
     return 0
 
@@ -124,7 +124,7 @@ cdef object known_by(object callback, size_t* number):
 
 
 cdef int end_counting(Counting watch, WatchedLoop loop, Running running) except -1:
-    cdef double seconds = monotonic_seconds() - running.begun
+    cdef double seconds = performance_seconds() - running.begun
     loop.counted = running.outer
     if running.interval is not loop.interval:
         # It began in one that is over.

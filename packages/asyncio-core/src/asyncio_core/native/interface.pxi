@@ -198,7 +198,6 @@ cdef int interface_put_off(PyObject* loop, AsyncioAtEnd function) noexcept:
     if (
         turn.at_end is not NULL
         or not turn.left
-        or not OWN_CLOCK
         or not turn.turns_are_plain
         or turn.version != TYPE_VERSION(loop)
     ):
@@ -207,7 +206,7 @@ cdef int interface_put_off(PyObject* loop, AsyncioAtEnd function) noexcept:
         turn.not_to_put_off -= 1
         return False
     turn.at_end = function
-    turn.put_off_since = monotonic_seconds()
+    turn.put_off_since = performance_seconds()
     return True
 
 

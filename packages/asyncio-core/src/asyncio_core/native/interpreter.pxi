@@ -256,6 +256,19 @@ cdef extern from *:
     static long long monotonic_nanoseconds(void) { return 0; }
     #endif
     static double monotonic_seconds(void) { return (double)monotonic_nanoseconds() / 1e9; }
+
+    /* The number of nanoseconds that time.perf_counter() tells as seconds, on every system. */
+    static long long performance_nanoseconds(void) {
+    #if OWN_CLOCK
+        return monotonic_nanoseconds();
+    #elif PY_VERSION_HEX >= 0x030d0000
+        PyTime_t now;
+        return PyTime_PerfCounterRaw(&now) < 0 ? 0 : now;
+    #else
+        return _PyTime_GetPerfCounter();
+    #endif
+    }
+    static double performance_seconds(void) { return (double)performance_nanoseconds() / 1e9; }
     """
     PyObject* running_loop
     bint running_is_ours
@@ -264,6 +277,8 @@ cdef extern from *:
     int watch_clock(object) noexcept
     long long monotonic_nanoseconds() noexcept
     double monotonic_seconds() noexcept
+    long long performance_nanoseconds() noexcept
+    double performance_seconds() noexcept
     unsigned int TYPE_VERSION(PyObject*) noexcept
     void SET_TRAVERSE(object, void*) noexcept
     void SET_CLEAR(object, void*) noexcept

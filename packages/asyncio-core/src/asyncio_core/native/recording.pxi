@@ -72,14 +72,14 @@ cdef class Recording(Watch):
             self.threads.add(thread)
             loop.thread = self.last_thread = thread
         batch.length = turn.ready.length
-        batch.ready_since = loop.moment = monotonic_nanoseconds()
+        batch.ready_since = loop.moment = performance_nanoseconds()
         # A turn begins where the one before has ended.
         batch.turn_begun = loop.turn_ended if loop.turn_ended else loop.moment
         return loop
 
     cdef int end_batch(self, WatchedLoop loop, Batch* batch, bint goes_on) except -1:
         cdef long long* place = one_more(self.records)
-        cdef long long ended = monotonic_nanoseconds()
+        cdef long long ended = performance_nanoseconds()
         place[0], place[1], place[2], place[3] = RECORD_OF_TURN, loop.thread, batch.turn_begun, ended
         place[4], place[5], place[6], place[7] = batch.ready_since, batch.length, 0, 0
         loop.moment = ended
@@ -96,7 +96,7 @@ cdef class Recording(Watch):
             return run_entry_watched(turn, entry)
         status = (<running>run_entry_watched)(turn, entry)
         error = caught()
-        loop.moment = monotonic_nanoseconds()
+        loop.moment = performance_nanoseconds()
         # Otherwise it was recorded as far as it had come.
         if loop.recorded.subject is this.subject and loop.recorded.place == place:
             loop.recorded = outer
@@ -250,7 +250,7 @@ cdef class SystemCall:
         return self if sock is None else MethodType(self, sock)
 
     def __call__(self, sock, *arguments, **options):
-        cdef long long begun = monotonic_nanoseconds()
+        cdef long long begun = performance_nanoseconds()
         result = self.own(sock, *arguments, **options)
         descriptor = sock if type(sock) is int else sock.fileno()
         note_call(self.calls, self.name, descriptor, self.count(result), begun)
@@ -293,7 +293,7 @@ cdef Calls noted_calls = None
 cdef int note_call(Calls calls, long long name, int descriptor, Py_ssize_t count, long long begun) except -1:
     cdef long long* place
     cdef unsigned long thread = PyThread_get_thread_ident()
-    cdef long long ended = monotonic_nanoseconds()
+    cdef long long ended = performance_nanoseconds()
     if thread != calls.thread:
         if thread not in calls.threads:
             return 0
@@ -329,6 +329,6 @@ cdef int stands_for(PyObject* function, PyObject* own) noexcept:
 
 
 cdef AsyncioCallNoter call_noter
-call_noter.moment = monotonic_nanoseconds
+call_noter.moment = performance_nanoseconds
 call_noter.note = note_call_of_others
 call_noter.stands_for = stands_for

@@ -503,13 +503,13 @@ cdef enum:
 
 cdef inline bint is_due(CompiledTurn turn) noexcept:
     # Most entries take less than looking at the clock.
-    return not turn.left & 3 and monotonic_seconds() - turn.put_off_since > PUT_OFF
+    return not turn.left & 3 and performance_seconds() - turn.put_off_since > PUT_OFF
 
 
 cdef int do_what_was_put_off(CompiledTurn turn) except -1:
     cdef AsyncioAtEnd at_end = turn.at_end
     turn.at_end = NULL
-    if monotonic_seconds() - turn.put_off_since > TOO_LONG:
+    if performance_seconds() - turn.put_off_since > TOO_LONG:
         turn.not_to_put_off = TIMES_AT_ONCE
     return at_end(<PyObject*>turn)
 

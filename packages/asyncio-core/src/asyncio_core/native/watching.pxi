@@ -14,10 +14,6 @@ cdef enum:
     STEPS = 32
 
 
-# Whether the clock here is the one that `time.perf_counter()` tells: without it no loop uses any of this.
-keeps_clock = OWN_CLOCK != 0
-
-
 cdef class Taken:
     """How often something ran, and for how long, in seconds."""
 
