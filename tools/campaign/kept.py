@@ -19,6 +19,7 @@ STATE = ROOT / ".cache" / "campaign" / "state.json"
 RESULTS = Path(__file__).with_name("results.json")
 FOUND = Path(__file__).with_name("found.toml")
 LEFT_OUT = Path(__file__).with_name("left_out.toml")
+PROGRAMS = ROOT / "tools" / "demo" / "programs"
 PAGE = ROOT / "packages" / "asyncio" / "docs" / "campaign.md"
 
 _HEAD = """\
@@ -58,9 +59,9 @@ class State:
 
 
 def _fingerprint() -> str:
-    """Return what changes with each source of the packages and of the campaign."""
+    """Return what changes with each source of the packages, of the campaign and of the programs that it runs."""
     digest = hashlib.sha1()
-    for folder in (ROOT / "packages", Path(__file__).parent):
+    for folder in (ROOT / "packages", Path(__file__).parent, PROGRAMS):
         for path in sorted(folder.rglob("*")):
             if path == LEFT_OUT or (path.suffix in _SOURCES and "tests" not in path.parts):
                 digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())

@@ -1,4 +1,7 @@
-"""HTTPS: an aiohttp server with a certificate, asked by aiohttp and by httpx, which both verify it."""
+"""HTTPS: an aiohttp server with a certificate, asked by aiohttp and by httpx, which both verify it.
+
+usage: web_https.py [CLIENTS], so many of either
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import trustme
 from aiohttp import web
 from report import Report
 
-CLIENTS = 60
+CLIENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 CLIENT = "test client"
 #: A body that goes through the buffers in many pieces.
 BIG = bytes(range(256)) * 4096
