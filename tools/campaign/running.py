@@ -100,8 +100,8 @@ def _point(program: _Program, seed: int, expected: _Run) -> list[str]:
     if found.result and not found.result["loop"].startswith(_CHAOS):
         wrong.append(f"ran on the loop {found.result['loop']}")
     if not wrong and (found.told, found.facts) != (expected.told, expected.facts):
-        wrong.append(f"it tells {found.told + [found.facts]}")
-        wrong.append(f"on the ordinary loop {expected.told + [expected.facts]}")
+        wrong.append(f"it tells {[*found.told, found.facts]}")
+        wrong.append(f"on the ordinary loop {[*expected.told, expected.facts]}")
     if wrong:
         settings = " ".join(f"{name}={value}" for name, value in chosen.items())
         wrong.append(f"{settings} python tools/demo/programs/{shlex.join(program.words)}")

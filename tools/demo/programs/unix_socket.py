@@ -111,7 +111,9 @@ async def main() -> int:
                 path.unlink(missing_ok=True)
                 left.bind(str(path))
                 left.close()
-        async with await asyncio.start_unix_server(Server(asyncio.Barrier(1)).serve, path) as server:
+        async with await asyncio.start_unix_server(
+            Server(asyncio.Barrier(1)).serve, path
+        ) as server:
             server.close()
         report.check("the path of a server that has ended", path.exists(), False)
     kinds = "a path and an abstract name" if abstract else "a path"

@@ -80,8 +80,10 @@ async def main() -> int:
     report = Report(talks + LISTENERS * NEWS + 2)
     handler = Server()
     # With a shorter queue Linux makes some of the connections by SYN cookies, and loses what comes first there, or resets them.
-    options = {"max_size": 2 * len(BIG), "backlog": CLIENTS + LISTENERS}
-    async with serve(handler.handle, "127.0.0.1", 0, **options) as server:
+    backlog = CLIENTS + LISTENERS
+    async with serve(
+        handler.handle, "127.0.0.1", 0, max_size=2 * len(BIG), backlog=backlog
+    ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         address = f"ws://127.0.0.1:{port}"
         async with asyncio.TaskGroup() as group:
