@@ -40,6 +40,7 @@ needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="calls fail b
         "forks",
         "peers",
         "load",
+        "programs",
         *(pytest.param(part, marks=needs_gcc) for part in ("calls", "memory", "time")),
     ],
 )
@@ -249,6 +250,56 @@ def test_latencies_beside_loads_are_measured(
         assert most >= result["how"]["loads"][load] or load in ("children", "names", "come and go")
         assert found["rate"] > 0 or load in ("nothing", "never shake hands")
         assert f"beside: {load}" in picture
+
+
+#: Told wrong on the loop `chaos` only: what counts on the order of tasks, and what warns.
+DIFFERENT = """
+import asyncio, sys
+from report import Report
+
+async def main():
+    report = Report(0)
+    told = []
+    async def tell(number):
+        told.append(number)
+    async with asyncio.TaskGroup() as group:
+        for number in range(9):
+            group.create_task(tell(number))
+    report.extra["what"] = str(told if sys.argv[1] == "order" else "")
+    loop = asyncio.get_running_loop()
+    if sys.argv[1] == "warns" and hasattr(loop, "_decisions"):
+        print("oh no", file=sys.stderr)
+    sys.exit(report.finish(loop))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("what", "told"), [("order", "it tells [{"), ("warns", "oh no")])
+def test_a_program_that_differs_is_told_with_its_seed(
+    environment: Environment, tmp_path: Path, what: str, told: str
+) -> None:
+    (tmp_path / "program.py").write_text(DIFFERENT)
+    code = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import pathlib, running, stage
+from parts import Extent
+running.FOLDER = pathlib.Path(sys.argv[2])
+running._PROGRAMS = {"one": running._Program(("program.py", sys.argv[3]))}
+class Notes:
+    begins = staticmethod(id)
+    def ends(self, name, wrong, left_out=False):
+        print(name, *wrong, sep=chr(10))
+running.perform("one", stage.Tools(running.FOLDER, None, None), Notes(), Extent(False, seed=6))
+"""
+    programs = str(ROOT / "tools" / "demo" / "programs")
+    done = environment.run("-c", code, CAMPAIGN, tmp_path, what, env={"PYTHONPATH": programs})
+    first, _, second = done.stdout.partition("\nseed 6\n")
+    assert first == "on the ordinary loop"
+    assert told in second
+    assert second.endswith(f" PYTHONHASHSEED=6 python tools/demo/programs/program.py {what}\n")
+    assert "ASYNCIO_LOOP=chaos ASYNCIO_SEED=6 ASYNCIO_CHAOS=all=0," in second
 
 
 def test_the_page_is_that_of_the_results(environment: Environment) -> None:

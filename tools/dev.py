@@ -7,6 +7,7 @@ Needs Python 3.11 or newer and pip; everything else is made on first use, under 
 from __future__ import annotations
 
 import argparse
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -163,8 +164,14 @@ def campaign(options: argparse.Namespace) -> int:
     why_pure = twins.refresh(environments.prepare("test", python), python)
     if why_pure:
         raise Failure(f"campaign: there is no compiled form: {why_pure}")
-    where = f"test.py{python.version}"
-    return environments.hatch_run(where, "python", TOOLS / "campaign", *options.arguments)
+    variables = {}
+    parts = runpy.run_path(str(TOOLS / "campaign" / "parts.py"))["PARTS"]
+    named = [parts[word] for word in options.arguments if word in parts]
+    if any(part.with_programs for part in named or parts.values()):
+        # They run as a user's would, in an environment of their own, which the demo has, too.
+        variables["CAMPAIGN_PROGRAMS_PYTHON"] = str(executable(demo_environment.prepare(python)))
+    command = ("python", TOOLS / "campaign", *options.arguments)
+    return environments.hatch_run(f"test.py{python.version}", *command, variables=variables)
 
 
 def sanitize(options: argparse.Namespace) -> int:

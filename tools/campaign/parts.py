@@ -28,6 +28,8 @@ class Part(NamedTuple):
     with_library: bool = False
     #: What its processes have in their environment besides.
     environment: tuple[tuple[str, str], ...] = ()
+    #: It runs programs that need libraries, by the Python that `running.PYTHON` names.
+    with_programs: bool = False
     #: The forms that it is for.
     forms: tuple[str, ...] = ("compiled", "pure", "standard")
 
@@ -82,5 +84,13 @@ PARTS = {
         "Much at once: clients that never read, and are written to as long as they take anything, also over TLS; clients that never shake hands, or byte by byte; more clients than there are descriptors, and as many; "
         "clients that come by the thousand and go at once, half of them by a reset; floods of datagrams, and datagrams to somebody who does not read; children by the thousand; names that do not resolve. "
         "What waits for a connection is bounded, who wastes time is sent away, others are served meanwhile, and afterwards memory and descriptors are what they were.",
+    ),
+    "programs": Part(
+        "running",
+        "Programs that know nothing of this run one after the other, each over and over on the loop `chaos` with another seed: TCP, UDP and Unix sockets, pipelines of processes, aiohttp, uvicorn and httpx, HTTPS, WebSockets, and coroutines that are generators. "
+        "Tasks that are ready run in any legal order, timers come late and early, bytes come and go in pieces, calls are interrupted, what was ready is not. Nothing fails of which a program would have to be told. Each reply, and all that a program prints, is what it is on the ordinary loop.",
+        with_programs=True,
+        # There is no such loop over the standard asyncio.
+        forms=("compiled", "pure"),
     ),
 }

@@ -11,6 +11,7 @@ from kept import ROOT
 from page import LEFT_OUT
 from processes import Outcome
 
+PROGRAMS = ROOT / "tools" / "demo" / "programs"
 STATE = ROOT / ".cache" / "campaign" / "state.json"
 _SOURCES = (".py", ".pyx", ".pxi", ".h", ".c")
 
@@ -42,9 +43,9 @@ class State:
 
 
 def _fingerprint() -> str:
-    """Return what changes with each source of the packages and of the campaign."""
+    """Return what changes with each source of the packages, of the campaign and of the programs that it runs."""
     digest = hashlib.sha1()
-    for folder in (ROOT / "packages", Path(__file__).parent):
+    for folder in (ROOT / "packages", Path(__file__).parent, PROGRAMS):
         for path in sorted(folder.rglob("*")):
             if path == LEFT_OUT or (path.suffix in _SOURCES and "tests" not in path.parts):
                 digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())

@@ -25,7 +25,7 @@ COSTS = {
     "stubs": "Half a minute for each Python, and 600 MB for the environment of the integration tests.",
     "seeds": "Some 6 seconds for each seed, and 70 MB for each Python.",
     "fuzz": "A minute, unless --seconds or --count say otherwise; 70 MB for each Python.",
-    "campaign": "Three quarters of an hour for all parts and both forms, most of it for signals (`--seconds`); goes on where it was stopped; 70 MB for each Python.",
+    "campaign": "An hour and a half for all parts and both forms, most of it for signals and programs (`--seconds`); goes on where it was stopped; 70 MB for each Python.",
     "sanitize": "Tens of minutes for all parts, and 100 MB and more; `--only` and `--seconds` make it less.",
     "pythons": "A minute to fetch 60 MB, which are 250 MB on the disk.",
     "windows": "Minutes for each part; those that take longest run with `--all` or by their names only. The first time it fetches 65 MB for "

@@ -35,7 +35,10 @@ def caller(writer: asyncio.StreamWriter) -> tuple[int, ...]:
 
 
 class Server:
-    def __init__(self) -> None:
+    """Answers each line, once everybody is there: who has connected may still wait to be accepted."""
+
+    def __init__(self, everybody: asyncio.Barrier) -> None:
+        self._everybody = everybody
         self.connected = 0
         self.most = 0
         self.callers: set[tuple[int, ...]] = set()
@@ -44,6 +47,7 @@ class Server:
         self.connected += 1
         self.most = max(self.most, self.connected)
         self.callers.add(caller(writer))
+        await self._everybody.wait()
         async for line in reader:
             writer.write(reply_to(line))
             await writer.drain()
@@ -69,8 +73,8 @@ async def client(path: str | Path, number: int, everybody: asyncio.Barrier, repo
 
 async def visit_all(path: str | Path, report: Report) -> None:
     """Serve on a path, let all clients come at once, and end."""
-    serving = Server()
-    everybody = asyncio.Barrier(CLIENTS)
+    everybody = asyncio.Barrier(2 * CLIENTS)
+    serving = Server(everybody)
     server = await asyncio.start_unix_server(serving.serve, path, backlog=CLIENTS)
     async with asyncio.timeout(LIMIT):
         async with asyncio.TaskGroup() as group:
@@ -107,7 +111,9 @@ async def main() -> int:
                 path.unlink(missing_ok=True)
                 left.bind(str(path))
                 left.close()
-        async with await asyncio.start_unix_server(Server().serve, path) as server:
+        async with await asyncio.start_unix_server(
+            Server(asyncio.Barrier(1)).serve, path
+        ) as server:
             server.close()
         report.check("the path of a server that has ended", path.exists(), False)
     kinds = "a path and an abstract name" if abstract else "a path"

@@ -1,8 +1,12 @@
-"""HTTPS: an aiohttp server with a certificate, asked by aiohttp and by httpx, which both verify it."""
+"""HTTPS: an aiohttp server with a certificate, asked by aiohttp and by httpx, which both verify it.
+
+usage: web_https.py [CLIENTS], so many of either
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import ssl
 import sys
@@ -14,7 +18,7 @@ import trustme
 from aiohttp import web
 from report import Report
 
-CLIENTS = 60
+CLIENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 CLIENT = "test client"
 #: A body that goes through the buffers in many pieces.
 BIG = bytes(range(256)) * 4096
@@ -120,9 +124,14 @@ async def strangers(base: str, port: int, report: Report) -> None:
         report.check("another name", "elsewhere.example.org" in str(error), True)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /facts HTTP/1.1\r\n\r\n")
-    report.check("without TLS", b"200 OK" in await reader.read(), False)
+    answer = b""
+    # A server that closes before it has read all resets the connection.
+    with contextlib.suppress(ConnectionResetError):
+        answer = await reader.read()
+    report.check("without TLS", b"200 OK" in answer, False)
     writer.close()
-    await writer.wait_closed()
+    with contextlib.suppress(ConnectionResetError):
+        await writer.wait_closed()
 
 
 async def main() -> int:

@@ -1,4 +1,7 @@
-"""A uvicorn server as its command line starts it, in a process of its own, and an httpx client that asks it."""
+"""A uvicorn server as its command line starts it, in a process of its own, and an httpx client that asks it.
+
+usage: web_uvicorn.py [TIMES [LOOP]]; LOOP is what uvicorn is told by `--loop`, with `none` asyncio chooses
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ import httpx
 import uvicorn
 from report import Report
 
-REQUESTS = 300
+#: How often each kind of request is made.
+TIMES = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+LOOP = sys.argv[2] if len(sys.argv) > 2 else "asyncio"
 #: The exit status of a Windows process that Ctrl-Break ended (STATUS_CONTROL_C_EXIT).
 ENDED_BY_BREAK = 0xC000013A
 # There Ctrl-Break goes to a group of processes: the server gets one of its own.
@@ -26,8 +31,10 @@ else:
 async def start_server() -> tuple[asyncio.subprocess.Process, str]:
     """Start uvicorn on a free port and return its process and its address, read from what it logs."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "uvicorn", "asgi_app:app", "--loop", "asyncio"),
+        *(sys.executable, "-m", "uvicorn", "asgi_app:app", "--loop", LOOP),
         *("--host", "127.0.0.1", "--port", "0", "--no-access-log", "--lifespan", "on"),
+        # On a busy machine a connection may be used again after seconds, and would be closed just then.
+        *("--timeout-keep-alive", "120"),
         cwd=Path(__file__).parent,
         stderr=asyncio.subprocess.PIPE,
         creationflags=OWN_GROUP,
@@ -65,7 +72,7 @@ async def visit(client: httpx.AsyncClient, n: int, report: Report) -> None:
 
 
 async def main() -> int:
-    report = Report(3 * REQUESTS + 3)
+    report = Report(3 * TIMES + 3)
     process, address = await start_server()
     try:
         limits = httpx.Limits(max_connections=50)
@@ -76,7 +83,7 @@ async def main() -> int:
                 about["implementation"],
                 getattr(asyncio, "__implementation__", "standard"),
             )
-            await asyncio.gather(*(visit(client, n, report) for n in range(REQUESTS)))
+            await asyncio.gather(*(visit(client, n, report) for n in range(TIMES)))
     finally:
         told = stop_server(process)
     assert process.stderr is not None
@@ -87,7 +94,7 @@ async def main() -> int:
     report.check("uvicorn's end", await process.wait() in ends, True)
     report.extra["what"] = (
         f"uvicorn {uvicorn.__version__} on {about['loop'].rpartition('.')[2]}, "
-        f"httpx {httpx.__version__}, {3 * REQUESTS} requests"
+        f"httpx {httpx.__version__}, {3 * TIMES} requests"
     )
     return report.finish(asyncio.get_running_loop())
 
