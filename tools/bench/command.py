@@ -273,11 +273,11 @@ def _measure(options: argparse.Namespace) -> int:
         memory.check()
     if options.what in SERVERS:
         echo.check()
-    python = _python(options)
+    programs, python = given(options), _python(options)
     with Progress() as progress:
         with progress.part("environments", len(wanted)) as show:
             more = sorted({need for case in chosen for need in getattr(case, "needs", ())})
-            runners, absent = field.find_all(wanted, python, given(options), show, more)
+            runners, absent = field.find_all(wanted, python, programs, show, more)
         if options.what == "echo":
             runners.append(echo.yardstick())
         figures = _figures(options, by, runners, chosen, progress) if runners else {}

@@ -251,9 +251,10 @@ def main(words: list[str]) -> int:
     options = _options(words)
     python = interpreters.available([interpreters.parse_version(options.python)])[0]
     try:
+        programs = given(options)
         with Progress() as progress:
             with progress.part("environments", len(options.sides)) as show:
-                runners, absent = field.find_all(options.sides, python, given(options), show)
+                runners, absent = field.find_all(options.sides, python, programs, show)
             loads = options.only or list(LOADS)
             with progress.part("latencies", len(loads)) as show:
                 figures = measure(runners, loads, options.rounds, options.questions, show)
