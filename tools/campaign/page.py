@@ -54,7 +54,11 @@ def _left_out(told: list[dict[str, Any]]) -> list[str]:
     if not told:
         return []
     rows = [
-        (f"{one['what']} (`{one.get('function') or one['unit']}`)", ", ".join(one["pythons"]), one["why"])
+        (
+            f"{one['what']} (`{one.get('function') or one['unit']}`)",
+            ", ".join(one["pythons"]),
+            one["why"],
+        )
         for one in told
     ]
     return _rows(("left out, as no program survives it there", "Python", "why"), *rows)
