@@ -493,6 +493,18 @@ def test_a_loop_can_be_closed_in_the_midst_of_a_sweep(monkeypatch):
 
 
 @pure_heap
+def test_a_sweep_keeps_up_with_timers_that_come_and_go_in_each_turn(loop, monkeypatch):
+    for handle in sweeping_loop(loop, monkeypatch, 1000):
+        handle.cancel()
+    for _ in range(100):
+        for _ in range(300):
+            loop.call_later(1000, print).cancel()
+        turn(loop)
+    # Those of a few turns, and not all 30,000.
+    assert loop._timer_cancelled_count < 2000
+
+
+@pure_heap
 def test_cancelled_timers_on_top_go_a_little_at_a_time(loop, monkeypatch):
     monkeypatch.setattr(timers, "_SWEEP_PER_TURN", 100)
     later = [loop.call_later(2000, print) for _ in range(1000)]

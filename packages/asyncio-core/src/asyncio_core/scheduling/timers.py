@@ -57,6 +57,8 @@ class TimerPart(LoopPart):
     _timers_plain: bool = True
     # Swept: the timers that stay, and new ones. None in the other forms.
     _timers_kept: list[Any] | None = None
+    # Swept: the last number given when some were looked at.
+    _timers_swept_at: int = 0
     _timers_busy: bool = False
     _timer_number: int
     _timer_cancelled_count: int
@@ -273,8 +275,11 @@ class TimerPart(LoopPart):
         """Sort out some cancelled timers, and return those that are due."""
         old, kept = self._timer_heap, self._timers_kept
         assert kept is not None
+        # More than were made meanwhile: else they never come to an end, nor does what is kept.
+        enough = max(_SWEEP_PER_TURN, 2 * (self._timer_number - self._timers_swept_at))
+        self._timers_swept_at = self._timer_number
         # Whatever is taken from its end, a heap stays a heap.
-        for _ in range(min(len(old), _SWEEP_PER_TURN)):
+        for _ in range(min(len(old), enough)):
             entry = old.pop()
             if entry[2]._cancelled:
                 entry[2]._scheduled = False
@@ -306,6 +311,7 @@ class TimerPart(LoopPart):
         if self._too_many_cancelled():
             if len(timers) > _SWEEP_PER_TURN:
                 self._timers_kept = []
+                self._timers_swept_at = self._timer_number
                 self._timers_plain = False
                 return
             kept = []
