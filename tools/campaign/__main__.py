@@ -14,7 +14,7 @@ import kept
 import native
 import state
 from parts import PARTS, Extent
-from processes import THIS, Interpreter, Outcome, Process
+from processes import GIVEN_UP, THIS, Interpreter, Outcome, Process
 
 from asyncio_test_support.workers import FORMS, WrongForm
 
@@ -27,6 +27,8 @@ class Campaign:
         self._state = state.State(options.state)
         self._here = options.interpreter
         self.wrong = 0
+        #: How many units there were of what was asked for.
+        self.units = 0
 
     def run(self) -> dict[str, dict[str, Any]]:
         """Run all; return the results, by part and by Python and form."""
@@ -34,6 +36,8 @@ class Campaign:
         for part in self._options.parts or PARTS:
             for form in self._options.forms:
                 if form not in PARTS[part].forms:
+                    if self._options.parts:
+                        print(f"{part}: there is nothing of it for the form {form}", flush=True)
                     continue
                 result = self._run_part(part, form)
                 results.setdefault(part, {})[f"{self._here.name}, {form}"] = result
@@ -58,6 +62,7 @@ class Campaign:
                 outcomes.append(self._run_unit(process, part, unit, title))
         finally:
             process.close()
+        self.units += len(units)
         points = sum(outcome.points for outcome in outcomes)
         wrong = sum(len(outcome.wrong) for outcome in outcomes)
         self.wrong += wrong
@@ -71,7 +76,11 @@ class Campaign:
             for unit, outcome in zip(units, outcomes, strict=True)
             for told in outcome.seen.values()
         }
-        result = {"units": len(units), "points": points, "wrong": wrong}
+        result: dict[str, Any] = {"units": len(units), "points": points, "wrong": wrong}
+        if wrong:
+            result["where"] = [
+                unit for unit, outcome in zip(units, outcomes, strict=True) if outcome.wrong
+            ]
         return {**result, "seen": seen} if seen else result
 
     def _run_unit(self, process: Process, part: str, unit: str, title: str) -> Outcome:
@@ -87,7 +96,8 @@ class Campaign:
                     print(f"\r{title}: {points}\x1b[K", end="", file=sys.stderr, flush=True)
 
             outcome = process.run(part, unit, extent, tell=tell)
-            self._state.put(outcome, *key)
+            if GIVEN_UP not in outcome.wrong:
+                self._state.put(outcome, *key)
             end = "\r\x1b[K" if on_terminal else ""
             print(f"{end}{title}: {outcome.points} points", file=sys.stderr, flush=True)
         for name, wrong in list(outcome.wrong.items())[: options.most]:
@@ -135,8 +145,15 @@ def _options(words: list[str]) -> argparse.Namespace:
     if unknown := set(options.forms) - set(FORMS):
         parser.error(f"there is no form {min(unknown)!r}; there are {', '.join(FORMS)}")
     options.only = options.only or [""]
-    if options.write and (options.brief or options.only != [""]):
-        parser.error("--write keeps whole runs only: without --brief and --only")
+    for name in ("seconds", "size", "limit", "most"):
+        least = 1 if name == "size" else 0
+        if (value := getattr(options, name)) < least or (name == "limit" and value <= 0):
+            parser.error(f"--{name} {value}: too small")
+    usual = all(getattr(options, name) >= parser.get_default(name) for name in ("seconds", "size"))
+    if options.write and (options.brief or options.only != [""] or not usual):
+        parser.error(
+            "--write keeps whole runs only: without --brief and --only, and with no less than the usual --seconds and --size"
+        )
     return options
 
 
@@ -147,6 +164,12 @@ def main(words: list[str]) -> int:
         results = campaign.run()
     except (WrongForm, native.NoCompiler) as error:
         print(f"campaign: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ncampaign: stopped; it goes on here the next time", file=sys.stderr)
+        return 130
+    if not campaign.units:
+        print("campaign: there is nothing of what was asked for", file=sys.stderr)
         return 2
     if options.write:
         kept.write(results)

@@ -67,7 +67,9 @@ def _left_out(told: list[dict[str, Any]]) -> list[str]:
 def _table(results: Mapping[str, Any]) -> list[str]:
     rows = [("Python, form", "what", "points", "not as it must be")]
     for where, result in results.items():
-        rows.append((where, f"{result['units']}", f"{result['points']:,}", f"{result['wrong']}"))
+        where_wrong = f": {', '.join(result['where'])}" if "where" in result else ""
+        wrong = f"{result['wrong']}{where_wrong}"
+        rows.append((where, f"{result['units']}", f"{result['points']:,}", wrong))
     return _rows(*rows)
 
 
@@ -100,7 +102,7 @@ def _seen(results: Mapping[str, Any]) -> list[str]:
                         f"{one['many']:,} in {where}, {one['each']:,} bytes of resident memory for each"
                     )
     text = (
-        "Each load is there twice: before is after the first time, which leaves what is made once. The descriptors afterwards are the same, "
+        "How many there are is as was asked for, which is not the same in all forms. Each load is there twice: before is after the first time, which leaves what is made once. The descriptors afterwards are the same, "
         "and what is resident is so but for what malloc(3) cannot give back (4 MiB and a tenth of what was there at most are the bound)."
     )
     lines = [text, "", *_rows(*rows)]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WORKER = Path(__file__).with_name("worker.py")
 #: So many processes may end in the midst of one unit.
 _CRASHES = 5
+#: In the place of the points that are left then.
+GIVEN_UP = "the rest"
 
 
 class Outcome(NamedTuple):
@@ -101,4 +103,5 @@ class Process:
                 points += 1
                 without.append(now)
                 wrong[now] = [str(ended)]
+        wrong[GIVEN_UP] = [f"{_CRASHES} processes have ended in it, and no further one was begun"]
         return Outcome(points, wrong, seen)

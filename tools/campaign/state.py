@@ -22,20 +22,23 @@ class State:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._of = _fingerprint()
-        self._done: dict[str, Any] = {}
+        self._done = self._kept()
+
+    def _kept(self) -> dict[str, Any]:
         try:
-            kept = json.loads(path.read_text("utf-8"))
+            kept = json.loads(self._path.read_text("utf-8"))
         except (OSError, ValueError):
-            return
-        if kept.get("of") == self._of:
-            self._done = kept["done"]
+            return {}
+        done: dict[str, Any] = kept["done"] if kept.get("of") == self._of else {}
+        return done
 
     def get(self, *key: str) -> Outcome | None:
         found = self._done.get("/".join(key))
         return None if found is None else Outcome(**found)
 
     def put(self, outcome: Outcome, *key: str) -> None:
-        self._done["/".join(key)] = outcome._asdict()
+        # Another campaign may be under way, too.
+        self._done = {**self._kept(), **self._done, "/".join(key): outcome._asdict()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps({"of": self._of, "done": self._done}), "utf-8")

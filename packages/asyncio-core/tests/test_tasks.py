@@ -227,6 +227,51 @@ class TestWaiting:
         assert loop.run_until_complete(task) == how
         assert len(added) == (how == "subclass")
 
+    @pytest.mark.parametrize("added_before", [False, True])
+    def test_a_future_that_fails_to_take_a_callback_ends_the_wait_with_its_error(
+        self, loop: ParkingEventLoop, added_before: bool
+    ) -> None:
+        class Failing(Future[str]):
+            def add_done_callback(self, fn: Any, /, *, context: Any = None) -> None:
+                if added_before:
+                    super().add_done_callback(fn, context=context)
+                raise Boom
+
+        async def main() -> str:
+            failing = Failing(loop=loop)
+            with pytest.raises(Boom):
+                await failing
+            failing.set_result("too late")
+            await pause()
+            return await wait_for(answered)
+
+        answered: Future[str] = Future(loop=loop)
+        loop.call_later(0, answered.set_result, "it goes on")
+        assert loop.run_until_complete(main()) == "it goes on"
+
+    @pytest.mark.parametrize("name", ["_asyncio_future_blocking", "get_loop"])
+    def test_what_cannot_be_asked_ends_the_wait_with_its_error(
+        self, loop: ParkingEventLoop, name: str
+    ) -> None:
+        class Unanswering(Foreign):
+            def __getattribute__(self, asked: str) -> Any:
+                if asked == name:
+                    raise Boom
+                return super().__getattribute__(asked)
+
+        class Yielded:
+            def __await__(self) -> Generator[Any, None, None]:
+                yield foreign
+
+        foreign = Unanswering(loop)
+        vars(foreign)["_asyncio_future_blocking"] = True
+
+        async def main() -> None:
+            with pytest.raises(Boom):
+                await Yielded()
+
+        loop.run_until_complete(main())
+
     def test_a_foreign_future_is_cancelled_with_the_task(self, loop: ParkingEventLoop) -> None:
         fut: Any = Foreign(loop)
         task = Task(wait_for(fut), loop=loop)

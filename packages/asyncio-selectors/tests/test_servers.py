@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import errno
+import os
 import socket
 import subprocess
 import sys
@@ -257,6 +258,27 @@ def test_addresses_that_the_system_does_not_have_are_passed_over(
         assert descriptors() == before
 
     loop.run_until_complete(main())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_that_there_is_no_descriptor_for_it_is_told_as_such(loop: SelectorEventLoop) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 1, before[1]))
+    try:
+        with pytest.raises(OSError) as info:
+            while True:
+                taken.append(os.dup(0))
+        assert info.value.errno == errno.EMFILE
+        with pytest.raises(OSError) as info:
+            loop.run_until_complete(loop.create_server(Closing, "127.0.0.1", 0))
+        assert info.value.errno == errno.EMFILE
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 def test_cancelling_create_server_at_every_step_leaves_nothing(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asyncio_core
+from asyncio_test_support import owners
 from asyncio_test_support.sockets import fill
 
 if TYPE_CHECKING:
@@ -443,3 +444,8 @@ def test_a_method_that_is_replaced_during_the_wait_is_the_one_that_is_called(
             assert await loop.sock_recv(sock, 10) == b"data"
 
     loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("call", owners.CALLS)
+def test_a_second_owner_of_a_socket_is_refused_and_the_first_goes_on(loop: Any, call: str) -> None:
+    owners.refuse_a_second_owner(loop, call)

@@ -10,6 +10,7 @@ import pytest
 
 import asyncio_core
 from asyncio_iocp import sockets
+from asyncio_test_support import owners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -256,3 +257,8 @@ def test_null_characters_and_impossible_names_are_refused(loop: Any) -> None:
                     await loop.sock_sendto(udp, b"x", address)
 
     loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("call", owners.CALLS)
+def test_a_second_owner_of_a_socket_is_refused_and_the_first_goes_on(loop: Any, call: str) -> None:
+    owners.refuse_a_second_owner(loop, call)

@@ -9,6 +9,7 @@ import socket
 
 from asyncio_core import log
 from asyncio_core.connections import socket_files
+from asyncio_core.connections.ownership import refuse_second_owner
 from asyncio_core.connections.serving import Server
 from asyncio_core.connections.socket_options import _tls_timeouts
 from asyncio_core.null_characters import refuse_null, refuse_null_in_socket_path
@@ -103,6 +104,7 @@ class UnixSockets(_Base):
             raise ValueError("no path and sock were specified")
         else:
             _check_stream(sock)
+            refuse_second_owner(self, sock)
             sock.setblocking(False)
         return await self._create_connection_transport(
             sock,

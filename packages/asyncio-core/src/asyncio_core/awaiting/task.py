@@ -450,31 +450,23 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
 
     def _wait_for(self, waiter: Any, loop: AbstractEventLoop) -> None:
         """Deal with what the coroutine yielded, apart from the two common cases."""
-        blocking = getattr(waiter, "_asyncio_future_blocking", None)
-        if blocking is None:
-            if isinstance(waiter, types.GeneratorType):
-                mistake = f"yielded a generator, {waiter!r}: use 'yield from' or 'await'"
-            else:
-                mistake = f"got bad yield: {waiter!r}"
-        elif not blocking:
-            mistake = f"yielded {waiter!r}: use 'yield from' or 'await', yield was used instead"
-        elif waiter is self:
-            self._throw_soon(RuntimeError(f"Task cannot await on itself: {self!r}"))
+        try:
+            mistake = _ask_to_be_woken(self, waiter, loop)
+        except Exception as error:
+            # A future of somebody's own that fails: nobody would wake the coroutine, and no cancellation reach it.
+            drop_own_frame(error)
+            try:
+                waiter.remove_done_callback(self._wakeup)
+            except Exception:
+                pass  # It knows of no such callback, most likely.
+            self._throw_soon(error)
             return
-        elif _get_loop(waiter) is not loop:
-            mistake = f"got Future {waiter!r} attached to a different loop"
-            if _standard_events() is not None:
-                from asyncio_core.choosing.mixing import whose
-
-                mistake += whose(waiter)
-        else:
-            waiter._asyncio_future_blocking = False
-            waiter.add_done_callback(self._wakeup, context=self._context)
-            self._fut_waiter = waiter
-            if self._must_cancel and waiter.cancel(msg=self._cancel_message):
-                self._must_cancel = False
+        if mistake is not None:
+            self._throw_soon(mistake)
             return
-        self._throw_soon(RuntimeError(f"Task {self!r} {mistake}"))
+        self._fut_waiter = waiter
+        if self._must_cancel and waiter.cancel(msg=self._cancel_message):
+            self._must_cancel = False
 
     def _throw_soon(self, error: BaseException) -> None:
         self.get_loop().call_soon(self._step, error, context=self._context)
@@ -489,6 +481,31 @@ class Task(_PyFuture[_T_co]):  # type: ignore[type-var]
         if self._callbacks:
             self._schedule_callbacks()
         _references.pop(id(self), None)
+
+
+def _ask_to_be_woken(task: Task[Any], waiter: Any, loop: AbstractEventLoop) -> RuntimeError | None:
+    """Have a task told when something is done, or return what is wrong with waiting for it."""
+    blocking = getattr(waiter, "_asyncio_future_blocking", None)
+    if blocking is None:
+        if isinstance(waiter, types.GeneratorType):
+            mistake = f"yielded a generator, {waiter!r}: use 'yield from' or 'await'"
+        else:
+            mistake = f"got bad yield: {waiter!r}"
+    elif not blocking:
+        mistake = f"yielded {waiter!r}: use 'yield from' or 'await', yield was used instead"
+    elif waiter is task:
+        return RuntimeError(f"Task cannot await on itself: {task!r}")
+    elif _get_loop(waiter) is not loop:
+        mistake = f"got Future {waiter!r} attached to a different loop"
+        if _standard_events() is not None:
+            from asyncio_core.choosing.mixing import whose
+
+            mistake += whose(waiter)
+    else:
+        waiter._asyncio_future_blocking = False
+        waiter.add_done_callback(task._wakeup, context=task._context)
+        return None
+    return RuntimeError(f"Task {task!r} {mistake}")
 
 
 _PyTask = Task

@@ -13,6 +13,7 @@ import socket
 from asyncio_core import log
 from asyncio_core.awaiting import staggered
 from asyncio_core.connections.addresses import ResolvingPart, _interleave_addrinfos
+from asyncio_core.connections.ownership import refuse_second_owner
 from asyncio_core.connections.socket_options import (
     _both_given,
     _check_ssl_socket,
@@ -125,6 +126,7 @@ class ConnectingPart(ResolvingPart):
             _check_ssl_socket(sock)
             # The family does not matter: a Unix or Bluetooth stream will do.
             _check_stream_socket(sock)
+            refuse_second_owner(self, sock)
         elif host is None and port is None:
             raise ValueError("host and port was not specified and no sock specified")
         else:
@@ -323,6 +325,7 @@ class ConnectingPart(ResolvingPart):
         timeouts = _tls_timeouts(ssl, ssl_handshake_timeout, ssl_shutdown_timeout)
         _check_ssl_socket(sock)
         _check_stream_socket(sock)
+        refuse_second_owner(self, sock)
         pair = await self._create_connection_transport(
             sock, protocol_factory, ssl, "", server_side=True, **timeouts
         )

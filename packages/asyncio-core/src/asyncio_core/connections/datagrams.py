@@ -9,6 +9,7 @@ import socket
 from asyncio_core import log
 from asyncio_core.connections import socket_files
 from asyncio_core.connections.addresses import ResolvingPart
+from asyncio_core.connections.ownership import refuse_second_owner
 from asyncio_core.connections.socket_options import _set_reuseport
 from asyncio_core.exceptions import drop_own_frame
 from asyncio_core.null_characters import refuse_null_in_socket_path
@@ -62,7 +63,7 @@ class DatagramPart(ResolvingPart):
         socket, which the transport then owns, and nothing else may be given.
 
         Gives ``(transport, protocol)``. Raises :exc:`ValueError` or :exc:`TypeError` for
-        arguments that do not fit, and the :exc:`OSError` of the first address where none works.
+        arguments that do not fit, :exc:`RuntimeError` for a socket that another transport owns, and the :exc:`OSError` of the first address where none works.
 
         Source: PEP 3156. *sock*, *reuse_port* and *allow_broadcast* were added in Python 3.4.4;
         ``reuse_address``, which let strangers share a port, is gone since 3.11.
@@ -78,6 +79,7 @@ class DatagramPart(ResolvingPart):
                 reuse_port=reuse_port,
                 allow_broadcast=allow_broadcast,
             )
+            refuse_second_owner(self, sock)
             sock.setblocking(False)
             destination = None
         else:

@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
     from asyncio_core.interfaces.protocols import BaseProtocol
 
-__all__ = ("Owner",)
+__all__ = ("Owner", "refuse_second_owner")
+
+
+def refuse_second_owner(loop: Any, sock: Any) -> None:
+    """Raise RuntimeError where a transport has a socket already, before anything is done to it: it is that transport's."""
+    transports, fd = getattr(loop, "_transports", None), sock.fileno()
+    owner = None if transports is None else transports.get(fd)
+    if owner is None or owner.is_closing():
+        return
+    owned = owner.get_extra_info("socket")
+    # Of one that was closed behind its transport's back the number may be another's.
+    if owned is not None and owned.fileno() == fd:
+        raise RuntimeError(f"File descriptor {fd!r} is used by transport {owner!r}")
 
 
 class Owner:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from asyncio_core import log
 from asyncio_core.awaiting.combinators import gather, sleep
+from asyncio_core.connections.accepted import concerns_resources
 from asyncio_core.connections.addresses import ResolvingPart
 from asyncio_core.connections.socket_options import (
     _both_given,
@@ -494,7 +495,9 @@ class ServingPart(ResolvingPart):
             family, kind, proto, _, address = info
             try:
                 sock = socket.socket(family, kind, proto)
-            except OSError:
+            except OSError as exc:
+                if concerns_resources(exc):
+                    raise
                 # The resolver offers families that the kernel does not have.
                 if self._debug:
                     log.logger.warning("cannot make a socket of family %r for %r", family, address)
