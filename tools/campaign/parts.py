@@ -82,7 +82,7 @@ PARTS = {
     "load": Part(
         "loading",
         "Much at once: clients that never read, and are written to as long as they take anything, also over TLS; clients that never shake hands, or byte by byte; more clients than there are descriptors, and as many; "
-        "clients that come by the thousand and go at once, half of them by a reset; floods of datagrams, and datagrams to somebody who does not read; children by the thousand; names that do not resolve. "
+        "clients that come by the thousand and go at once, half of them by a reset; floods of datagrams, and datagrams to somebody who does not read; timers that are cancelled before they come, thousands in each turn; children by the thousand; names that do not resolve. "
         "What waits for a connection is bounded, who wastes time is sent away, others are served meanwhile, and afterwards memory and descriptors are what they were.",
     ),
     "programs": Part(

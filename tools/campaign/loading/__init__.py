@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stage import Stage
 
 from bench import resident
-from loading import accepting, clients, datagrams, levels, outgoing
+from loading import accepting, clients, datagrams, levels, outgoing, timers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,6 +46,7 @@ _UNITS = {
     "clients that come and go": _Unit(accepting.come_and_go),
     "a flood of datagrams": _Unit(datagrams.arrive),
     "datagrams to who does not read": _Unit(datagrams.wait),
+    "timers that never come": _Unit(timers.come_and_go),
     "children": _Unit(outgoing.children),
     "names that do not resolve": _Unit(outgoing.names),
 }
