@@ -89,7 +89,9 @@ def remove_stale(folder: str) -> None:
     """Remove the sockets of processes that are no more."""
     for name in os.listdir(folder):
         number, _, ending = name.partition(".")
-        if ending != "sock" or not number.isdecimal() or _may_live(int(number)):
+        if ending != "sock" or not number.isdecimal():
+            continue
+        if int(number) != os.getpid() and may_live(int(number)):
             continue
         path = os.path.join(folder, name)
         # Where several containers share the folder, its process has another number here.
@@ -100,14 +102,15 @@ def remove_stale(folder: str) -> None:
                 pass  # Somebody else was quicker.
 
 
-def _may_live(pid: int) -> bool:
+def may_live(pid: int) -> bool:
+    """Tell whether there is a process of a number, or somebody else's that cannot be asked for."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):
-        return True
-    return pid != os.getpid()
+        pass
+    return True
 
 
 def is_answered(path: str) -> bool:

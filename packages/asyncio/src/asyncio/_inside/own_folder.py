@@ -33,6 +33,8 @@ def _place() -> str:
 
 def remove_left(prefix: str) -> None:
     """Remove folders that were left for processes, whose numbers follow the prefix in their names, and that these did not live to remove."""
+    from asyncio_core.inspecting.folder import may_live
+
     try:
         left = [entry for entry in os.scandir(_place()) if entry.name.startswith(prefix)]
     except OSError:
@@ -44,16 +46,6 @@ def remove_left(prefix: str) -> None:
             is_old = time.time() - entry.stat(follow_symlinks=False).st_mtime > _LONG
         except OSError:
             continue
-        if number.isdecimal() and is_old and _has_ended(int(number)):
+        if number.isdecimal() and is_old and not may_live(int(number)):
             # What is another user's, or no folder, stays.
             shutil.rmtree(entry.path, ignore_errors=True)
-
-
-def _has_ended(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        pass
-    return False
