@@ -340,6 +340,33 @@ def test_a_loader_that_makes_its_own_modules_makes_these(check: Check) -> None:
     assert check(program) == "True True\nTrue True\n1 runs\n"
 
 
+def test_what_describes_a_module_is_told_to_who_asked_just_before_it_began_to_load(
+    check: Check,
+) -> None:
+    program = (
+        "import sys, asyncio\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Loader:\n"
+        "    def __init__(self, loader): self.loader = loader\n"
+        "    def create_module(self, spec): pass\n"
+        "    def exec_module(self, module):\n"
+        # What another thread calls that has not found it in the module, and goes on now.
+        "        if (ask := getattr(type(module), '__getattr__', None)) is not None:\n"
+        "            told.append(ask(module, '__spec__').name)\n"
+        "        self.loader.exec_module(module)\n"
+        "find, told = PathFinder.find_spec, []\n"
+        "def find_spec(name, *rest):\n"
+        "    spec = find(name, *rest)\n"
+        "    if spec is not None and name[:8] == 'asyncio_' and spec.origin[-3:] == '.py':\n"
+        "        spec.loader = Loader(spec.loader)\n"
+        "    return spec\n"
+        "PathFinder.find_spec = staticmethod(find_spec)\n"
+        "print(asyncio.locks.Lock is asyncio.Lock, 'asyncio_sync.locks' in told)"
+    )
+
+    assert check(program) == "True True\n"
+
+
 def test_pickling_by_name_and_by_module(check: Check) -> None:
     program = (
         "import pickle, asyncio\n"

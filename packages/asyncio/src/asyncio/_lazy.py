@@ -280,6 +280,9 @@ def _described(module: ModuleType, name: str, attribute: str) -> "Any":
         if attribute == "__spec__":
             # The import statement asks for it: what is not there is told there.
             return load(module).__spec__
+    elif attribute in (own := _namespace(module)):
+        # Another thread has begun to load it since it was not found there.
+        return own[attribute]
     elif (real := sys.modules.get(name)) is not None and type(real) is not LazyModule:
         return getattr(real, attribute)
     raise AttributeError(
