@@ -36,8 +36,6 @@ class Campaign:
         for part in self._options.parts or PARTS:
             for form in self._options.forms:
                 if form not in PARTS[part].forms:
-                    if self._options.parts:
-                        print(f"{part}: there is nothing of it for the form {form}", flush=True)
                     continue
                 result = self._run_part(part, form)
                 results.setdefault(part, {})[f"{self._here.name}, {form}"] = result
